@@ -1,0 +1,1 @@
+"""Measurements that run longer than a test, and their results."""

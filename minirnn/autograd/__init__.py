@@ -1,0 +1,22 @@
+"""Reverse-mode automatic differentiation: the tape, the primitives, and the check of their gradients."""
+
+from minirnn.autograd.functional import cross_entropy, dropout, embedding, linear, log_softmax, one_hot, softmax
+from minirnn.autograd.gradcheck import GradcheckError, gradcheck
+from minirnn.autograd.tape import no_grad
+from minirnn.autograd.tensor import Parameter, Tensor, grad
+
+__all__ = [
+    "GradcheckError",
+    "Parameter",
+    "Tensor",
+    "cross_entropy",
+    "dropout",
+    "embedding",
+    "grad",
+    "gradcheck",
+    "linear",
+    "log_softmax",
+    "no_grad",
+    "one_hot",
+    "softmax",
+]

@@ -1,0 +1,293 @@
+"""The primitive operations, each beside its gradient.
+
+Every function computes its value and hands `record` one pair for each input: the input, and how the
+gradient `dy` of the output becomes the gradient of that input. Inputs are tensors, arrays or numbers; arrays
+and numbers are constants. Operands of different floating dtypes are refused rather than promoted, so a
+float32 model never turns into a float64 one unnoticed.
+
+The names follow NumPy, whose functions they are, and hide Python's `sum` and `max` inside this module.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minirnn import backend
+from minirnn.autograd.tensor import Tensor, record, record_many
+from minirnn.backend import Array, array_module, like
+
+Axis = int | tuple[int, ...] | None
+
+
+def values(*operands: Any) -> list[Any]:
+    """The operands as arrays of one library and one dtype, or as Python numbers (which never promote).
+
+    Raises:
+        TypeError: float32 meets float64.
+    """
+    arrays = [x.data if isinstance(x, Tensor) else x for x in operands]
+    reference = next(x.data for x in operands if isinstance(x, Tensor))
+    for i, x in enumerate(arrays):
+        if isinstance(x, np.generic):
+            arrays[i] = x.item()
+        elif isinstance(x, (list, tuple)) or (hasattr(x, "dtype") and x.dtype.kind in "iub"):
+            arrays[i] = array_module(reference).asarray(x, dtype=reference.dtype)
+        elif hasattr(x, "dtype") and x.dtype != reference.dtype:
+            raise TypeError(f"{reference.dtype} meets {x.dtype}: convert one with astype()")
+    return arrays
+
+
+# Arithmetic
+
+
+def add(a: Any, b: Any) -> Tensor:
+    """a + b, broadcast."""
+    x, y = values(a, b)
+    return record(x + y, (a, lambda dy: dy), (b, lambda dy: dy))
+
+
+def subtract(a: Any, b: Any) -> Tensor:
+    """a - b, broadcast."""
+    x, y = values(a, b)
+    return record(x - y, (a, lambda dy: dy), (b, lambda dy: -dy))
+
+
+def multiply(a: Any, b: Any) -> Tensor:
+    """a * b, elementwise and broadcast."""
+    x, y = values(a, b)
+    return record(x * y, (a, lambda dz: dz * y), (b, lambda dz: dz * x))
+
+
+def divide(a: Any, b: Any) -> Tensor:
+    """a / b, elementwise and broadcast."""
+    x, y = values(a, b)
+    quotient = x / y
+    return record(quotient, (a, lambda dq: dq / y), (b, lambda dq: -dq * quotient / y))
+
+
+def negative(a: Tensor) -> Tensor:
+    """-a."""
+    return record(-a.data, (a, lambda dy: -dy))
+
+
+def power(a: Tensor, exponent: float) -> Tensor:
+    """a ** exponent, for a constant exponent."""
+    if isinstance(exponent, Tensor) or not np.isscalar(exponent):
+        raise TypeError("the exponent must be a number; for a tensor exponent write exp(b * log(a))")
+    x, n = a.data, float(exponent)  # type: ignore[arg-type]
+    return record(x**n, (a, lambda dy: dy * n * x ** (n - 1)))
+
+
+def matmul(a: Any, b: Any) -> Tensor:
+    """The matrix product a @ b of (…, n, k) and (…, k, m), broadcast over the leading axes; either may be a
+    vector (k,), as for NumPy."""
+    x, y = values(a, b)
+    product = x @ y
+    X = x[None, :] if x.ndim == 1 else x  # a vector is a row on the left, a column on the right
+    Y = y[:, None] if y.ndim == 1 else y
+    batch = product.shape[: product.ndim - (x.ndim > 1) - (y.ndim > 1)]
+
+    def as_matrix(dz: Array) -> Array:
+        return dz.reshape(*batch, X.shape[-2], Y.shape[-1])
+
+    def by_a(dz: Array) -> Array:
+        dX = as_matrix(dz) @ Y.swapaxes(-1, -2)
+        return dX[..., 0, :] if x.ndim == 1 else dX
+
+    def by_b(dz: Array) -> Array:
+        dY = X.swapaxes(-1, -2) @ as_matrix(dz)
+        return dY[..., 0] if y.ndim == 1 else dY
+
+    return record(product, (a, by_a), (b, by_b))
+
+
+# Elementwise functions
+
+
+def exp(a: Tensor) -> Tensor:
+    """e to the power of a."""
+    y = array_module(a.data).exp(a.data)
+    return record(y, (a, lambda dy: dy * y))
+
+
+def log(a: Tensor) -> Tensor:
+    """The natural logarithm."""
+    x = a.data
+    return record(array_module(x).log(x), (a, lambda dy: dy / x))
+
+
+def sqrt(a: Tensor) -> Tensor:
+    """The square root."""
+    y = array_module(a.data).sqrt(a.data)
+    return record(y, (a, lambda dy: dy * 0.5 / y))
+
+
+def tanh(a: Tensor) -> Tensor:
+    """The hyperbolic tangent; its derivative is 1 - tanh²."""
+    y = array_module(a.data).tanh(a.data)
+    return record(y, (a, lambda dy: dy * (1 - y * y)))
+
+
+def sigmoid(a: Tensor) -> Tensor:
+    """The logistic function σ(a) = 1 / (1 + e^-a); its derivative is σ (1 - σ)."""
+    y = backend.sigmoid(a.data)
+    return record(y, (a, lambda dy: dy * y * (1 - y)))
+
+
+def relu(a: Tensor) -> Tensor:
+    """max(a, 0). At the kink a = 0 the gradient is taken as 0."""
+    x = a.data
+    return record(array_module(x).maximum(x, 0), (a, lambda dy: dy * (x > 0)))
+
+
+def where(condition: Array, a: Any, b: Any) -> Tensor:
+    """a where the boolean array `condition` is true, b elsewhere; all three broadcast."""
+    x, y = values(a, b)
+    reference = a.data if isinstance(a, Tensor) else b.data
+    condition = like(condition, reference)
+    xp = array_module(reference)
+    return record(
+        xp.where(condition, x, y),
+        (a, lambda dy: xp.where(condition, dy, 0)),
+        (b, lambda dy: xp.where(condition, 0, dy)),
+    )
+
+
+# Reductions
+
+
+def _spread(reduced: Array, shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Array:
+    """`reduced`, the result of reducing an array of `shape` over `axis`, repeated back to that shape."""
+    xp = array_module(reduced)
+    if not keepdims and axis is not None:
+        reduced = xp.expand_dims(reduced, axis)
+    return xp.broadcast_to(reduced, shape)
+
+
+def sum(a: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The sum over `axis`. Every summand receives the gradient of the sum."""
+    y = a.data.sum(axis=axis, keepdims=keepdims)
+    return record(y, (a, lambda dy: _spread(dy, a.shape, axis, keepdims)))
+
+
+def mean(a: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The mean over `axis`."""
+    y = a.data.mean(axis=axis, keepdims=keepdims)
+    count = a.size // builtins.max(y.size, 1)
+    return record(y, (a, lambda dy: _spread(dy, a.shape, axis, keepdims) / count))
+
+
+def max(a: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The largest element over `axis`. Where several are equally large they share the gradient."""
+    y = a.data.max(axis=axis, keepdims=keepdims)
+
+    def by_a(dy: Array) -> Array:
+        winners = (a.data == _spread(y, a.shape, axis, keepdims)).astype(a.dtype)
+        return _spread(dy, a.shape, axis, keepdims) * winners / winners.sum(axis=axis, keepdims=True)
+
+    return record(y, (a, by_a))
+
+
+# Shapes and pieces
+
+
+def reshape(a: Tensor, shape: int | Sequence[int]) -> Tensor:
+    """The same elements in another shape; one length may be -1."""
+    if isinstance(shape, tuple) and len(shape) == 1 and not isinstance(shape[0], int):
+        shape = shape[0]
+    return record(a.data.reshape(shape), (a, lambda dy: dy.reshape(a.shape)))
+
+
+def transpose(a: Tensor, axes: Sequence[int] | None = None) -> Tensor:
+    """The axes in the order given, reversed by default."""
+    inverse = None if axes is None else [int(i) for i in np.argsort([axis % a.ndim for axis in axes])]
+    return record(a.data.transpose(axes), (a, lambda dy: dy.transpose(inverse)))
+
+
+def broadcast_to(a: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """`a` repeated to `shape` by the broadcasting rules."""
+    return record(array_module(a.data).broadcast_to(a.data, shape), (a, lambda dy: dy))
+
+
+def getitem(a: Tensor, index: Any) -> Tensor:
+    """a[index], by integers, slices, or arrays of integers or booleans.
+
+    A position taken several times receives the gradients of all its copies.
+    """
+    parts = index if isinstance(index, tuple) else (index,)
+    parts = tuple(like(np.asarray(i) if isinstance(i, list) else i, a.data) if _is_array(i) else i for i in parts)
+
+    def by_a(dy: Array) -> Array:
+        dx = array_module(dy).zeros(a.shape, dtype=a.dtype)
+        if any(_is_array(i) for i in parts):
+            backend.scatter_add(dx, parts, dy)
+        else:
+            dx[parts] = dy
+        return dx
+
+    return record(a.data[parts], (a, by_a))
+
+
+def _is_array(index: Any) -> bool:
+    return isinstance(index, list) or (hasattr(index, "dtype") and index.ndim > 0)
+
+
+def concatenate(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
+    """The tensors one after the other along an existing axis."""
+    ends = np.cumsum([x.shape[axis] for x in tensors])
+    axis = axis % tensors[0].ndim
+
+    def part(end: int, length: int) -> Any:
+        return lambda dy: dy[(slice(None),) * axis + (slice(end - length, end),)]
+
+    data = array_module(tensors[0].data).concatenate(values(*tensors), axis=axis)
+    return record(data, *((x, part(int(end), x.shape[axis])) for x, end in zip(tensors, ends, strict=True)))
+
+
+def stack(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
+    """The tensors, all of one shape, side by side along a new axis."""
+    axis = axis % (tensors[0].ndim + 1)
+
+    def part(i: int) -> Any:
+        return lambda dy: dy[(slice(None),) * axis + (i,)]
+
+    data = array_module(tensors[0].data).stack(values(*tensors), axis=axis)
+    return record(data, *((x, part(i)) for i, x in enumerate(tensors)))
+
+
+def split(a: Tensor, sections: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
+    """The inverse of `concatenate`: `sections` equal parts along `axis`, or parts of the given lengths."""
+    axis = axis % a.ndim
+    lengths = [a.shape[axis] // sections] * sections if isinstance(sections, int) else list(sections)
+    if builtins.sum(lengths) != a.shape[axis]:
+        raise ValueError(f"cannot split an axis of {a.shape[axis]} into {sections}")
+    ends = [int(end) for end in np.cumsum(lengths)]
+    indices = [(slice(None),) * axis + (slice(e - n, e),) for e, n in zip(ends, lengths, strict=True)]
+    return _pieces(a, indices)
+
+
+def unstack(a: Tensor, axis: int = 0) -> tuple[Tensor, ...]:
+    """The inverse of `stack`: the slices along `axis`.
+
+    One node whose gradient is assembled once; indexing `a[t]` in a loop would make one array of the size
+    of `a` for every t.
+    """
+    axis = axis % a.ndim
+    return _pieces(a, [(slice(None),) * axis + (i,) for i in range(a.shape[axis])])
+
+
+def _pieces(a: Tensor, indices: Sequence[Any]) -> tuple[Tensor, ...]:
+    """a[index] for each of several indices that do not overlap."""
+
+    def backward(*dys: Array | None) -> list[Array]:
+        dx = array_module(a.data).zeros(a.shape, dtype=a.dtype)
+        for index, dy in zip(indices, dys, strict=True):
+            if dy is not None:
+                dx[index] = dy
+        return [dx]
+
+    return record_many([a.data[index] for index in indices], [a], backward)

@@ -1,0 +1,120 @@
+"""The tape: what was computed from what, and the walk back along it.
+
+Every operation leaves a `Node` that knows the gradient of that operation alone. `walk_back` visits the nodes in reverse
+order of dependency and applies the chain rule at each: that is all of reverse-mode differentiation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from minirnn.backend import Array, array_module
+
+if TYPE_CHECKING:
+    from minirnn.autograd.tensor import Tensor
+
+recording: ContextVar[bool] = ContextVar("recording", default=True)
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Inside this block operations compute but record nothing. Also usable as a decorator."""
+    token = recording.set(False)
+    try:
+        yield
+    finally:
+        recording.reset(token)
+
+
+class Node:
+    """One recorded operation.
+
+    `backward` takes the gradients of the operation's outputs (None where the loss does not depend on one)
+    and returns the gradients of its inputs (None where an input needs none).
+    """
+
+    __slots__ = ("backward", "inputs", "num_outputs")
+
+    def __init__(self, inputs: Sequence[Tensor], num_outputs: int, backward: Callable[..., Sequence[Array | None]]):
+        self.inputs = inputs
+        self.num_outputs = num_outputs
+        self.backward = backward
+
+
+def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
+    """Undo broadcasting: sum `gradient` over the axes along which an array of `shape` was repeated.
+
+    An element that was used in many places receives the sum of what each place sends back.
+    """
+    if gradient.shape == shape:
+        return gradient
+    added = gradient.ndim - len(shape)
+    repeated = tuple(i + added for i, n in enumerate(shape) if n == 1 and gradient.shape[i + added] != 1)
+    return gradient.sum(axis=(*range(added), *repeated), keepdims=True).reshape(shape)
+
+
+def _slot(tensor: Tensor) -> Any:
+    """What identifies a tensor during the walk: its own id if it is a leaf, else which output of which node
+    it is. (Were nodes to refer to their outputs instead, every graph would be a reference cycle.)"""
+    return id(tensor) if tensor.node is None else (tensor.node, tensor.index)
+
+
+def walk_back(output: Tensor, gradient: Array | None, wanted: Sequence[Tensor]) -> list[Array | None]:
+    """Gradients by the chain rule, in reverse order of dependency.
+
+    All running sums live in a dict of this call, so that a second call starts clean. With `wanted` empty the
+    leaves' sums are added to their `.grad`; otherwise the sums of the wanted tensors are returned.
+    """
+    if not output.requires_grad:
+        raise ValueError("backward through a tensor that does not depend on anything with requires_grad=True")
+    if gradient is None:
+        if output.size != 1:
+            raise ValueError(f"backward from a tensor of shape {output.shape} needs the gradient of the loss by it")
+        gradient = array_module(output.data).ones_like(output.data)
+    if gradient.shape != output.shape:
+        raise ValueError(f"the gradient has shape {gradient.shape}, the tensor {output.shape}")
+
+    sums: dict[Any, Array] = {_slot(output): gradient}
+    keep = {_slot(x) for x in wanted}
+    leaves = [output] if output.node is None else []
+    for node in reversed(_in_order_of_dependency(output.node)):
+        slots = [(node, i) for i in range(node.num_outputs)]
+        arriving = [sums.get(slot) if slot in keep else sums.pop(slot, None) for slot in slots]
+        if all(g is None for g in arriving):
+            continue
+        for x, dx in zip(node.inputs, node.backward(*arriving), strict=True):
+            if dx is None or not x.requires_grad:
+                continue
+            slot = _slot(x)
+            if x.node is None and slot not in sums:
+                leaves.append(x)
+            sums[slot] = sums[slot] + dx if slot in sums else dx
+    if wanted:
+        return [sums.get(_slot(x)) for x in wanted]
+    for leaf in leaves:
+        # A copy: the sum may be a view of, or the same array as, another tensor's gradient.
+        total = sums[_slot(leaf)]
+        leaf.grad = total.copy() if leaf.grad is None else leaf.grad + total
+    return []
+
+
+def _in_order_of_dependency(last: Node | None) -> list[Node]:
+    """Every node `last` depends on, each after all the nodes it depends on itself.
+
+    An explicit stack instead of recursion: a chain of operations may be longer than Python's call stack.
+    """
+    order: list[Node] = []
+    entered: set[Node] = set()
+    stack = [(last, False)] if last else []
+    while stack:
+        node, inputs_done = stack.pop()
+        if inputs_done:
+            order.append(node)
+        elif node not in entered:
+            entered.add(node)
+            stack.append((node, True))
+            stack.extend((x.node, False) for x in node.inputs if x.node is not None)
+    return order

@@ -1,0 +1,150 @@
+"""NumPy or CuPy: one source for both array libraries.
+
+Nothing here is a switch. Every function asks the array in its hands which library made it
+(`array_module`), so CPU and GPU arrays can be in use in one process, and code written with
+`xp = array_module(x)` runs wherever `x` lives. This is the only file that imports cupy.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import time
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from minirnn.errors import DeviceError, InputError
+
+Array = Any  # numpy.ndarray or cupy.ndarray; the two share no base class
+DEVICES = ("cpu", "gpu")
+
+
+def array_module(array: Array) -> ModuleType:
+    """The library `array` belongs to: `numpy` or `cupy`, read off the type that it has."""
+    return sys.modules[type(array).__module__.partition(".")[0]]
+
+
+def gpu_library() -> ModuleType:
+    """cupy, if it is installed and sees a GPU.
+
+    Raises:
+        DeviceError: says which of the two is missing. cupy imports without a GPU and only fails at its
+            first allocation, so importing it proves nothing.
+    """
+    try:
+        import cupy
+    except ImportError as error:
+        raise DeviceError(
+            "no GPU support: cupy is not installed (pip install 'minirnn[gpu-cuda12]' or 'minirnn[gpu-cuda13]')"
+        ) from error
+    if not cupy.is_available():
+        raise DeviceError("no GPU: cupy is installed but finds no usable CUDA device")
+    return cupy
+
+
+def library(device: str) -> ModuleType:
+    """The array library of a device.
+
+    Raises:
+        InputError: `device` is neither "cpu" nor "gpu".
+        DeviceError: "gpu" was asked for and there is none.
+    """
+    if device not in DEVICES:
+        raise InputError(f"unknown device {device!r}: expected 'cpu' or 'gpu'")
+    return np if device == "cpu" else gpu_library()
+
+
+def device_of(array: Array) -> str:
+    """The device `array` lives on: "cpu" or "gpu"."""
+    return "cpu" if array_module(array) is np else "gpu"
+
+
+def to_device(array: Array, device: str) -> Array:
+    """`array` on `device`; itself, uncopied, where it is there already. Raises as `library` does."""
+    xp = library(device)
+    return array if array_module(array) is xp else xp.asarray(to_host(array))
+
+
+def to_host(array: Array) -> np.ndarray:
+    """`array` as a NumPy array; from a GPU this waits for the work that makes it."""
+    return np.asarray(array) if array_module(array) is np else array.get()
+
+
+def like(array: Array, reference: Array) -> Array:
+    """`array` on the device of `reference`."""
+    xp = array_module(reference)
+    return array if array_module(array) is xp else xp.asarray(to_host(array))
+
+
+def generator(seed: int | np.random.Generator | None = None) -> np.random.Generator:
+    """The one source of randomness: a host generator. An existing generator is handed through, so that
+    everything that draws from it shares one stream. Random numbers are drawn on the host and then moved,
+    so the same seed gives the same run on either device."""
+    return np.random.default_rng(seed)
+
+
+def scatter_add(target: Array, index: Any, values: Array) -> None:
+    """`target[index] += values`, in place, where a repeated index adds every time it occurs.
+
+    (Plain `target[index] += values` keeps only the last of the repeats.)
+    """
+    array_module(target).add.at(target, index, values)
+
+
+def fuse(function: Callable) -> Callable:
+    """Decorate an elementwise function of arrays so that a GPU runs it as one kernel (`cupy.fuse`).
+
+    On NumPy arrays it stays the plain function, evaluated expression by expression.
+    """
+    fused: dict[ModuleType, Callable] = {np: function}
+
+    @functools.wraps(function)
+    def call(*arrays: Array) -> Any:
+        xp = array_module(arrays[0])
+        if xp not in fused:
+            fused[xp] = xp.fuse(function)
+        return fused[xp](*arrays)
+
+    return call
+
+
+def sigmoid(a: Array) -> Array:
+    """The logistic function 1 / (1 + exp(-a)).
+
+    Written as a tanh, σ(a) = (1 + tanh(a/2)) / 2, which cannot overflow and which NumPy vectorises.
+    """
+    return 0.5 + 0.5 * array_module(a).tanh(0.5 * a)
+
+
+def synchronize(device: str) -> None:
+    """Wait until the device has finished what was queued on it (on the CPU there is no queue)."""
+    if device == "gpu":
+        gpu_library().cuda.get_current_stream().synchronize()
+
+
+class Timer:
+    """Wall-clock seconds of a `with` block, waiting for the device at both ends.
+
+    GPU calls return before the work is done; without the waits a clock would time the queueing.
+
+        >>> with Timer("cpu") as timer:
+        ...     work = sum(range(1000))
+        >>> timer.seconds > 0
+        True
+    """
+
+    def __init__(self, device: str = "cpu"):
+        self.device = device
+        self.seconds = 0.0
+
+    def __enter__(self) -> Timer:
+        synchronize(self.device)
+        self._start = time.perf_counter()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        synchronize(self.device)
+        self.seconds = time.perf_counter() - self._start

@@ -1,0 +1,43 @@
+"""The recurrent cells, and time.
+
+Start here: `rnn.py`, then `bptt.py`, then `gru.py` and `lstm.py`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from minirnn.cells.bptt import unroll
+from minirnn.cells.cell import Cell
+from minirnn.errors import InputError
+
+
+def _find_variants() -> dict[str, tuple[type[Cell], dict]]:
+    """The variants of every cell in this folder, so that a new file is known without being listed anywhere."""
+    found: dict[str, tuple[type[Cell], dict]] = {}
+    for info in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{info.name}")
+        for cls in vars(module).values():
+            if isinstance(cls, type) and issubclass(cls, Cell) and cls.__module__ == module.__name__:
+                found |= {name: (cls, options) for name, options in cls.variants.items()}
+    return found
+
+
+VARIANTS = _find_variants()
+CELL_NAMES = tuple(VARIANTS)
+
+
+def make_cell(name: str) -> Cell:
+    """The cell of that name, one of `CELL_NAMES`.
+
+    Raises:
+        InputError: there is no such cell.
+    """
+    if name not in VARIANTS:
+        raise InputError(f"unknown cell {name!r}: expected one of {', '.join(CELL_NAMES)}")
+    cls, options = VARIANTS[name]
+    return cls(**options)
+
+
+__all__ = ["CELL_NAMES", "Cell", "make_cell", "unroll"]

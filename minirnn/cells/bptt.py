@@ -1,0 +1,189 @@
+"""Backpropagation through time, written once for every cell (Werbos 1990).
+
+A recurrent network is one cell applied over and over: h_t depends on x_t and on h_{t-1}. Forward we walk along the
+sequence and keep what each step will need. Backward we walk the other way, and at every step the gradient of h_t has
+two sources, because h_t was used twice: as the output at time t, and as the input of step t+1:
+
+    dh_t = dh_from_above + dh_from_future
+
+What does not depend on h_{t-1} leaves the loop: the product W x_t is made for all t at once before it, and the
+gradients of the weights, which are sums over t, are one product each after it.
+
+Outside, arrays are (time, batch, features). Inside the loop they are (features, batch), so that a step reads like its
+equation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minirnn.autograd.tensor import Tensor, record_many
+from minirnn.backend import Array, array_module, like
+from minirnn.cells.cell import Cell, State, Weights
+from minirnn.errors import InputError
+
+
+class Tape(NamedTuple):
+    """What the way forward leaves for the way back."""
+
+    x: Array  # (T, B, I)
+    h_prev: Array  # (T, B, H): the h that went into each step
+    kept: list[Any]  # for each t, what the cell kept
+    mask: PaddingMask | None
+    order: Sequence[int]  # the times in the order they were visited
+
+
+class PaddingMask:
+    """Which steps of which sequences are real, for sequences of different lengths in one batch.
+
+    Args:
+        lengths: (B,) host integers, each 0 … T.
+        T: the number of steps of the longest.
+        reference: an array on the device that the masks will be used on.
+    """
+
+    def __init__(self, lengths: Any, T: int, reference: Array):
+        lengths = np.asarray(lengths)
+        batch = reference.shape[1]
+        if lengths.shape != (batch,) or lengths.dtype.kind not in "iu":
+            raise InputError(f"lengths must be {batch} integers, one for each sequence, not {lengths!r}")
+        if lengths.min() < 0 or lengths.max() > T:
+            raise InputError(f"lengths must be between 0 and {T} steps, not {lengths.min()} to {lengths.max()}")
+        self.first_padded = int(lengths.min())  # before it nothing is padding and nothing needs masking
+        real = np.arange(T)[:, None] < lengths
+        self.columns = like(real[:, None, :], reference)  # (T, 1, B), for arrays (features, B)
+        self.rows = like(real[:, :, None], reference)  # (T, B, 1), for sequences (T, B, features)
+
+    def choose(self, t: int, real: Sequence[Array], padded: Sequence[Any]) -> tuple[Array, ...]:
+        """For each pair: the first (features, B) where step t is real, the second where it is padding."""
+        if t < self.first_padded:
+            return tuple(real)
+        xp = array_module(self.columns)
+        return tuple(xp.where(self.columns[t], a, b) for a, b in zip(real, padded, strict=True))
+
+
+def unroll(
+    cell: Cell,
+    x: Tensor,
+    weights: Mapping[str, Tensor],
+    state: Sequence[Tensor],
+    lengths: Any = None,
+    reverse: bool = False,
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Apply `cell` along time, as one operation of the autograd core.
+
+    Args:
+        cell: the step.
+        x: (T, B, I), the input sequence.
+        weights: the cell's weights by name, of the shapes `cell.weight_shapes` gives.
+        state: `cell.num_states` tensors (B, H), the state before the first step.
+        lengths: (B,) host integers; steps at and beyond a sequence's length are padding. None: all are T.
+        reverse: walk from each sequence's last real step to its first.
+
+    Returns:
+        The output (T, B, H), which is h at each step and 0 on padding, and the state (B, H) after each sequence's last
+        step. A padded step leaves the state as it is, so the state never comes from padding.
+
+    Raises:
+        InputError: a shape or a length does not fit.
+    """
+    if x.ndim != 3 or x.shape[0] == 0:
+        raise InputError(f"expected an input of shape (time, batch, features) with time > 0, not {x.shape}")
+    if x.shape[2] != weights["W"].shape[1]:
+        raise InputError(f"the input has {x.shape[2]} features, the layer expects {weights['W'].shape[1]}")
+    expected = (x.shape[1], weights["U"].shape[1])
+    if any(s.shape != expected for s in state):
+        raise InputError(f"the state must be (batch, hidden) = {expected}, not {[s.shape for s in state]}")
+
+    mask = None if lengths is None else PaddingMask(lengths, x.shape[0], x.data)
+    w = SimpleNamespace(**{name: tensor.data for name, tensor in weights.items()})
+    output, final, tape = forward_through_time(cell, w, x.data, tuple(s.data for s in state), mask, reverse)
+
+    def backward(d_output: Array | None, *d_final: Array | None) -> list[Array | None]:
+        dx, dw, d_initial = backward_through_time(cell, w, tape, d_output, d_final, needs_dx=x.requires_grad)
+        return [dx, *(dw[name] for name in weights), *d_initial]
+
+    inputs = [x, *weights.values(), *state]
+    result = record_many((output, *final), inputs, backward)
+    return result[0], result[1:]
+
+
+def forward_through_time(
+    cell: Cell, w: Weights, x: Array, state: State, mask: PaddingMask | None, reverse: bool
+) -> tuple[Array, State, Tape]:
+    """All steps forward; shapes as for `unroll`, on plain arrays."""
+    xp = array_module(x)
+    T, B, _ = x.shape
+    order = range(T - 1, -1, -1) if reverse else range(T)
+    before, after = (1, 0) if reverse else (0, 1)  # h_before_step[t] is hs[t + before]
+    hs = xp.empty((T + 1, B, w.U.shape[1]), dtype=x.dtype)
+    hs[order[0] + before] = state[0]
+    kept: list[Any] = [None] * T
+
+    p = xp.matmul(w.W, x.transpose(0, 2, 1))  # (T, rows, B): W x_t for all t at once
+    p += w.b[:, None]
+    columns: State = tuple(xp.ascontiguousarray(s.T) for s in state)
+    for t in order:
+        new, kept[t] = cell.forward(w, p[t], columns)
+        columns = new if mask is None else mask.choose(t, new, columns)
+        hs[t + after] = columns[0].T
+
+    output, h_prev = hs[after : T + after], hs[before : T + before]
+    if mask is not None:
+        output = xp.where(mask.rows, output, 0)
+    return output, tuple(s.T for s in columns), Tape(x, h_prev, kept, mask, order)
+
+
+def backward_through_time(
+    cell: Cell,
+    w: Weights,
+    tape: Tape,
+    d_output: Array | None,
+    d_final: Sequence[Array | None],
+    needs_dx: bool = True,
+) -> tuple[Array | None, dict[str, Array], State]:
+    """All steps back.
+
+    Args:
+        cell: the step.
+        w: its weights.
+        tape: what `forward_through_time` left.
+        d_output: (T, B, H), the gradient of the loss by the output; None if it does not depend on it.
+        d_final: the same for each array (B, H) of the final state.
+        needs_dx: whether the gradient by the input is wanted; it costs a product.
+
+    Returns:
+        The gradients by the input (T, B, I), by each weight, and by each array (B, H) of the initial state.
+    """
+    x, h_prev, kept, mask, order = tape
+    xp = array_module(x)
+    T, B, _ = x.shape
+    H = h_prev.shape[2]
+    rows = len(w.b)
+    da = xp.empty((rows + cell.extra_rows * H, T, B), dtype=x.dtype)
+    if mask is not None and d_output is not None:
+        d_output = xp.where(mask.rows, d_output, 0)
+
+    # The final state was used only after the last step: its gradient is the first to come from the future.
+    zero = xp.zeros((H, B), dtype=x.dtype)
+    dh_from_future, *d_memory = (zero if d is None else d.T for d in d_final)
+    for t in reversed(order):
+        dh_from_above = zero if d_output is None else d_output[t].T
+        dh = dh_from_above + dh_from_future
+        da_t, d_prev = cell.backward(w, kept[t], (dh, *d_memory))
+        if mask is not None:
+            d_prev = mask.choose(t, d_prev, (dh, *d_memory))  # a padded step only hands the state on
+            (da_t,) = mask.choose(t, (da_t,), (0,))
+        dh_from_future, *d_memory = d_prev
+        da[:, t] = da_t
+
+    da = da.reshape(len(da), T * B)
+    da_gates = da[:rows]  # the gradient by W x_t + b
+    dw = {"W": da_gates @ x.reshape(T * B, -1), "b": da_gates.sum(axis=1)}
+    dw |= cell.weight_gradients(da, h_prev.reshape(T * B, H), kept)
+    dx = (da_gates.T @ w.W).reshape(x.shape) if needs_dx else None
+    return dx, dw, (dh_from_future.T, *(d.T for d in d_memory))

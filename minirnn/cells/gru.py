@@ -1,0 +1,148 @@
+"""The gated recurrent unit, with the reset gate before or after the recurrent product."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minirnn.backend import Array, array_module, fuse, sigmoid
+from minirnn.cells.cell import Cell, State, Weights
+
+
+@fuse
+def reset(a_r: Array, h_prev: Array) -> tuple[Array, ...]:
+    """The reset gate r, what it lets through, r * h, and the derivative of that by a_r."""
+    r = sigmoid(a_r)
+    s = r * h_prev
+    return r, s, s * (1 - r)
+
+
+@fuse
+def update(a_z: Array, a_n: Array, h_prev: Array) -> tuple[Array, ...]:
+    """Equations (2)-(4) once a_n is known: the new h, its derivatives by a_z and a_n, and z."""
+    z, n = sigmoid(a_z), array_module(a_n).tanh(a_n)
+    not_z, beyond_n = 1 - z, z * (h_prev - n)
+    return n + beyond_n, beyond_n * not_z, not_z * (1 - n * n), z
+
+
+@fuse
+def reset_candidate(a_r: Array, p_n: Array, q: Array) -> tuple[Array, ...]:
+    """The reset gate r, a_n = p_n + r * q, and the derivative of a_n by a_r."""
+    r = sigmoid(a_r)
+    rq = r * q
+    return r, p_n + rq, rq * (1 - r)
+
+
+class GRUCell(Cell):
+    """The gated recurrent unit (Cho et al. 2014) as in the paper: the reset gate chooses what of h enters the product.
+
+        (1)  r   = σ(a_r)      a_r = W_r x_t + U_r h_{t-1} + b_r               how much of the past the candidate sees
+        (2)  z   = σ(a_z)      a_z = W_z x_t + U_z h_{t-1} + b_z               how much of the past stays
+        (3)  n   = tanh(a_n)   a_n = W_n x_t + U_n s + b_n,   s = r * h_{t-1}  the candidate
+        (4)  h_t = z * h_{t-1} + (1-z) * n
+
+    With σ' = σ (1-σ) and tanh' = 1 - tanh², the derivatives of one step, kept on the way forward, are
+
+        (5)  ∂h/∂a_z = (h_{t-1}-n) z (1-z)    ∂h/∂a_n = (1-z) (1-n²)    ∂s/∂a_r = h_{t-1} r (1-r)
+
+    and the way back from dh = dL/dh_t, where h_{t-1} is reached by four roads, is
+
+        (6)  da_z = dh ∂h/∂a_z     da_n = dh ∂h/∂a_n     ds = U_nᵀ da_n     da_r = ds ∂s/∂a_r
+        (7)  dh_{t-1} = z * dh + r * ds + U_rᵀ da_r + U_zᵀ da_z
+        (8)  dU_r = Σ_t da_r h_{t-1}ᵀ     dU_z = Σ_t da_z h_{t-1}ᵀ     dU_n = Σ_t da_n sᵀ
+    """
+
+    variants = {"gru": {}}
+    gates = "rzn"
+
+    def forward(self, w: Weights, p: Array, state: State) -> tuple[State, Any]:
+        (h_prev,) = state
+        H = len(h_prev)
+        p_r, p_z, p_n = p.reshape(3, *h_prev.shape)
+        u_r, u_z = (w.U[: 2 * H] @ h_prev).reshape(2, *h_prev.shape)
+        r, s, ds_da_r = reset(p_r + u_r, h_prev)  # (1)
+        a_n = p_n + w.U[2 * H :] @ s  # (3)
+        h, dh_da_z, dh_da_n, z = update(p_z + u_z, a_n, h_prev)  # (2)-(5)
+        return (h,), (r, z, ds_da_r, dh_da_z, dh_da_n, s)
+
+    def backward(self, w: Weights, kept: Any, dstate: State) -> tuple[Array, State]:
+        r, z, ds_da_r, dh_da_z, dh_da_n, _ = kept
+        (dh,) = dstate
+        H = len(dh)
+        da_z, da_n = dh * dh_da_z, dh * dh_da_n  # (6)
+        ds = w.U[2 * H :].T @ da_n
+        da_r = ds * ds_da_r
+        da = array_module(dh).concatenate((da_r, da_z, da_n))
+        dh_prev = z * dh + r * ds + w.U[: 2 * H].T @ da[: 2 * H]  # (7)
+        return da, (dh_prev,)
+
+    def weight_gradients(self, da: Array, h_prev: Array, kept: Sequence[Any]) -> dict[str, Array]:
+        H, xp = h_prev.shape[1], array_module(da)
+        s = xp.concatenate([step[-1] for step in kept], axis=1)  # (H, T·B)
+        return {"U": xp.concatenate((da[: 2 * H] @ h_prev, da[2 * H :] @ s.T))}  # (8)
+
+
+class GRUResetAfterCell(Cell):
+    """The gated recurrent unit with the reset gate after the recurrent product, as in cuDNN and PyTorch. All of U
+    h_{t-1} is then one product; the candidate has a second bias, b_u, inside the reset.
+
+        (1)  r   = σ(a_r)      a_r = W_r x_t + U_r h_{t-1} + b_r
+        (2)  z   = σ(a_z)      a_z = W_z x_t + U_z h_{t-1} + b_z
+        (3)  n   = tanh(a_n)   a_n = W_n x_t + b_n + r * q,   q = U_n h_{t-1} + b_u
+        (4)  h_t = z * h_{t-1} + (1-z) * n
+
+    The derivatives of one step, kept on the way forward, are
+
+        (5)  ∂h/∂a_z = (h_{t-1}-n) z (1-z)    ∂h/∂a_n = (1-z) (1-n²)    ∂a_n/∂a_r = q r (1-r)    ∂a_n/∂q = r
+
+    and the way back from dh = dL/dh_t is
+
+        (6)  da_z = dh ∂h/∂a_z     da_n = dh ∂h/∂a_n     da_r = da_n ∂a_n/∂a_r     dq = da_n * r
+        (7)  dh_{t-1} = z * dh + U_rᵀ da_r + U_zᵀ da_z + U_nᵀ dq
+        (8)  dU_r = Σ_t da_r h_{t-1}ᵀ     dU_z = Σ_t da_z h_{t-1}ᵀ     dU_n = Σ_t dq h_{t-1}ᵀ     db_u = Σ_t dq
+    """
+
+    variants = {"gru-after": {}}
+    gates = "rzn"
+    extra_rows = 1  # dq, below da_r, da_z, da_n
+    in_torch = True
+
+    def weight_shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
+        return {**super().weight_shapes(input_size, hidden_size), "b_u": (hidden_size,)}
+
+    def forward(self, w: Weights, p: Array, state: State) -> tuple[State, Any]:
+        (h_prev,) = state
+        p_r, p_z, p_n = p.reshape(3, *h_prev.shape)
+        u_r, u_z, u_n = (w.U @ h_prev).reshape(3, *h_prev.shape)
+        q = u_n + w.b_u[:, None]
+        r, a_n, da_n_da_r = reset_candidate(p_r + u_r, p_n, q)  # (1), (3)
+        h, dh_da_z, dh_da_n, z = update(p_z + u_z, a_n, h_prev)  # (2)-(5)
+        return (h,), (r, z, da_n_da_r, dh_da_z, dh_da_n)
+
+    def backward(self, w: Weights, kept: Any, dstate: State) -> tuple[Array, State]:
+        r, z, da_n_da_r, dh_da_z, dh_da_n = kept
+        (dh,) = dstate
+        H = len(dh)
+        da_z, da_n = dh * dh_da_z, dh * dh_da_n  # (6)
+        da_r, dq = da_n * da_n_da_r, da_n * r
+        da = array_module(dh).concatenate((da_r, da_z, da_n, dq))
+        dh_prev = z * dh + w.U[: 2 * H].T @ da[: 2 * H] + w.U[2 * H :].T @ dq  # (7)
+        return da, (dh_prev,)
+
+    def weight_gradients(self, da: Array, h_prev: Array, kept: Sequence[Any]) -> dict[str, Array]:
+        H, xp = h_prev.shape[1], array_module(da)
+        dq = da[3 * H :]
+        return {"U": xp.concatenate((da[: 2 * H] @ h_prev, dq @ h_prev)), "b_u": dq.sum(axis=1)}  # (8)
+
+    def weights_from_torch(self, torch_weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        b, b_hh = torch_weights["bias_ih"].copy(), torch_weights["bias_hh"]
+        rz = 2 * len(b) // 3
+        b[:rz] += b_hh[:rz]
+        return {"W": torch_weights["weight_ih"], "U": torch_weights["weight_hh"], "b": b, "b_u": b_hh[rz:]}
+
+    def weights_to_torch(self, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        b, b_u = weights["b"], weights["b_u"]
+        bias_hh = np.concatenate((np.zeros_like(b[: 2 * len(b_u)]), b_u))
+        return {"weight_ih": weights["W"], "weight_hh": weights["U"], "bias_ih": b, "bias_hh": bias_hh}

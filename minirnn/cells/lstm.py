@@ -1,0 +1,111 @@
+"""Long short-term memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from minirnn.backend import Array, array_module, fuse, sigmoid
+from minirnn.cells.cell import Cell, State, Weights
+
+
+@fuse
+def update_memory(a_i: Array, a_f: Array, a_g: Array, c_prev: Array) -> tuple[Array, ...]:
+    """Equations (1)-(4): the new memory c, and its derivatives by a_i, a_f, a_g and c_{t-1}."""
+    i, f, g = sigmoid(a_i), sigmoid(a_f), array_module(a_g).tanh(a_g)
+    written, remembered = i * g, f * c_prev
+    c = remembered + written
+    return c, written * (1 - i), remembered * (1 - f), i - written * g, f
+
+
+@fuse
+def read_memory(a_o: Array, c: Array) -> tuple[Array, ...]:
+    """Equations (5)-(6): the new h, and its derivatives by a_o and by c."""
+    o, tanh_c = sigmoid(a_o), array_module(c).tanh(c)
+    h = o * tanh_c
+    return h, h * (1 - o), o - h * tanh_c
+
+
+class LSTMCell(Cell):
+    """Long short-term memory (Hochreiter & Schmidhuber 1997) with a forget gate (Gers, Schmidhuber & Cummins 2000)
+    and, if asked for, peepholes (Gers & Schmidhuber 2000): the gates see the memory c through a weight per unit.
+
+        (1)  i   = σ(a_i)      a_i = W_i x_t + U_i h_{t-1} + b_i  [+ p_i * c_{t-1}]      how much to write
+        (2)  f   = σ(a_f)      a_f = W_f x_t + U_f h_{t-1} + b_f  [+ p_f * c_{t-1}]      how much to keep
+        (3)  g   = tanh(a_g)   a_g = W_g x_t + U_g h_{t-1} + b_g                         what to write
+        (4)  c_t = f * c_{t-1} + i * g                                                   the memory
+        (5)  o   = σ(a_o)      a_o = W_o x_t + U_o h_{t-1} + b_o  [+ p_o * c_t]          how much to show
+        (6)  h_t = o * tanh(c_t)
+
+    With σ' = σ (1-σ) and tanh' = 1 - tanh², the derivatives of one step, kept on the way forward, are
+
+        (7)  ∂c/∂a_i = g i (1-i)    ∂c/∂a_f = c_{t-1} f (1-f)    ∂c/∂a_g = i (1-g²)    ∂c/∂c_{t-1} = f
+        (8)  ∂h/∂a_o = tanh(c) o (1-o)                           ∂h/∂c = o (1-tanh²(c))
+
+    and the way back, from dh = dL/dh_t and the dc that comes from step t+1, is the chain rule through them:
+
+        (9)   da_o = dh ∂h/∂a_o
+        (10)  dc   = dc_from_future + dh ∂h/∂c  [+ p_o * da_o]
+        (11)  da_i = dc ∂c/∂a_i     da_f = dc ∂c/∂a_f     da_g = dc ∂c/∂a_g
+        (12)  dc_{t-1} = dc * f  [+ p_i * da_i + p_f * da_f]
+        (13)  dh_{t-1} = Uᵀ da
+        (14)  dU = Σ_t da h_{t-1}ᵀ   [dp_i = Σ_t da_i * c_{t-1}    dp_f = Σ_t da_f * c_{t-1}    dp_o = Σ_t da_o * c_t]
+
+    Along c the gradient is multiplied by f at each step, not by a matrix: where f stays near 1, it survives.
+
+    Args:
+        peepholes: whether the terms in brackets are there. Their weights p (3, H) are p_i, p_f, p_o.
+    """
+
+    variants = {"lstm": {}, "lstm-peephole": {"peepholes": True}}
+    gates = "ifgo"
+    num_states = 2
+
+    def __init__(self, peepholes: bool = False):
+        self.peepholes = peepholes
+        self.in_torch = not peepholes
+
+    def weight_shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
+        shapes = super().weight_shapes(input_size, hidden_size)
+        return {**shapes, "p": (3, hidden_size)} if self.peepholes else shapes
+
+    def forward(self, w: Weights, p: Array, state: State) -> tuple[State, Any]:
+        h_prev, c_prev = state
+        a = p + w.U @ h_prev
+        a_i, a_f, a_g, a_o = a.reshape(4, *h_prev.shape)
+        if self.peepholes:
+            p_i, p_f, p_o = w.p[:, :, None]
+            a_i, a_f = a_i + p_i * c_prev, a_f + p_f * c_prev
+        c, dc_da_i, dc_da_f, dc_da_g, dc_dc_prev = update_memory(a_i, a_f, a_g, c_prev)  # (1)-(4), (7)
+        if self.peepholes:
+            a_o = a_o + p_o * c
+        h, dh_da_o, dh_dc = read_memory(a_o, c)  # (5), (6), (8)
+        return (h, c), (dc_da_i, dc_da_f, dc_da_g, dc_dc_prev, dh_da_o, dh_dc, c_prev, c)
+
+    def backward(self, w: Weights, kept: Any, dstate: State) -> tuple[Array, State]:
+        dc_da_i, dc_da_f, dc_da_g, dc_dc_prev, dh_da_o, dh_dc, _, _ = kept
+        dh, dc_from_future = dstate
+        da_o = dh * dh_da_o  # (9)
+        dc = dc_from_future + dh * dh_dc  # (10)
+        if self.peepholes:
+            p_i, p_f, p_o = w.p[:, :, None]
+            dc = dc + p_o * da_o
+        da_i, da_f, da_g = dc * dc_da_i, dc * dc_da_f, dc * dc_da_g  # (11)
+        dc_prev = dc * dc_dc_prev  # (12)
+        if self.peepholes:
+            dc_prev = dc_prev + p_i * da_i + p_f * da_f
+        da = array_module(dh).concatenate((da_i, da_f, da_g, da_o))
+        dh_prev = w.U.T @ da  # (13)
+        return da, (dh_prev, dc_prev)
+
+    def weight_gradients(self, da: Array, h_prev: Array, kept: Sequence[Any]) -> dict[str, Array]:
+        gradients = {"U": da @ h_prev}  # (14)
+        if self.peepholes:
+            xp, (H, B) = array_module(da), kept[0][-1].shape
+            da_i, da_f, _, da_o = da.reshape(4, H, len(kept), B)
+            c_prev, c = (xp.stack([step[k] for step in kept], axis=1) for k in (-2, -1))
+            dp = [
+                (da_gate * memory).sum(axis=(1, 2)) for da_gate, memory in ((da_i, c_prev), (da_f, c_prev), (da_o, c))
+            ]
+            gradients["p"] = xp.stack(dp)
+        return gradients

@@ -1,0 +1,63 @@
+"""`minirnn generate`: let a trained language model write on."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from minirnn import backend
+from minirnn.cli.lm import continue_text
+from minirnn.cli.options import number
+from minirnn.training import Run
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "generate",
+        help="let a trained language model write",
+        description="Continue a text with a trained language model.",
+        epilog="example: minirnn generate runs/lm-1 --prefix 'The statement' --temperature 0.7 --top-p 0.9",
+    )
+    parser.add_argument("RUN", help="the run directory")
+    parser.add_argument("--prefix", metavar="TEXT", help="the text to continue (default: how the training text begins)")
+    parser.add_argument(
+        "--length", type=number(int, 1), default=300, metavar="N", help="tokens to write (default: 300)"
+    )
+    parser.add_argument("--samples", type=number(int, 1), default=1, metavar="N", help="how many times (default: 1)")
+    parser.add_argument("--greedy", action="store_true", help="always take the most probable token")
+    parser.add_argument(
+        "--temperature", type=number(float, above=0), default=0.8, metavar="X", help="below 1: safer (default: 0.8)"
+    )
+    parser.add_argument("--top-k", type=number(int, 1), metavar="K", help="draw from the K most probable tokens only")
+    parser.add_argument(
+        "--top-p", type=number(float, above=0), metavar="P", help="draw from the most probable that sum to P only"
+    )
+    parser.add_argument("--seed", type=number(int, 0), default=0, metavar="N", help="of the draws (default: 0)")
+    parser.add_argument("--checkpoint", choices=("best", "last"), default="best", help="which weights (default: best)")
+    parser.add_argument("--device", choices=backend.DEVICES, default="cpu", help="where to compute (default: cpu)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the prefix and its continuations."""
+    run_directory = Run(arguments.RUN)
+    prefix = run_directory.config.get("prefix", "") if arguments.prefix is None else arguments.prefix
+    for k in range(arguments.samples):
+        if k:
+            print("\n---\n")
+        print(
+            continue_text(
+                run_directory,
+                prefix,
+                arguments.length,
+                greedily=arguments.greedy,
+                temperature=arguments.temperature,
+                top_k=arguments.top_k,
+                top_p=arguments.top_p,
+                seed=arguments.seed + k,
+                checkpoint=arguments.checkpoint,
+                device=arguments.device,
+            )
+        )
+    return 0

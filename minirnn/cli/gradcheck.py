@@ -1,0 +1,197 @@
+"""`minirnn gradcheck`: check every operation, cell and layer against finite differences."""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from minirnn.autograd import functional, ops
+from minirnn.autograd.gradcheck import GradcheckError, gradcheck
+from minirnn.autograd.tensor import Tensor
+from minirnn.cells import CELL_NAMES, make_cell, unroll
+from minirnn.errors import InputError
+from minirnn.layers import Dropout, Embedding, Linear, Recurrent
+from minirnn.models import LanguageModel
+
+Case = tuple[str, Callable[..., Any], dict[str, Any]]
+"""A name, a function of tensors, and its inputs by name."""
+
+
+def operation_cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Every primitive of the autograd core, each with the broadcasts and indices that differ."""
+
+    def normal(*shape: int) -> np.ndarray:
+        return rng.standard_normal(shape)
+
+    def positive(*shape: int) -> np.ndarray:
+        return rng.uniform(0.5, 2, shape)
+
+    def away_from_zero(*shape: int) -> np.ndarray:
+        return rng.uniform(0.1, 2, shape) * rng.choice([-1.0, 1.0], shape)
+
+    a, row, column = normal(3, 4), normal(4), normal(3, 1)
+    for name in ("add", "subtract", "multiply"):
+        yield name, getattr(ops, name), {"a": a, "b": normal(3, 4)}
+        yield f"{name} (row)", getattr(ops, name), {"a": a, "b": row}
+        yield f"{name} (column)", getattr(ops, name), {"a": column, "b": row}
+    yield "divide", ops.divide, {"a": a, "b": away_from_zero(3, 1)}
+    yield "negative", ops.negative, {"a": a}
+    yield "power (3)", lambda x: ops.power(x, 3), {"a": a}
+    yield "power (-0.5)", lambda x: ops.power(x, -0.5), {"a": positive(3, 4)}
+    yield "matmul", ops.matmul, {"a": a, "b": normal(4, 2)}
+    yield "matmul (batched)", ops.matmul, {"a": normal(2, 1, 3, 4), "b": normal(5, 4, 2)}
+    yield "matmul (matrix, vector)", ops.matmul, {"a": normal(2, 3, 4), "b": row}
+    yield "matmul (vector, matrix)", ops.matmul, {"a": row, "b": normal(2, 4, 3)}
+    yield "matmul (vector, vector)", ops.matmul, {"a": row, "b": normal(4)}
+    for name in ("exp", "tanh", "sigmoid"):
+        yield name, getattr(ops, name), {"a": a}
+    yield "log", ops.log, {"a": positive(3, 4)}
+    yield "sqrt", ops.sqrt, {"a": positive(3, 4)}
+    yield "relu", ops.relu, {"a": away_from_zero(3, 4)}
+    condition = rng.random((3, 4)) < 0.5
+    yield "where", lambda x, y: ops.where(condition, x, y), {"a": a, "b": row}
+    for name in ("sum", "mean", "max"):
+        yield name, getattr(ops, name), {"a": a}
+        yield f"{name} (axis)", lambda x, f=getattr(ops, name): f(x, axis=0), {"a": a}
+        yield f"{name} (axes, keepdims)", lambda x, f=getattr(ops, name): f(x, (0, -1), True), {"a": normal(2, 3, 4)}
+    yield "reshape", lambda x: ops.reshape(x, (2, -1)), {"a": a}
+    yield "transpose", lambda x: ops.transpose(x, (2, 0, -2)), {"a": normal(2, 3, 4)}
+    yield "broadcast_to", lambda x: ops.broadcast_to(x, (5, 3, 4)), {"a": column}
+    yield "getitem (slices)", lambda x: x[1:, ::-2], {"a": a}
+    yield "getitem (integer)", lambda x: x[-1], {"a": a}
+    yield "getitem (repeated)", lambda x: x[np.array([0, 2, 0, 0])], {"a": a}
+    yield "getitem (mask)", lambda x: x[condition], {"a": a}
+    yield "concatenate", lambda *xs: ops.concatenate(xs, axis=-1), {"a": a, "b": normal(3, 2)}
+    yield "stack", lambda *xs: ops.stack(xs, axis=1), {"a": a, "b": normal(3, 4)}
+    yield "split", lambda x: ops.split(x, [1, 3], axis=1), {"a": a}
+    yield "unstack", lambda x: ops.unstack(x, axis=1), {"a": a}
+
+
+def functional_cases(rng: np.random.Generator) -> Iterator[Case]:
+    """The operations of neural networks."""
+    scores, mask = rng.standard_normal((3, 5)), np.arange(5) < np.array([[5], [2], [0]])
+    targets = rng.integers(0, 5, (3, 2))
+    logits = rng.standard_normal((3, 2, 5))
+    yield "log_softmax", functional.log_softmax, {"a": scores}
+    yield "softmax", lambda x: functional.softmax(x, axis=0), {"a": scores}
+    yield "softmax (masked)", lambda x: functional.softmax(x, mask=mask), {"a": scores}
+    for reduction in ("mean", "sum", "none"):
+        yield (
+            f"cross_entropy ({reduction})",
+            lambda z, r=reduction: functional.cross_entropy(z, targets, reduction=r),
+            {"logits": logits},
+        )
+    yield (
+        "cross_entropy (ignored)",
+        lambda z: functional.cross_entropy(z, targets, ignore_index=int(targets[0, 0])),
+        {"logits": logits},
+    )
+    weight, bias = rng.standard_normal((2, 5)), rng.standard_normal(2)
+    yield "linear", functional.linear, {"x": logits, "weight": weight, "bias": bias}
+    yield "embedding", lambda w: functional.embedding(w, np.array([[0, 2], [2, 2]])), {"weight": scores}
+    # Drawing the same mask at every evaluation makes the random function a fixed one.
+    yield "dropout", lambda x: functional.dropout(x, 0.4, np.random.default_rng(0)), {"a": scores}
+
+
+def cell_cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Every cell through time, both directions, with and without padding."""
+    T, B, I, H = 4, 3, 2, 3
+    for name in CELL_NAMES:
+        cell = make_cell(name)
+        weights = {k: rng.uniform(-1, 1, shape) for k, shape in cell.weight_shapes(I, H).items()}
+        state = {f"state {i}": rng.standard_normal((B, H)) for i in range(cell.num_states)}
+        for label, lengths, reverse in (
+            ("", None, False),
+            (" (lengths)", np.array([4, 1, 2]), False),
+            (" (reverse, lengths)", np.array([4, 1, 2]), True),
+        ):
+
+            def through_time(
+                x: Tensor,
+                *rest: Tensor,
+                cell: Any = cell,
+                lengths: Any = lengths,
+                reverse: bool = reverse,
+                names: Any = tuple(weights),
+            ) -> Any:
+                by_name = dict(zip(names, rest[: len(names)], strict=True))
+                return unroll(cell, x, by_name, rest[len(names) :], lengths, reverse)
+
+            yield f"cell {name}{label}", through_time, {"x": rng.standard_normal((T, B, I)), **weights, **state}
+
+
+def layer_cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Every layer, by its input and all its parameters."""
+    double: dict[str, Any] = {"rng": rng, "dtype": np.float64}
+
+    def with_parameters(
+        module: Any, call: Callable[..., Any], **inputs: np.ndarray
+    ) -> tuple[Callable[..., Any], dict[str, Any]]:
+        return lambda *tensors: call(*tensors[: len(inputs)]), {**inputs, **module.named_parameters()}
+
+    linear, table, drop = Linear(3, 2, **double), Embedding(4, 3, **double), Dropout(0.3)
+    yield "layer Linear", *with_parameters(linear, linear, x=rng.standard_normal((2, 2, 3)))
+    yield "layer Embedding", *with_parameters(table, lambda: table(np.array([[1, 3], [1, 0]])))
+
+    def dropped(x: Tensor) -> Tensor:
+        drop.rng = np.random.default_rng(0)
+        return drop(x)
+
+    yield "layer Dropout", *with_parameters(drop, dropped, x=rng.standard_normal((3, 4)))
+    for name in CELL_NAMES:
+        deep = Recurrent(name, 2, 2, 2, bidirectional=True, **double)
+        lengths = np.array([3, 1])
+        yield (
+            f"layer {name} (2 layers, 2 directions, lengths)",
+            *with_parameters(deep, lambda x, m=deep, n=lengths: m(x, None, n), x=rng.standard_normal((3, 2, 2))),
+        )
+    for label, size in (("one-hot", None), ("embedding", 2)):
+        model = LanguageModel(4, 3, cell="lstm", embedding_size=size, **double)
+        ids = rng.integers(0, 4, (3, 2))
+        yield f"model LanguageModel ({label})", *with_parameters(model, lambda m=model, ids=ids: m(ids))
+
+
+def all_cases(seed: int = 0) -> list[Case]:
+    """The whole catalogue; the same seed gives the same numbers."""
+    rng = np.random.default_rng(seed)
+    return [*operation_cases(rng), *functional_cases(rng), *cell_cases(rng), *layer_cases(rng)]
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "gradcheck",
+        help="check all gradients against finite differences",
+        description="Check the gradients of every operation, cell and layer, in float64 and for every element of every "
+        "input, against finite differences.",
+        epilog="example: minirnn gradcheck 'cell lstm*'",
+    )
+    parser.add_argument("PATTERN", nargs="?", default="*", help="only the cases whose name matches, with * and ?")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print a line for each case; the exit status is 1 if a gradient is wrong."""
+    cases = [case for case in all_cases() if fnmatch.fnmatchcase(case[0], arguments.PATTERN)]
+    if not cases:
+        raise InputError(f"no case matches {arguments.PATTERN!r}; without a pattern all are listed")
+    width = max(len(name) for name, _, _ in cases)
+    print(f"{'':{width}}  elements  largest error  seconds")
+    failures = []
+    for name, function, inputs in cases:
+        elements, start = sum(x.size for x in inputs.values()), time.perf_counter()
+        try:
+            error = f"{gradcheck(function, inputs):.1e}"
+        except GradcheckError as failure:
+            failures.append(f"{name}: {failure}")
+            error = "WRONG"
+        print(f"{name:{width}}  {elements:8d}  {error:>13}  {time.perf_counter() - start:7.2f}", flush=True)
+    print(f"\n{len(cases) - len(failures)} right, {len(failures)} wrong (relative error at most 1e-6 allowed)")
+    for line in failures:
+        print(line)
+    return 1 if failures else 0

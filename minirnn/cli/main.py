@@ -1,0 +1,44 @@
+"""The entry point: finds the command, and turns wrong input into one line and exit status 2."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from minirnn import __version__
+from minirnn.cli import generate, gradcheck, train_lm
+from minirnn.cli.options import Parser
+from minirnn.errors import MinirnnError
+
+
+def build_parser() -> Parser:
+    """The parser of all commands. Each stores its function as `run`."""
+    parser = Parser(prog="minirnn", description="Recurrent networks from scratch, on NumPy and CuPy.")
+    parser.add_argument("--version", action="version", version=f"minirnn {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+    train = commands.add_parser("train", help="train a model", description="Train a model.")
+    tasks = train.add_subparsers(title="tasks", metavar="TASK", required=True, parser_class=Parser)
+    train_lm.add_parser(tasks)
+    generate.add_parser(commands)
+    gradcheck.add_parser(commands)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 if all went well, 2 for wrong input, 130 after Ctrl-C."""
+    options = build_parser().parse_args(arguments)
+    try:
+        sys.exit(options.run(options))
+    except BrokenPipeError:  # the reader of our output has gone, as in `minirnn generate … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except (MinirnnError, OSError) as error:
+        where = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        print(f"minirnn: error: {where}{reason}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("\nminirnn: interrupted", file=sys.stderr)
+        sys.exit(130)

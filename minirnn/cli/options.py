@@ -1,0 +1,44 @@
+"""What the commands' options share."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line, and whose options cannot be abbreviated (an abbreviation that works
+    today would be ambiguous after the next option is added)."""
+
+    def __init__(self, **options: Any):
+        super().__init__(**{"allow_abbrev": False, **options})
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message and where to find help, and exit with status 2."""
+        print(f"{self.prog}: error: {message} (see {self.prog} --help)", file=sys.stderr)
+        sys.exit(2)
+
+
+def number(
+    kind: type[int] | type[float], at_least: float | None = None, below: float = math.inf, above: float | None = None
+) -> Callable[[str], Any]:
+    """An argparse type: an int or float within bounds."""
+    bounds = [f"at least {at_least}"] if at_least is not None else []
+    bounds += [f"above {above}"] if above is not None else []
+    bounds += [f"below {below}"] if below < math.inf else []
+    noun = "a whole number" if kind is int else "a number"
+
+    def parse(text: str) -> Any:
+        wrong = argparse.ArgumentTypeError(f"expected {noun} {' and '.join(bounds)}, found {text!r}")
+        try:
+            value = kind(text)
+        except ValueError:
+            raise wrong from None
+        if not value < below or (at_least is not None and value < at_least) or (above is not None and value <= above):
+            raise wrong
+        return value
+
+    return parse

@@ -1,0 +1,68 @@
+"""Tokens and their numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from minirnn.errors import InputError
+
+UNKNOWN = "<unk>"
+
+
+class Vocabulary:
+    """A one-to-one map between tokens and the ids 0 … size-1.
+
+    Args:
+        tokens: every token once, in the order of the ids.
+
+    Raises:
+        InputError: no tokens, or one that occurs twice.
+    """
+
+    def __init__(self, tokens: Sequence[str]):
+        self.tokens = list(tokens)
+        self.ids = {token: i for i, token in enumerate(self.tokens)}
+        if not self.tokens:
+            raise InputError("a vocabulary needs at least one token")
+        if len(self.ids) != len(self.tokens):
+            twice = next(token for token, count in Counter(self.tokens).items() if count > 1)
+            raise InputError(f"the token {twice!r} is in the vocabulary twice")
+
+    @classmethod
+    def build(cls, tokens: Iterable[str], min_frequency: int = 1, specials: Sequence[str] = (UNKNOWN,)) -> Vocabulary:
+        """The vocabulary of a text.
+
+        Args:
+            tokens: the text.
+            min_frequency: rarer tokens are left out, and so become `<unk>`.
+            specials: tokens that come first, whatever their frequency.
+
+        The rest are in order of falling frequency, ties in alphabetical order.
+        """
+        counts = Counter(tokens)
+        frequent = [token for token, n in counts.items() if n >= min_frequency and token not in specials]
+        return cls([*specials, *sorted(frequent, key=lambda token: (-counts[token], token))])
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __contains__(self, token: str) -> bool:
+        return token in self.ids
+
+    def encode(self, tokens: Iterable[str]) -> np.ndarray:
+        """The ids of the tokens; `<unk>`'s for a token that is not known.
+
+        Raises:
+            InputError: a token is not known and there is no `<unk>`.
+        """
+        tokens, unknown = list(tokens), self.ids.get(UNKNOWN)
+        if unknown is None and (strangers := [token for token in tokens if token not in self.ids]):
+            raise InputError(f"the token {strangers[0]!r} is not in the vocabulary, which has no {UNKNOWN}")
+        return np.array([self.ids.get(token, unknown) for token in tokens], dtype=np.int64)
+
+    def decode(self, ids: Iterable[int]) -> list[str]:
+        """The tokens of the ids."""
+        return [self.tokens[i] for i in ids]

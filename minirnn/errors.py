@@ -1,0 +1,20 @@
+"""The errors that mean "the input was wrong", as opposed to "minirnn is wrong".
+
+The command line turns each into one line and exit status 2; anything else keeps its traceback.
+"""
+
+
+class MinirnnError(Exception):
+    """Base of the errors minirnn raises on purpose."""
+
+
+class InputError(MinirnnError, ValueError):
+    """A file, option, shape or value that cannot be used; the message says which and what would be right."""
+
+
+class DeviceError(MinirnnError, RuntimeError):
+    """A device was asked for that this machine or installation does not have."""
+
+
+class NonFiniteLossError(MinirnnError, ArithmeticError):
+    """The training loss became infinite or not a number."""

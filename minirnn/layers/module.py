@@ -1,0 +1,141 @@
+"""The base of everything that has weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from minirnn.autograd.tensor import Parameter
+from minirnn.backend import like, to_device, to_host
+from minirnn.errors import InputError
+
+
+class Module:
+    """Something with parameters, made of further modules.
+
+    Parameters and modules are found among the attributes, also inside lists and tuples; nothing needs registering. A
+    subclass implements `forward`; calling the module calls it.
+    """
+
+    training: bool = True
+
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        """Compute the module's output."""
+        raise NotImplementedError(f"{type(self).__name__} does not define forward")
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:  # noqa: D102
+        return self.forward(*inputs, **options)
+
+    def children(self) -> Iterator[tuple[str, Module]]:
+        """The modules among the attributes, each with its name ("layers.0" for the first of a list)."""
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield name, value
+            elif isinstance(value, (list, tuple)):
+                yield from ((f"{name}.{i}", item) for i, item in enumerate(value) if isinstance(item, Module))
+
+    def own_parameters(self) -> dict[str, Parameter]:
+        """The parameters among the attributes themselves."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, Parameter)}
+
+    def named_parameters(self) -> dict[str, Parameter]:
+        """All parameters, those of children under dotted names; a shared one appears once, under its first name."""
+        found = self.own_parameters()
+        for name, child in self.children():
+            found |= {f"{name}.{inner}": p for inner, p in child.named_parameters().items()}
+        first_names = {id(p): name for name, p in reversed(found.items())}
+        return {name: p for name, p in found.items() if first_names[id(p)] == name}
+
+    def parameters(self) -> list[Parameter]:
+        """All parameters."""
+        return list(self.named_parameters().values())
+
+    def num_parameters(self) -> int:
+        """How many numbers training can change."""
+        return sum(p.size for p in self.parameters())
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for p in self.parameters():
+            p.grad = None
+
+    def train(self, mode: bool = True) -> Module:
+        """Switch to training (dropout active) or, with False, to evaluation. Returns itself."""
+        self.training = mode
+        for _, child in self.children():
+            child.train(mode)
+        return self
+
+    def eval(self) -> Module:
+        """Switch to evaluation. Returns itself."""
+        return self.train(False)
+
+    def to(self, device: str) -> Module:
+        """Move the parameters to "cpu" or "gpu". Returns itself. Raises as `backend.library` does."""
+        for p in self.parameters():
+            p.data, p.grad = to_device(p.data, device), None
+        return self
+
+    def astype(self, dtype: Any) -> Module:
+        """Turn the parameters into float32 or float64. Returns itself."""
+        for p in self.parameters():
+            p.data, p.grad = p.data.astype(dtype), None
+        return self
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """A copy of every parameter, on the host, by name."""
+        return {name: np.array(to_host(p.data)) for name, p in self.named_parameters().items()}
+
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+        """Set every parameter, keeping its device and dtype.
+
+        Raises:
+            InputError: a parameter is missing, unknown, or of another shape. Nothing has been changed then.
+        """
+        parameters = self.named_parameters()
+        _check_names(set(state), set(parameters))
+        for name, p in parameters.items():
+            if state[name].shape != p.shape:
+                raise InputError(f"parameter {name}: expected shape {p.shape}, found {state[name].shape}")
+        for name, p in parameters.items():
+            p.data = like(np.array(state[name], dtype=p.dtype), p.data)
+
+    def to_torch(self) -> dict[str, np.ndarray]:
+        """The weights under the names and in the layout of the corresponding torch.nn modules (torch is not imported;
+        turn the arrays into tensors with `torch.from_numpy`)."""
+        weights = self._own_to_torch()
+        for name, child in self.children():
+            weights |= {f"{name}.{inner}": value for inner, value in child.to_torch().items()}
+        return weights
+
+    def load_torch(self, state_dict: Mapping[str, Any]) -> None:
+        """Set the weights from the `state_dict()` of the corresponding torch.nn module, as arrays or CPU tensors.
+
+        Raises:
+            InputError: a weight is missing, unknown, or of another shape.
+        """
+        arrays = {name: np.asarray(value) for name, value in state_dict.items()}
+        _check_names(set(arrays), set(self.to_torch()))
+        self.load_state_dict(self._from_torch(arrays))
+
+    def _own_to_torch(self) -> dict[str, np.ndarray]:
+        return {name: np.array(to_host(p.data)) for name, p in self.own_parameters().items()}
+
+    def _own_from_torch(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {name: arrays[name] for name in self.own_parameters()}
+
+    def _from_torch(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        state = self._own_from_torch(arrays)
+        for name, child in self.children():
+            inner = {k[len(name) + 1 :]: v for k, v in arrays.items() if k.startswith(f"{name}.")}
+            state |= {f"{name}.{key}": value for key, value in child._from_torch(inner).items()}
+        return state
+
+
+def _check_names(found: set[str], expected: set[str]) -> None:
+    if missing := sorted(expected - found):
+        raise InputError(f"missing parameters: {', '.join(missing)}")
+    if unknown := sorted(found - expected):
+        raise InputError(f"unknown parameters: {', '.join(unknown)}")

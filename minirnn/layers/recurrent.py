@@ -1,0 +1,189 @@
+"""Recurrent layers: one cell unrolled along time, stacked, and run in one or both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from minirnn import backend
+from minirnn.autograd import ops
+from minirnn.autograd.tensor import Parameter, Tensor
+from minirnn.backend import array_module, to_host
+from minirnn.cells import Cell, make_cell, unroll
+from minirnn.cells.gru import GRUCell, GRUResetAfterCell
+from minirnn.cells.lstm import LSTMCell
+from minirnn.cells.rnn import RNNCell
+from minirnn.errors import InputError
+from minirnn.layers.basic import Dropout, uniform
+from minirnn.layers.module import Module
+
+
+class Recurrent(Module):
+    """Any cell as a layer; `RNN`, `GRU` and `LSTM` are this with their cell filled in.
+
+    Layer l reads the output of layer l-1. With two directions (Schuster & Paliwal 1997) a layer is two cells, one
+    reading from the left and one from the right, and its output is both outputs side by side.
+
+    Args:
+        cell: a cell, or the name of one (`minirnn.CELL_NAMES`).
+        input_size: I, the features of an input step.
+        hidden_size: H, the features of the state.
+        num_layers: how many layers are stacked.
+        bidirectional: whether each layer also runs from right to left.
+        dropout: the probability with which the output of every layer but the last is dropped in training.
+        rng: a generator or seed, for the initial weights (uniform in ±1/√H, as in torch.nn) and the dropout.
+        dtype: float32 or float64.
+
+    The weights are attributes named after the cell's own, the layer and the direction: `W_l0`, `U_l0`, `b_l0`,
+    `W_l0_reverse`, ….
+    """
+
+    def __init__(
+        self,
+        cell: str | Cell,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        rng: int | np.random.Generator | None = None,
+        dtype: Any = np.float32,
+    ):
+        for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
+            if size < 1:
+                raise InputError(f"{name} must be at least 1, not {size}")
+        rng = backend.generator(rng)
+        self.cell = make_cell(cell) if isinstance(cell, str) else cell
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.num_directions = 2 if bidirectional else 1
+        self.dropout = Dropout(dropout, rng=rng)
+        for layer, suffix in self._suffixes():
+            size = input_size if layer == 0 else hidden_size * self.num_directions
+            for name, shape in self.cell.weight_shapes(size, hidden_size).items():
+                setattr(self, name + suffix, uniform(rng, hidden_size**-0.5, shape, dtype))
+
+    def forward(
+        self, x: Tensor, state: Tensor | tuple[Tensor, ...] | None = None, lengths: Any = None
+    ) -> tuple[Tensor, Tensor | tuple[Tensor, ...]]:
+        """Run over a batch of sequences.
+
+        Args:
+            x: (time, batch, input_size).
+            state: the initial state: h, or (h, c) for the LSTM, each (num_layers · num_directions, batch,
+                hidden_size); zero if None. To carry a state from one stretch of a long sequence to the next without
+                following its gradient (truncated BPTT), pass `detach(state)`.
+            lengths: (batch,) host integers; steps at and beyond a sequence's length are padding, which changes nothing.
+
+        Returns:
+            The output of the last layer (time, batch, num_directions · hidden_size), 0 on padding, and the final
+            state, in the form of the initial one.
+
+        Raises:
+            InputError: a shape or length does not fit.
+        """
+        initial = self._states_by_cell(x, state)
+        final: list[tuple[Tensor, ...]] = []
+        for layer in range(self.num_layers):
+            if layer > 0:
+                x = self.dropout(x)
+            outputs = []
+            for direction in range(self.num_directions):
+                weights = self._weights(_suffix(layer, direction))
+                state_before = next(initial)
+                y, state_after = unroll(self.cell, x, weights, state_before, lengths, reverse=direction == 1)
+                outputs.append(y)
+                final.append(state_after)
+            x = outputs[0] if len(outputs) == 1 else ops.concatenate(outputs, axis=-1)
+        stacked = tuple(ops.stack(arrays) for arrays in zip(*final, strict=True))
+        return x, stacked if self.cell.num_states > 1 else stacked[0]
+
+    def _suffixes(self) -> Iterator[tuple[int, str]]:
+        for layer in range(self.num_layers):
+            for direction in range(self.num_directions):
+                yield layer, _suffix(layer, direction)
+
+    def _weights(self, suffix: str) -> dict[str, Parameter]:
+        return {name: getattr(self, name + suffix) for name in self.cell.weight_shapes(1, 1)}
+
+    def _states_by_cell(self, x: Tensor, state: Any) -> Iterator[tuple[Tensor, ...]]:
+        """The initial state of each layer and direction, in order: from (h, c) of all cells to (h, c) of each."""
+        if x.ndim != 3:
+            raise InputError(f"expected an input of shape (time, batch, features), not {x.shape}")
+        expected = (self.num_layers * self.num_directions, x.shape[1], self.hidden_size)
+        if state is None:
+            zero = Tensor(array_module(x.data).zeros(expected[1:], dtype=x.dtype))
+            return iter([(zero,) * self.cell.num_states] * expected[0])
+        arrays = state if isinstance(state, tuple) else (state,)
+        if len(arrays) != self.cell.num_states or any(s.shape != expected for s in arrays):
+            raise InputError(
+                f"the state must be {self.cell.num_states} tensor(s) of shape {expected}, "
+                f"not {len(arrays)} of {[s.shape for s in arrays]}"
+            )
+        return zip(*(ops.unstack(s) for s in arrays), strict=True)
+
+    def _own_to_torch(self) -> dict[str, np.ndarray]:
+        self._require_torch_twin()
+        result: dict[str, np.ndarray] = {}
+        for _, suffix in self._suffixes():
+            weights = {name: np.array(to_host(p.data)) for name, p in self._weights(suffix).items()}
+            result |= {name + suffix: value for name, value in self.cell.weights_to_torch(weights).items()}
+        return result
+
+    def _own_from_torch(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        self._require_torch_twin()
+        state: dict[str, np.ndarray] = {}
+        for _, suffix in self._suffixes():
+            theirs = {k: arrays[k + suffix] for k in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
+            state |= {name + suffix: value for name, value in self.cell.weights_from_torch(theirs).items()}
+        return state
+
+    def _require_torch_twin(self) -> None:
+        if not self.cell.in_torch:
+            raise InputError(
+                f"torch.nn has no {type(self.cell).__name__} with these options, so weights cannot be exchanged "
+                "(its GRU resets after the product, its LSTM has no peepholes)"
+            )
+
+
+def _suffix(layer: int, direction: int) -> str:
+    return f"_l{layer}" + ("_reverse" if direction else "")
+
+
+def detach(state: Tensor | tuple[Tensor, ...]) -> Tensor | tuple[Tensor, ...]:
+    """A state cut off from how it was computed, where truncated BPTT stops (Williams & Peng 1990)."""
+    return state.detach() if isinstance(state, Tensor) else tuple(s.detach() for s in state)
+
+
+class RNN(Recurrent):
+    """The simple recurrent network (Elman 1990). Arguments as `Recurrent`, and `nonlinearity`: "tanh" or "relu"."""
+
+    def __init__(
+        self, input_size: int, hidden_size: int, num_layers: int = 1, *, nonlinearity: str = "tanh", **options: Any
+    ):
+        super().__init__(RNNCell(nonlinearity), input_size, hidden_size, num_layers, **options)
+
+
+class GRU(Recurrent):
+    """The gated recurrent unit (Cho et al. 2014). Arguments as `Recurrent`, and `reset`: "before" the recurrent
+    product as in the paper, or "after" it as in cuDNN and PyTorch."""
+
+    def __init__(
+        self, input_size: int, hidden_size: int, num_layers: int = 1, *, reset: str = "before", **options: Any
+    ):
+        if reset not in ("before", "after"):
+            raise InputError(f"unknown reset {reset!r}: expected 'before' or 'after'")
+        cell = GRUCell() if reset == "before" else GRUResetAfterCell()
+        super().__init__(cell, input_size, hidden_size, num_layers, **options)
+
+
+class LSTM(Recurrent):
+    """Long short-term memory (Hochreiter & Schmidhuber 1997). Arguments as `Recurrent`, and `peepholes`: whether the
+    gates see the memory (Gers & Schmidhuber 2000)."""
+
+    def __init__(
+        self, input_size: int, hidden_size: int, num_layers: int = 1, *, peepholes: bool = False, **options: Any
+    ):
+        super().__init__(LSTMCell(peepholes), input_size, hidden_size, num_layers, **options)

@@ -1,0 +1,24 @@
+"""Perplexity: among how many equally likely tokens the model seems to choose."""
+
+from __future__ import annotations
+
+import math
+
+
+def perplexity(total_nll: float, total_tokens: int) -> float:
+    """exp(total negative log-likelihood / total tokens).
+
+    The two are totals over a whole text: the mean of the perplexities of batches would be something else. A model that
+    knows nothing has the size of the vocabulary, a perfect one has 1.
+
+    Args:
+        total_nll: in nats.
+        total_tokens: how many tokens it was summed over.
+
+    Raises:
+        ValueError: there are no tokens.
+    """
+    if total_tokens <= 0:
+        raise ValueError(f"the perplexity of {total_tokens} tokens is not defined")
+    mean = total_nll / total_tokens
+    return math.exp(mean) if mean < 700 else math.inf

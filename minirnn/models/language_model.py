@@ -1,0 +1,87 @@
+"""A recurrent language model: the probability of the next token given all before it (Mikolov et al. 2010)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minirnn import backend
+from minirnn.autograd import functional
+from minirnn.autograd.tape import no_grad
+from minirnn.autograd.tensor import Tensor
+from minirnn.backend import Array
+from minirnn.layers import Dropout, Embedding, Linear, Module, Recurrent
+
+State = Tensor | tuple[Tensor, ...] | None
+
+
+class LanguageModel(Module):
+    """Token ids in, a score for every possible next token out.
+
+        x_t = one-hot(token_t) or embedding(token_t);   h_t = recurrent(x_t, h_{t-1});   logits_t = W h_t + b
+
+    Args:
+        vocabulary_size: V, the number of different tokens.
+        hidden_size: H.
+        cell: the recurrent cell, one of `minirnn.CELL_NAMES`.
+        num_layers: how many recurrent layers.
+        embedding_size: the features of a learned embedding; None feeds one-hot vectors.
+        dropout: on the embedding, between the layers and before the output (Zaremba et al. 2014).
+        rng: a generator or seed, for weights and dropout.
+        dtype: float32 or float64.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        hidden_size: int,
+        *,
+        cell: str = "lstm",
+        num_layers: int = 1,
+        embedding_size: int | None = None,
+        dropout: float = 0.0,
+        rng: int | np.random.Generator | None = None,
+        dtype: Any = np.float32,
+    ):
+        rng = backend.generator(rng)
+        self.vocabulary_size = vocabulary_size
+        self.embedding = Embedding(vocabulary_size, embedding_size, rng=rng, dtype=dtype) if embedding_size else None
+        self.recurrent = Recurrent(
+            cell, embedding_size or vocabulary_size, hidden_size, num_layers, dropout=dropout, rng=rng, dtype=dtype
+        )
+        self.dropout = Dropout(dropout, rng=rng)
+        self.output = Linear(hidden_size, vocabulary_size, rng=rng, dtype=dtype)
+
+    def forward(self, ids: Array, state: State = None, lengths: Any = None) -> tuple[Tensor, State]:
+        """Score every next token.
+
+        Args:
+            ids: (time, batch) integers; host ids are checked.
+            state: as for `Recurrent`.
+            lengths: (batch,) host integers, for sequences of different lengths.
+
+        Returns:
+            The logits (time, batch, V) and the state after the last step.
+        """
+        reference = self.output.weight.data
+        if self.embedding is None:
+            x = functional.one_hot(ids, self.vocabulary_size, reference)
+        else:
+            x = self.dropout(self.embedding(ids))
+        h, state = self.recurrent(x, state, lengths)
+        return self.output(self.dropout(h)), state
+
+    def step(self, tokens: Array, state: State) -> tuple[np.ndarray, State]:
+        """One step of generation: the function that `minirnn.decoding` walks along.
+
+        Args:
+            tokens: (batch,) ids.
+            state: the state so far; None at the beginning.
+
+        Returns:
+            The log-probabilities (batch, V) of the next token, on the host, and the new state.
+        """
+        with no_grad():
+            logits, state = self(tokens[None], state)
+            return backend.to_host(functional.log_softmax(logits).data[0]), state

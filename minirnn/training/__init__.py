@@ -1,0 +1,22 @@
+"""Optimisers, checkpoints, and the one training loop."""
+
+from minirnn.training.checkpoint import load_checkpoint, save_checkpoint
+from minirnn.training.language_modeling import LanguageModeling
+from minirnn.training.loop import Trainer
+from minirnn.training.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, RMSProp, clip_grad_norm
+from minirnn.training.run import Run
+
+__all__ = [
+    "OPTIMIZERS",
+    "SGD",
+    "Adam",
+    "AdamW",
+    "LanguageModeling",
+    "Optimizer",
+    "RMSProp",
+    "Run",
+    "Trainer",
+    "clip_grad_norm",
+    "load_checkpoint",
+    "save_checkpoint",
+]

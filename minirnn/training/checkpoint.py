@@ -1,0 +1,63 @@
+"""Files that are either whole or not there.
+
+A checkpoint is one safetensors file: arrays by name, and JSON in its header. One file means one rename, so that
+arrays and JSON can never come from different moments.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from minirnn.errors import InputError
+
+
+def write_atomically(path: str | Path, data: bytes) -> None:
+    """Write a file so that a reader, or a crash at any moment, finds the old content or the new, never a part."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_checkpoint(path: str | Path, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
+    """Write arrays and JSON-able `meta` to one file, atomically."""
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    write_atomically(path, save(contiguous, metadata={"minirnn": json.dumps(meta)}))
+
+
+def load_checkpoint(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read what `save_checkpoint` wrote.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        InputError: it is not a checkpoint, or damaged.
+    """
+    data = Path(path).read_bytes()
+    try:
+        arrays = load(data)
+        header_size = struct.unpack("<Q", data[:8])[0]
+        meta = json.loads(json.loads(data[8 : 8 + header_size])["__metadata__"]["minirnn"])
+    except (SafetensorError, struct.error, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: not a minirnn checkpoint, or damaged ({error})") from error
+    return arrays, meta
+
+
+def subset(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """The arrays whose names begin with `prefix` and a slash, without it."""
+    start = prefix + "/"
+    return {name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)}

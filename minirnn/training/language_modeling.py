@@ -1,0 +1,71 @@
+"""Language modelling as a task for the training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from minirnn.autograd import functional
+from minirnn.autograd.tensor import Tensor
+from minirnn.data.batches import Batch, num_batches, random_batches, sequential_batches
+from minirnn.errors import InputError
+from minirnn.layers import detach
+from minirnn.models import LanguageModel
+from minirnn.training.loop import Carry
+
+
+class LanguageModeling:
+    """Predict the next token of one long text, by truncated BPTT over pieces of `num_steps`.
+
+    Args:
+        model: the model.
+        train: (tokens,) ids to learn from.
+        valid: (tokens,) ids held out; may be empty.
+        batch_size, num_steps: the shape of a batch.
+        partition: "sequential" carries the state from batch to batch; "random" starts every batch from zero.
+        rng: the generator the model draws its dropout from.
+
+    Raises:
+        InputError: the text is shorter than one batch, or the partition is unknown.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        train: np.ndarray,
+        valid: np.ndarray,
+        *,
+        batch_size: int,
+        num_steps: int,
+        partition: str = "sequential",
+        rng: np.random.Generator,
+    ):
+        if partition not in ("sequential", "random"):
+            raise InputError(f"unknown partition {partition!r}: expected 'sequential' or 'random'")
+        self.model, self.corpus, self.valid, self.rng = model, train, valid, rng
+        self.batch_size, self.num_steps, self.partition = batch_size, num_steps, partition
+        self.num_batches = num_batches(len(train), batch_size, num_steps)
+        next(self.batches(np.random.default_rng(0)))  # a text that is too short is refused before training starts
+
+    def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        """The batches of one epoch."""
+        cut = sequential_batches if self.partition == "sequential" else random_batches
+        return cut(self.corpus, self.batch_size, self.num_steps, rng)
+
+    def loss(self, batch: Batch, carry: Carry) -> tuple[Tensor, int, Carry]:
+        """The mean negative log-likelihood of a batch; where the state is carried, its gradient is not."""
+        inputs, targets = batch
+        logits, state = self.model(inputs, carry)
+        loss = functional.cross_entropy(logits, targets)
+        return loss, targets.size, detach(state) if self.partition == "sequential" else None
+
+    def validate(self) -> tuple[float, int]:
+        """Total negative log-likelihood and number of the held-out tokens: all but the first, read as one sequence."""
+        nll, state = 0.0, None
+        piece = 512
+        for start in range(0, len(self.valid) - 1, piece):
+            inputs = self.valid[start : start + piece + 1]
+            logits, state = self.model(inputs[:-1, None], state)
+            nll += functional.cross_entropy(logits, inputs[1:, None], reduction="sum").item()
+        return nll, max(len(self.valid) - 1, 0)

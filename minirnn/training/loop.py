@@ -1,0 +1,244 @@
+"""The one training loop. It knows neither what is trained nor on what: a `Task` says that.
+
+A run that is killed and resumed ends with the very weights of one that was never interrupted. For that, everything a
+step depends on is a function of the seed and the place in the run, or is in the checkpoint: the batches of an epoch
+are drawn from a generator seeded with (seed, epoch), and the checkpoint holds parameters, optimiser, carried state,
+the model's generator, and how many batches of the epoch are done.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from tqdm import tqdm
+
+from minirnn import backend
+from minirnn.autograd.tape import no_grad
+from minirnn.autograd.tensor import Tensor
+from minirnn.backend import Array, array_module, to_device, to_host
+from minirnn.errors import InputError, NonFiniteLossError
+from minirnn.layers import Module
+from minirnn.metrics import perplexity
+from minirnn.training.checkpoint import load_checkpoint, save_checkpoint, subset
+from minirnn.training.optimizers import Optimizer, clip_grad_norm
+from minirnn.training.run import Run
+
+Carry = tuple[Tensor, ...] | Tensor | None
+
+
+class Task(Protocol):
+    """What the loop needs to know of a task."""
+
+    @property
+    def model(self) -> Module:
+        """What is trained."""
+
+    rng: np.random.Generator
+    """What the model draws from during training (its dropout)."""
+
+    num_batches: int
+    """About how many batches an epoch has, for the progress bar."""
+
+    def batches(self, rng: np.random.Generator) -> Iterator[Any]:
+        """The batches of one epoch; all chance comes from `rng`."""
+
+    def loss(self, batch: Any, carry: Carry) -> tuple[Tensor, int, Carry]:
+        """The mean loss of a batch, over how many tokens, and the state to carry to the next batch (detached)."""
+
+    def validate(self) -> tuple[float, int]:
+        """The total negative log-likelihood of the held-out tokens, and their number."""
+
+
+@dataclass
+class Place:
+    """Where in a run we are, and what has been summed up in this epoch."""
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    nll: float = 0.0
+    tokens: int = 0
+    seconds: float = 0.0
+    best: float = float("inf")
+    rng: dict[str, Any] = field(default_factory=dict)
+
+
+class Trainer:
+    """Trains a task for some epochs and keeps its run directory.
+
+    Args:
+        task: what to train.
+        optimizer: how.
+        run: where the checkpoints and metrics go; None keeps nothing.
+        seed: of the batches.
+        clip: the largest gradient norm; None leaves gradients alone.
+        validate_every: epochs between validations.
+        save_every: seconds between checkpoints, at least; one is always written at the end.
+        check_every: steps between looks at the loss. Each look waits for a GPU.
+        progress: whether to show a progress bar.
+
+    After `train`, `history` holds the rows of the metrics file.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        optimizer: Optimizer,
+        run: Run | None = None,
+        *,
+        seed: int = 0,
+        clip: float | None = None,
+        validate_every: int = 1,
+        save_every: float = 10.0,
+        check_every: int = 10,
+        progress: bool = True,
+    ):
+        self.task, self.optimizer, self.run, self.seed, self.clip = task, optimizer, run, seed, clip
+        self.validate_every, self.save_every, self.check_every = validate_every, save_every, check_every
+        self.progress = progress
+        self.place = Place()
+        self.carry: Carry = None
+        self.history: list[dict[str, Any]] = []
+        self._unread: list[tuple[Array, int]] = []
+
+    def train(self, epochs: int) -> list[dict[str, Any]]:
+        """Train until `epochs` epochs are done, counting those before a resume. Returns the history.
+
+        Raises:
+            NonFiniteLossError: the loss became infinite or nan; names the step. The checkpoints before it stay.
+        """
+        total = epochs * self.task.num_batches
+        with tqdm(total=total, initial=self.place.step, unit="batch", disable=not self.progress) as bar:
+            self._saved_at = time.monotonic()
+            while self.place.epoch < epochs:
+                self._train_epoch(bar)
+                self._finish_epoch(bar, last=self.place.epoch + 1 == epochs)
+            bar.total = bar.n
+        return self.history
+
+    def _train_epoch(self, bar: tqdm) -> None:
+        place = self.place
+        self.task.model.train()
+        batches = self.task.batches(backend.generator([self.seed, place.epoch]))  # type: ignore[arg-type]
+        started = time.perf_counter() - place.seconds
+        for batch in itertools.islice(batches, place.batch, None):
+            self._train_step(batch)
+            place.batch += 1
+            place.step += 1
+            bar.update()
+            if place.step % self.check_every == 0:
+                self._read_losses()
+                place.seconds = time.perf_counter() - started
+                bar.set_postfix_str(self._speed(), refresh=False)
+                if self.run and time.monotonic() - self._saved_at > self.save_every:
+                    self.save()
+        self._read_losses()
+        place.seconds = time.perf_counter() - started
+
+    def _train_step(self, batch: Any) -> None:
+        loss, tokens, self.carry = self.task.loss(batch, self.carry)
+        self.task.model.zero_grad()
+        loss.backward()
+        if self.clip is not None:
+            clip_grad_norm(self.task.model.parameters(), self.clip)
+        self.optimizer.step()
+        self._unread.append((loss.data, tokens))
+
+    def _read_losses(self) -> None:
+        """Bring the losses since the last look to the host, in one transfer, and add them up."""
+        if not self._unread:
+            return
+        losses = to_host(array_module(self._unread[0][0]).stack([loss for loss, _ in self._unread])).astype(np.float64)
+        if not np.isfinite(losses).all():
+            bad = int(np.flatnonzero(~np.isfinite(losses))[0])
+            step = self.place.step - len(losses) + bad + 1
+            kept = f"; the last good checkpoint is {self.run.last}" if self.run and self.run.last.exists() else ""
+            raise NonFiniteLossError(
+                f"the loss became {losses[bad]} at step {step} (epoch {self.place.epoch + 1}): "
+                f"try a lower learning rate or a smaller clipping norm{kept}"
+            )
+        counts = np.array([tokens for _, tokens in self._unread])
+        self.place.nll += float(losses @ counts)
+        self.place.tokens += int(counts.sum())
+        self._unread.clear()
+
+    def _finish_epoch(self, bar: tqdm, last: bool) -> None:
+        place = self.place
+        if place.tokens == 0:
+            raise InputError("an epoch without a single batch: the training text is too short")
+        if last or (place.epoch + 1) % self.validate_every == 0:
+            self._validate(bar)
+        self.carry = None
+        place.epoch, place.batch, place.nll, place.tokens, place.seconds = place.epoch + 1, 0, 0.0, 0, 0.0
+        if self.run and (last or time.monotonic() - self._saved_at > self.save_every):
+            self.save()
+
+    def _validate(self, bar: tqdm) -> None:
+        """Measure on held-out text, log it, and keep the model if it is the best so far."""
+        place, model = self.place, self.task.model
+        model.eval()
+        with no_grad():
+            nll, tokens = self.task.validate()
+        model.train()
+        row = {
+            "epoch": place.epoch + 1,
+            "step": place.step,
+            "train_loss": place.nll / place.tokens,
+            "train_perplexity": perplexity(place.nll, place.tokens),
+            "tokens_per_second": round(place.tokens / max(place.seconds, 1e-9)),
+        }
+        if tokens:
+            row |= {"valid_loss": nll / tokens, "valid_perplexity": perplexity(nll, tokens)}
+        self.history.append(row)
+        bar.write(
+            "  ".join(
+                f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in row.items()
+            )
+        )
+        score = row.get("valid_loss", row["train_loss"])
+        if self.run:
+            self.run.append_metrics(row)
+            if score < place.best:
+                self.run.save_best(model.state_dict(), row)
+        place.best = min(place.best, score)
+
+    def _speed(self) -> str:
+        place = self.place
+        loss = place.nll / place.tokens
+        return f"loss {loss:.3f}, perplexity {perplexity(loss, 1):.2f}, {place.tokens / place.seconds:,.0f} tokens/s"
+
+    def save(self) -> None:
+        """Write the checkpoint to resume from."""
+        assert self.run is not None
+        self.place.rng = dict(self.task.rng.bit_generator.state)
+        carry = () if self.carry is None else self.carry if isinstance(self.carry, tuple) else (self.carry,)
+        arrays = {f"model/{name}": array for name, array in self.task.model.state_dict().items()}
+        arrays |= {f"optimizer/{name}": array for name, array in self.optimizer.state_dict().items()}
+        arrays |= {f"carry/{i}": to_host(state.data) for i, state in enumerate(carry)}
+        save_checkpoint(self.run.last, arrays, vars(self.place))
+        self._saved_at = time.monotonic()
+
+    def resume(self) -> None:
+        """Take up the run where its last checkpoint was written; without one, at the beginning.
+
+        Raises:
+            InputError: the checkpoint is damaged or does not fit the task.
+        """
+        assert self.run is not None
+        if self.run.last.exists():
+            arrays, meta = load_checkpoint(self.run.last)
+            self.place = Place(**meta)
+            self.task.model.load_state_dict(subset(arrays, "model"))
+            self.optimizer.load_state_dict(subset(arrays, "optimizer"))
+            self.task.rng.bit_generator.state = self.place.rng
+            device = self.task.model.parameters()[0].device
+            carry = [Tensor(to_device(array, device)) for _, array in sorted(subset(arrays, "carry").items())]
+            self.carry = None if not carry else carry[0] if len(carry) == 1 else tuple(carry)
+        # What was logged after the checkpoint will be logged again.
+        self.history = [row for row in self.run.metrics() if row["step"] <= self.place.step]
+        self.run.write_metrics(self.history)

@@ -1,0 +1,188 @@
+"""Optimisers: what to do with a gradient once it is there.
+
+Each changes the parameters in place, from `p.grad`, by the rule in its docstring (g is the gradient, η the learning
+rate). A parameter without a gradient is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from minirnn.autograd.tensor import Parameter
+from minirnn.backend import Array, array_module, like, to_host
+from minirnn.errors import InputError
+
+
+def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> Array:
+    """Scale all gradients down by one common factor so that their joint Euclidean norm is at most `max_norm`
+    (Pascanu, Mikolov & Bengio 2013). The direction stays: only the length of the step is limited.
+
+    Returns:
+        The norm before clipping, as an array without axes on the parameters' device. (Nothing here waits for a GPU.)
+    """
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    if not gradients:
+        return np.zeros(())
+    xp = array_module(gradients[0])
+    norm = xp.sqrt(sum((g * g).sum() for g in gradients))
+    scale = xp.minimum(1, max_norm / xp.maximum(norm, 1e-30))
+    for g in gradients:
+        g *= scale
+    return norm
+
+
+class Optimizer:
+    """The base: parameters, learning rate, and running arrays for each parameter.
+
+    Args:
+        parameters: by name, as `module.named_parameters()` gives them.
+        learning_rate: η; may be changed at any time.
+        weight_decay: λ, adds λ·p to every gradient (an L2 penalty).
+
+    A subclass names its running arrays in `slots` and implements `update`.
+    """
+
+    slots: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, parameters: Mapping[str, Parameter], learning_rate: float, *, weight_decay: float = 0.0):
+        if not learning_rate >= 0:
+            raise InputError(f"the learning rate must be at least 0, not {learning_rate}")
+        if not weight_decay >= 0:
+            raise InputError(f"the weight decay must be at least 0, not {weight_decay}")
+        self.parameters = dict(parameters)
+        self.learning_rate, self.weight_decay = learning_rate, weight_decay
+        self.num_steps = 0
+        self.running = {
+            name: {slot: array_module(p.data).zeros_like(p.data) for slot in self.slots}
+            for name, p in self.parameters.items()
+        }
+
+    def step(self) -> None:
+        """Change every parameter that has a gradient."""
+        self.num_steps += 1
+        for name, p in self.parameters.items():
+            if p.grad is not None:
+                g = p.grad + self.weight_decay * p.data if self.weight_decay else p.grad
+                self.update(p.data, g, **self.running[name])
+
+    def update(self, p: Array, g: Array, **running: Array) -> None:
+        """Change one parameter `p` and its running arrays, all in place."""
+        raise NotImplementedError(f"{type(self).__name__} does not define update")
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """The running arrays, on the host, as "slot.parameter", and the number of steps taken."""
+        state = {f"{slot}.{name}": to_host(a) for name, slots in self.running.items() for slot, a in slots.items()}
+        return {**state, "num_steps": np.array(self.num_steps)}
+
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+        """The inverse of `state_dict`.
+
+        Raises:
+            InputError: an array is missing or has the wrong shape.
+        """
+        for name, slots in self.running.items():
+            for slot, array in slots.items():
+                saved = state.get(f"{slot}.{name}")
+                if saved is None or saved.shape != array.shape:
+                    raise InputError(f"the optimiser state has no {slot} of shape {array.shape} for {name}")
+                slots[slot] = like(np.array(saved), array)
+        self.num_steps = int(state["num_steps"])
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent: p ← p - η g, or with momentum μ: v ← μ v + g, p ← p - η v."""
+
+    slots = ("velocity",)
+
+    def __init__(
+        self,
+        parameters: Mapping[str, Parameter],
+        learning_rate: float,
+        *,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+    ):
+        self.momentum = momentum
+        super().__init__(parameters, learning_rate, weight_decay=weight_decay)
+
+    def update(self, p: Array, g: Array, **running: Array) -> None:
+        if self.momentum:
+            v = running["velocity"]
+            v *= self.momentum
+            v += g
+            g = v
+        p -= self.learning_rate * g
+
+
+class RMSProp(Optimizer):
+    """Divide by a running root mean square (Tieleman & Hinton 2012): s ← α s + (1-α) g², p ← p - η g / (√s + ε)."""
+
+    slots = ("square",)
+
+    def __init__(
+        self,
+        parameters: Mapping[str, Parameter],
+        learning_rate: float = 0.01,
+        *,
+        alpha: float = 0.99,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+    ):
+        super().__init__(parameters, learning_rate, weight_decay=weight_decay)
+        self.alpha, self.epsilon = alpha, epsilon
+
+    def update(self, p: Array, g: Array, **running: Array) -> None:
+        s = running["square"]
+        s *= self.alpha
+        s += (1 - self.alpha) * g * g
+        p -= self.learning_rate * g / (array_module(p).sqrt(s) + self.epsilon)
+
+
+class Adam(Optimizer):
+    """Running means of the gradient and its square, corrected for their start at zero (Kingma & Ba 2015):
+
+    m ← β₁ m + (1-β₁) g,   v ← β₂ v + (1-β₂) g²,   p ← p - η m̂ / (√v̂ + ε)   with m̂ = m / (1-β₁ᵗ), v̂ = v / (1-β₂ᵗ).
+    """
+
+    slots = ("mean", "square")
+
+    def __init__(
+        self,
+        parameters: Mapping[str, Parameter],
+        learning_rate: float = 1e-3,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+    ):
+        super().__init__(parameters, learning_rate, weight_decay=weight_decay)
+        self.betas, self.epsilon = betas, epsilon
+
+    def update(self, p: Array, g: Array, **running: Array) -> None:
+        m, v = running["mean"], running["square"]
+        (beta1, beta2), t = self.betas, self.num_steps
+        m *= beta1
+        m += (1 - beta1) * g
+        v *= beta2
+        v += (1 - beta2) * g * g
+        step_size = self.learning_rate / (1 - beta1**t)
+        p -= step_size * m / (array_module(p).sqrt(v) * (1 - beta2**t) ** -0.5 + self.epsilon)
+
+
+class AdamW(Adam):
+    """Adam with the weight decay outside the running means (Loshchilov & Hutter 2019): first p ← p - η λ p, then
+    Adam."""
+
+    def step(self) -> None:
+        decay, self.weight_decay = self.weight_decay, 0.0
+        for p in self.parameters.values():
+            if p.grad is not None and decay:
+                p.data *= 1 - self.learning_rate * decay
+        super().step()
+        self.weight_decay = decay
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "rmsprop": RMSProp, "adam": Adam, "adamw": AdamW}
