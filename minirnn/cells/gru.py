@@ -12,27 +12,13 @@ from minirnn.cells.cell import Cell, State, Weights
 
 
 @fuse
-def reset(a_r: Array, h_prev: Array) -> tuple[Array, ...]:
-    """The reset gate r, what it lets through, r * h, and the derivative of that by a_r."""
-    r = sigmoid(a_r)
-    s = r * h_prev
-    return r, s, s * (1 - r)
-
-
-@fuse
 def update(a_z: Array, a_n: Array, h_prev: Array) -> tuple[Array, ...]:
-    """Equations (2)-(4) once a_n is known: the new h, its derivatives by a_z and a_n, and z."""
+    """What both kinds share: equations (2)-(4) from a_z and a_n on, the derivatives (5) of h by both, and z."""
     z, n = sigmoid(a_z), array_module(a_n).tanh(a_n)
-    not_z, beyond_n = 1 - z, z * (h_prev - n)
-    return n + beyond_n, beyond_n * not_z, not_z * (1 - n * n), z
-
-
-@fuse
-def reset_candidate(a_r: Array, p_n: Array, q: Array) -> tuple[Array, ...]:
-    """The reset gate r, a_n = p_n + r * q, and the derivative of a_n by a_r."""
-    r = sigmoid(a_r)
-    rq = r * q
-    return r, p_n + rq, rq * (1 - r)
+    kept = z * (h_prev - n)
+    h = n + kept  # (4), with n taken out: z h + (1-z) n = n + z (h - n)
+    dh_da_z, dh_da_n = kept * (1 - z), (1 - z) * (1 - n * n)  # (5)
+    return h, dh_da_z, dh_da_n, z
 
 
 class GRUCell(Cell):
@@ -57,12 +43,20 @@ class GRUCell(Cell):
     variants = {"gru": {}}
     gates = "rzn"
 
+    @staticmethod
+    @fuse
+    def reset(a_r: Array, h_prev: Array) -> tuple[Array, ...]:
+        """(1), s of (3), and ∂s/∂a_r of (5)."""
+        r = sigmoid(a_r)
+        s = r * h_prev
+        return r, s, s * (1 - r)
+
     def forward(self, w: Weights, p: Array, state: State) -> tuple[State, Any]:
         (h_prev,) = state
         H = len(h_prev)
         p_r, p_z, p_n = p.reshape(3, *h_prev.shape)
         u_r, u_z = (w.U[: 2 * H] @ h_prev).reshape(2, *h_prev.shape)
-        r, s, ds_da_r = reset(p_r + u_r, h_prev)  # (1)
+        r, s, ds_da_r = self.reset(p_r + u_r, h_prev)  # (1)
         a_n = p_n + w.U[2 * H :] @ s  # (3)
         h, dh_da_z, dh_da_n, z = update(p_z + u_z, a_n, h_prev)  # (2)-(5)
         return (h,), (r, z, ds_da_r, dh_da_z, dh_da_n, s)
@@ -109,6 +103,14 @@ class GRUResetAfterCell(Cell):
     extra_rows = 1  # dq, below da_r, da_z, da_n
     in_torch = True
 
+    @staticmethod
+    @fuse
+    def reset(a_r: Array, p_n: Array, q: Array) -> tuple[Array, ...]:
+        """(1), a_n of (3) from p_n = W_n x_t + b_n, and ∂a_n/∂a_r of (5)."""
+        r = sigmoid(a_r)
+        rq = r * q
+        return r, p_n + rq, rq * (1 - r)
+
     def weight_shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
         return {**super().weight_shapes(input_size, hidden_size), "b_u": (hidden_size,)}
 
@@ -117,7 +119,7 @@ class GRUResetAfterCell(Cell):
         p_r, p_z, p_n = p.reshape(3, *h_prev.shape)
         u_r, u_z, u_n = (w.U @ h_prev).reshape(3, *h_prev.shape)
         q = u_n + w.b_u[:, None]
-        r, a_n, da_n_da_r = reset_candidate(p_r + u_r, p_n, q)  # (1), (3)
+        r, a_n, da_n_da_r = self.reset(p_r + u_r, p_n, q)  # (1), (3)
         h, dh_da_z, dh_da_n, z = update(p_z + u_z, a_n, h_prev)  # (2)-(5)
         return (h,), (r, z, da_n_da_r, dh_da_z, dh_da_n)
 

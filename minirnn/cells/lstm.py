@@ -9,23 +9,6 @@ from minirnn.backend import Array, array_module, fuse, sigmoid
 from minirnn.cells.cell import Cell, State, Weights
 
 
-@fuse
-def update_memory(a_i: Array, a_f: Array, a_g: Array, c_prev: Array) -> tuple[Array, ...]:
-    """Equations (1)-(4): the new memory c, and its derivatives by a_i, a_f, a_g and c_{t-1}."""
-    i, f, g = sigmoid(a_i), sigmoid(a_f), array_module(a_g).tanh(a_g)
-    written, remembered = i * g, f * c_prev
-    c = remembered + written
-    return c, written * (1 - i), remembered * (1 - f), i - written * g, f
-
-
-@fuse
-def read_memory(a_o: Array, c: Array) -> tuple[Array, ...]:
-    """Equations (5)-(6): the new h, and its derivatives by a_o and by c."""
-    o, tanh_c = sigmoid(a_o), array_module(c).tanh(c)
-    h = o * tanh_c
-    return h, h * (1 - o), o - h * tanh_c
-
-
 class LSTMCell(Cell):
     """Long short-term memory (Hochreiter & Schmidhuber 1997) with a forget gate (Gers, Schmidhuber & Cummins 2000)
     and, if asked for, peepholes (Gers & Schmidhuber 2000): the gates see the memory c through a weight per unit.
@@ -65,6 +48,25 @@ class LSTMCell(Cell):
         self.peepholes = peepholes
         self.in_torch = not peepholes
 
+    @staticmethod
+    @fuse
+    def update_memory(a_i: Array, a_f: Array, a_g: Array, c_prev: Array) -> tuple[Array, ...]:
+        """The new memory, and its derivatives by a_i, a_f, a_g and c_{t-1}."""
+        i, f, g = sigmoid(a_i), sigmoid(a_f), array_module(a_g).tanh(a_g)  # (1)-(3)
+        written, remembered = i * g, f * c_prev
+        c = remembered + written  # (4)
+        dc_da_i, dc_da_f, dc_da_g = written * (1 - i), remembered * (1 - f), i - written * g  # (7)
+        return c, dc_da_i, dc_da_f, dc_da_g, f
+
+    @staticmethod
+    @fuse
+    def read_memory(a_o: Array, c: Array) -> tuple[Array, ...]:
+        """The new h, and its derivatives by a_o and c."""
+        o, tanh_c = sigmoid(a_o), array_module(c).tanh(c)  # (5)
+        h = o * tanh_c  # (6)
+        dh_da_o, dh_dc = h * (1 - o), o - h * tanh_c  # (8)
+        return h, dh_da_o, dh_dc
+
     def weight_shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
         shapes = super().weight_shapes(input_size, hidden_size)
         return {**shapes, "p": (3, hidden_size)} if self.peepholes else shapes
@@ -76,10 +78,10 @@ class LSTMCell(Cell):
         if self.peepholes:
             p_i, p_f, p_o = w.p[:, :, None]
             a_i, a_f = a_i + p_i * c_prev, a_f + p_f * c_prev
-        c, dc_da_i, dc_da_f, dc_da_g, dc_dc_prev = update_memory(a_i, a_f, a_g, c_prev)  # (1)-(4), (7)
+        c, dc_da_i, dc_da_f, dc_da_g, dc_dc_prev = self.update_memory(a_i, a_f, a_g, c_prev)  # (1)-(4), (7)
         if self.peepholes:
             a_o = a_o + p_o * c
-        h, dh_da_o, dh_dc = read_memory(a_o, c)  # (5), (6), (8)
+        h, dh_da_o, dh_dc = self.read_memory(a_o, c)  # (5), (6), (8)
         return (h, c), (dc_da_i, dc_da_f, dc_da_g, dc_dc_prev, dh_da_o, dh_dc, c_prev, c)
 
     def backward(self, w: Weights, kept: Any, dstate: State) -> tuple[Array, State]:

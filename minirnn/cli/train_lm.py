@@ -92,6 +92,8 @@ def run(arguments: argparse.Namespace) -> int:
     trainer, task = _trainer(vocabulary.encode(tokens), len(vocabulary), options, not arguments.quiet)
     if run_directory is None:
         prefix = detokenize(tokens[: 20 if options["tokens"] == "char" else 4], options["tokens"])
+        if options["data"]:  # absolute, so that --resume finds it from anywhere
+            options["data"] = str(Path(options["data"]).resolve())
         config = {"task": "lm", "options": options, "sha256": _digest(text), "prefix": prefix}
         where = Path(arguments.out) if arguments.out else _next_free("runs/lm")
         run_directory = Run.create(where, {**config, "vocabulary": vocabulary.tokens})

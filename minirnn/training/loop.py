@@ -142,7 +142,7 @@ class Trainer:
 
     def _train_step(self, batch: Any) -> None:
         loss, tokens, self.carry = self.task.loss(batch, self.carry)
-        self.task.model.zero_grad()
+        self.optimizer.zero_grad()
         loss.backward()
         if self.clip is not None:
             clip_grad_norm(self.task.model.parameters(), self.clip)
@@ -230,6 +230,8 @@ class Trainer:
             InputError: the checkpoint is damaged or does not fit the task.
         """
         assert self.run is not None
+        for left_by_a_crash in self.run.path.glob(".*.tmp"):
+            left_by_a_crash.unlink()
         if self.run.last.exists():
             arrays, meta = load_checkpoint(self.run.last)
             self.place = Place(**meta)

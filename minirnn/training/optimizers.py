@@ -6,7 +6,7 @@ rate). A parameter without a gradient is left alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +14,8 @@ import numpy as np
 from minirnn.autograd.tensor import Parameter
 from minirnn.backend import Array, array_module, like, to_host
 from minirnn.errors import InputError
+
+Parameters = Mapping[str, Parameter] | Sequence[Parameter]
 
 
 def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> Array:
@@ -38,7 +40,8 @@ class Optimizer:
     """The base: parameters, learning rate, and running arrays for each parameter.
 
     Args:
-        parameters: by name, as `module.named_parameters()` gives them.
+        parameters: a sequence of them, or by name as `module.named_parameters()` gives them; the names appear in
+            `state_dict`.
         learning_rate: η; may be changed at any time.
         weight_decay: λ, adds λ·p to every gradient (an L2 penalty).
 
@@ -47,18 +50,25 @@ class Optimizer:
 
     slots: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, parameters: Mapping[str, Parameter], learning_rate: float, *, weight_decay: float = 0.0):
+    def __init__(self, parameters: Parameters, learning_rate: float, *, weight_decay: float = 0.0):
         if not learning_rate >= 0:
             raise InputError(f"the learning rate must be at least 0, not {learning_rate}")
         if not weight_decay >= 0:
             raise InputError(f"the weight decay must be at least 0, not {weight_decay}")
-        self.parameters = dict(parameters)
+        if not isinstance(parameters, Mapping):
+            parameters = {str(i): p for i, p in enumerate(parameters)}
+        self.parameters: dict[str, Parameter] = dict(parameters)
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.num_steps = 0
         self.running = {
             name: {slot: array_module(p.data).zeros_like(p.data) for slot in self.slots}
             for name, p in self.parameters.items()
         }
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for p in self.parameters.values():
+            p.grad = None
 
     def step(self) -> None:
         """Change every parameter that has a gradient."""
@@ -99,7 +109,7 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        parameters: Mapping[str, Parameter],
+        parameters: Parameters,
         learning_rate: float,
         *,
         momentum: float = 0.0,
@@ -124,7 +134,7 @@ class RMSProp(Optimizer):
 
     def __init__(
         self,
-        parameters: Mapping[str, Parameter],
+        parameters: Parameters,
         learning_rate: float = 0.01,
         *,
         alpha: float = 0.99,
@@ -151,7 +161,7 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        parameters: Mapping[str, Parameter],
+        parameters: Parameters,
         learning_rate: float = 1e-3,
         *,
         betas: tuple[float, float] = (0.9, 0.999),

@@ -1,0 +1,25 @@
+"""Settings and data that the tests share."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+settings.register_profile("minirnn", deadline=None, max_examples=25, derandomize=True, print_blob=False)
+settings.load_profile("minirnn")
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def data_folder():
+    """Real data that is not part of the repository."""
+    folder = Path(os.environ.get("MINIRNN_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not (folder / "timemachine.txt").exists():
+        pytest.skip("no real data: set MINIRNN_DATA to a folder with timemachine.txt")
+    return folder

@@ -1,0 +1,180 @@
+"""A GPU library for machines without one: `DeviceArray` behaves like a `cupy.ndarray` where the two differ from NumPy.
+
+It wraps a NumPy array and is none: every mix with a host array is refused, it cannot be turned into a host array by
+accident (no `__array__`, no `__array_interface__`), a reduction gives an array without axes instead of a number, only
+functions that cupy has can be called, and whatever would make the host wait for the device is counted in `syncs`.
+
+The module stands for cupy itself: `backend.array_module(x)` finds it by the type of x, as it finds cupy.
+"""
+
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+CUPY_NAMES = frozenset(Path(__file__).with_name("cupy_names.txt").read_text().split())
+syncs = 0
+_fusing = False
+
+
+def _sync():
+    global syncs
+    syncs += 1
+
+
+def _inside(x):
+    """The wrapped array of an argument; refuses host arrays."""
+    if isinstance(x, DeviceArray):
+        return x._wrapped
+    if isinstance(x, np.ndarray):
+        raise TypeError("Unsupported type <class 'numpy.ndarray'>: a host array meets a device array")
+    if isinstance(x, (list, tuple)):
+        return type(x)(_inside(item) for item in x)
+    return x
+
+
+def _outside(result):
+    if isinstance(result, (list, tuple)):
+        return type(result)(_outside(item) for item in result)
+    return DeviceArray(np.asarray(result)) if isinstance(result, (np.ndarray, np.generic)) else result
+
+
+class DeviceArray(NDArrayOperatorsMixin):
+    __slots__ = ("_wrapped",)
+
+    def __init__(self, wrapped):
+        self._wrapped = wrapped
+
+    def __array__(self, *args, **kwargs):
+        raise TypeError("Implicit conversion to a NumPy array is not allowed.")
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **options):
+        if ufunc.__name__ not in CUPY_NAMES:
+            return NotImplemented
+        if any(isinstance(x, (list, tuple)) for x in inputs):
+            raise TypeError("Unsupported type: a list meets a device array")
+        if out is not None:
+            options["out"] = _inside(out)
+        result = getattr(ufunc, method)(*map(_inside, inputs), **{k: _inside(v) for k, v in options.items()})
+        return out[0] if out is not None else _outside(result)
+
+    def __array_function__(self, function, *_):
+        raise TypeError(f"numpy.{function.__name__} was called with a device array")
+
+    def __getitem__(self, index):
+        if isinstance(index, DeviceArray) and index._wrapped.dtype == bool:
+            _sync()  # how many elements there are must be known to the host
+        return _outside(self._wrapped[_inside(index)])
+
+    def __setitem__(self, index, value):
+        self._wrapped[_inside(index)] = _inside(value)
+
+    def __len__(self):
+        return len(self._wrapped)
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    def get(self):
+        _sync()
+        return self._wrapped.copy()
+
+    def item(self):
+        _sync()
+        return self._wrapped.item()
+
+    def tolist(self):
+        _sync()
+        return self._wrapped.tolist()
+
+    def __float__(self):
+        _sync()
+        return float(self._wrapped)
+
+    def __int__(self):
+        _sync()
+        return int(self._wrapped)
+
+    def __bool__(self):
+        _sync()
+        return bool(self._wrapped)
+
+    def __repr__(self):
+        return f"Device{self._wrapped!r}"
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if _fusing and name not in ("astype", "dtype"):
+            raise NotImplementedError(f"{name} is not supported inside cupy.fuse")
+        value = getattr(self._wrapped, name)
+        if callable(value):
+            return lambda *args, **kwargs: _outside(value(*_inside(args), **{k: _inside(v) for k, v in kwargs.items()}))
+        return _outside(value)
+
+
+DeviceArray.__module__ = "device_double"
+
+
+class _Ufunc:
+    """A ufunc of the module: needs a device array among its arguments, and has `at`."""
+
+    def __init__(self, name):
+        self.name, self.ufunc = name, getattr(np, name)
+
+    def __call__(self, *inputs, **options):
+        if not any(isinstance(x, DeviceArray) for x in inputs):
+            raise TypeError(f"{self.name} was called without a device array")
+        return self.ufunc(*inputs, **options)
+
+    def at(self, target, index, values):
+        self.ufunc.at(_inside(target), _inside(index), _inside(values))
+
+
+def asarray(x, dtype=None):
+    """From host to device. The host goes on at once: this is no sync."""
+    array = np.array(x._wrapped if isinstance(x, DeviceArray) else x, dtype=dtype)
+    if array.dtype.kind not in "biufc":
+        raise ValueError(f"Unsupported dtype {array.dtype}")
+    return DeviceArray(array)
+
+
+array = asarray
+
+
+def fuse(function):
+    """As cupy.fuse: inside, only elementwise operations are possible."""
+
+    def fused(*arrays):
+        global _fusing
+        _fusing = True
+        try:
+            return function(*arrays)
+        finally:
+            _fusing = False
+
+    return fused
+
+
+class _Stream:
+    def synchronize(self):
+        _sync()
+
+
+cuda = types.SimpleNamespace(get_current_stream=_Stream)
+
+
+def __getattr__(name):
+    if name not in CUPY_NAMES:
+        raise AttributeError(f"module 'cupy' has no attribute {name!r}")
+    value = getattr(np, name)
+    if isinstance(value, np.ufunc):
+        return _Ufunc(name)
+    if callable(value) and not isinstance(value, type):
+        return lambda *args, **kwargs: _outside(value(*_inside(args), **{k: _inside(v) for k, v in kwargs.items()}))
+    return value
+
+
+sys.modules["device_double"] = sys.modules[__name__]

@@ -1,0 +1,78 @@
+"""Every cell a second time: composed from autograd operations, in rows, straight from the papers' equations.
+
+`unroll_reference` is written independently of `cells/`: it shares no code with it, walks each sequence on its own
+terms and leaves all gradients to the autograd core.
+"""
+
+from minirnn import Tensor, ops
+
+
+def rnn(x, h, w, phi=ops.tanh):
+    (h,) = h
+    return (phi(x @ w["W"].T + h @ w["U"].T + w["b"]),)
+
+
+def rnn_relu(x, h, w):
+    return rnn(x, h, w, ops.relu)
+
+
+def lstm(x, state, w):
+    h, c = state
+    a_i, a_f, a_g, a_o = ops.split(x @ w["W"].T + h @ w["U"].T + w["b"], 4, axis=1)
+    if "p" in w:
+        a_i, a_f = a_i + w["p"][0] * c, a_f + w["p"][1] * c
+    c = ops.sigmoid(a_f) * c + ops.sigmoid(a_i) * ops.tanh(a_g)
+    if "p" in w:
+        a_o = a_o + w["p"][2] * c
+    return ops.sigmoid(a_o) * ops.tanh(c), c
+
+
+def gru(x, h, w):
+    (h,) = h
+    W_r, W_z, W_n = ops.split(w["W"], 3)
+    U_r, U_z, U_n = ops.split(w["U"], 3)
+    b_r, b_z, b_n = ops.split(w["b"], 3)
+    r = ops.sigmoid(x @ W_r.T + h @ U_r.T + b_r)
+    z = ops.sigmoid(x @ W_z.T + h @ U_z.T + b_z)
+    n = ops.tanh(x @ W_n.T + (r * h) @ U_n.T + b_n)
+    return (z * h + (1 - z) * n,)
+
+
+def gru_after(x, h, w):
+    (h,) = h
+    W_r, W_z, W_n = ops.split(w["W"], 3)
+    U_r, U_z, U_n = ops.split(w["U"], 3)
+    b_r, b_z, b_n = ops.split(w["b"], 3)
+    r = ops.sigmoid(x @ W_r.T + h @ U_r.T + b_r)
+    z = ops.sigmoid(x @ W_z.T + h @ U_z.T + b_z)
+    n = ops.tanh(x @ W_n.T + b_n + r * (h @ U_n.T + w["b_u"]))
+    return (z * h + (1 - z) * n,)
+
+
+STEPS = {
+    "rnn": rnn,
+    "rnn-relu": rnn_relu,
+    "lstm": lstm,
+    "lstm-peephole": lstm,
+    "gru": gru,
+    "gru-after": gru_after,
+}
+
+
+def unroll_reference(name, x, weights, state, lengths=None, reverse=False):
+    """Each sequence of the batch by itself, cut to its length: nothing to mask, and so nothing to mask wrongly."""
+    T, B, _ = x.shape
+    lengths = [T] * B if lengths is None else list(lengths)
+    outputs, finals = [], []
+    for b, length in enumerate(lengths):
+        s = tuple(array[b : b + 1] for array in state)
+        H = state[0].shape[1]
+        rows = {}
+        for t in reversed(range(length)) if reverse else range(length):
+            s = STEPS[name](x[t, b : b + 1], s, weights)
+            rows[t] = s[0]
+        padding = Tensor(x.data[0, :1, :1].repeat(H, axis=1) * 0)
+        outputs.append(ops.stack([rows.get(t, padding) for t in range(T)]))
+        finals.append(s)
+    output = ops.concatenate(outputs, axis=1)
+    return output, tuple(ops.concatenate(arrays) for arrays in zip(*finals, strict=True))

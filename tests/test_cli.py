@@ -1,0 +1,237 @@
+"""The command line, as a user meets it: results, help, and one clear line for everything that is wrong."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from minirnn import backend, load_checkpoint
+from minirnn.cli.main import main
+from minirnn.errors import DeviceError
+
+TEXT = "the quick brown fox jumps over the lazy dog. " * 60
+SMALL = ["--hidden", "8", "--embedding", "4", "--batch-size", "4", "--steps", "16", "--epochs", "2", "--quiet"]
+
+
+def run(*arguments):
+    """The exit status of a command."""
+    with pytest.raises(SystemExit) as end:
+        main([str(a) for a in arguments])
+    return 0 if end.value.code is None else end.value.code
+
+
+@pytest.fixture
+def text(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "text.txt"
+    file.write_text(TEXT)
+    return file
+
+
+@pytest.fixture
+def trained(text, capsys):
+    assert run("train", "lm", "--data", text, *SMALL) == 0
+    capsys.readouterr()
+    return text.parent / "runs" / "lm-1"
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "gru-after", "lstm", "lstm-peephole"])
+def test_training_leaves_a_run_that_can_be_used(cell, text, capsys):
+    assert run("train", "lm", "--data", text, "--cell", cell, "--layers", 2, "--dropout", 0.1, *SMALL) == 0
+    out = capsys.readouterr().out
+    assert "perplexity on held-out text: " in out
+    assert "a sample, after 'the quick brown fox '" in out
+    folder = text.parent / "runs" / "lm-1"
+    assert {p.name for p in folder.iterdir()} >= {"run.json", "last.safetensors", "best.safetensors", "metrics.jsonl"}
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert set(rows[0]) == {
+        "epoch", "step", "train_loss", "train_perplexity", "tokens_per_second", "valid_loss", "valid_perplexity",
+    }  # fmt: skip
+    assert run("generate", folder, "--prefix", "the ", "--length", 20) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("the ")
+    assert len(out) == len("the ") + 20 + 1
+
+
+def test_the_loss_curve_is_a_picture(trained):
+    pytest.importorskip("matplotlib")
+    assert (trained / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_matplotlib_everything_else_works(text, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert run("train", "lm", "--data", text, *SMALL) == 0
+    assert "matplotlib is not installed" in capsys.readouterr().out
+    assert not (text.parent / "runs" / "lm-1" / "loss.png").exists()
+
+
+def test_words_one_hot_random_partition_and_sgd(text, capsys):
+    options = ["--tokens", "word", "--embedding", 0, "--partition", "random", "--optimizer", "sgd", "--momentum", 0.9]
+    small = ["--hidden", 8, "--batch-size", 4, "--steps", 8, "--epochs", 1, "--quiet", "--lr", 0.5]
+    assert run("train", "lm", "--data", text, *options, *small) == 0
+    assert run("generate", "runs/lm-1", "--prefix", "the lazy", "--length", 5, "--greedy") == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("the lazy ")
+
+
+def test_chinese_by_character(text, capsys):
+    text.write_text("海内存知己，天涯若比邻。无为在歧路，儿女共沾巾。" * 40)
+    assert run("train", "lm", "--data", text, *SMALL) == 0
+    assert run("generate", "runs/lm-1", "--prefix", "天涯", "--length", 10) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("天涯")
+
+
+def test_the_same_seed_gives_the_same_run_and_the_next_free_name(text):
+    for _ in range(2):
+        assert run("train", "lm", "--data", text, "--dropout", 0.2, *SMALL) == 0
+    (one, _), (two, _) = (load_checkpoint(text.parent / "runs" / f"lm-{k}" / "last.safetensors") for k in (1, 2))
+    for name in one:
+        np.testing.assert_array_equal(one[name], two[name])
+
+
+def test_generation_options(trained, capsys):
+    def output(*options):
+        assert run("generate", trained, "--prefix", "the ", "--length", 30, *options) == 0
+        return capsys.readouterr().out
+
+    assert output() == output()
+    assert output("--seed", 1) != output("--seed", 2)
+    assert output("--greedy") == output("--greedy", "--seed", 9)
+    assert output("--top-k", 1) == output("--greedy")
+    assert output("--samples", 2).count("---") == 1
+    assert output("--checkpoint", "last", "--temperature", 2, "--top-p", 0.9)
+    assert run("generate", trained, "--prefix", "ünder", "--length", 3) == 0
+    assert "not in the vocabulary, read as <unk>: 'ü'" in capsys.readouterr().err
+
+
+def test_python_m_minirnn_works():
+    result = subprocess.run([sys.executable, "-m", "minirnn", "--version"], capture_output=True, text=True, check=True)
+    assert result.stdout.startswith("minirnn ")
+
+
+def test_gradcheck_prints_a_table(capsys):
+    assert run("gradcheck", "softmax*") == 0
+    out = capsys.readouterr().out
+    assert "softmax (masked)" in out
+    assert "2 right, 0 wrong" in out
+
+
+def test_gradcheck_fails_on_a_wrong_gradient(capsys, monkeypatch):
+    from minirnn.autograd import functional
+    from minirnn.autograd.tensor import record
+
+    monkeypatch.setattr(functional, "softmax", lambda a, axis=-1, mask=None: record(a.data, (a, lambda dy: 2 * dy)))
+    assert run("gradcheck", "softmax*") == 1
+    assert "WRONG" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [[], ["train"], ["train", "lm"], ["generate"], ["gradcheck"]])
+def test_help(arguments, capsys):
+    assert run(*arguments, "--help") == 0
+    assert "usage: minirnn" in capsys.readouterr().out
+
+
+def refused(capsys, *arguments):
+    """The one line that a wrong command gets."""
+    assert run(*arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1, captured.err
+    assert captured.err.startswith("minirnn")
+    assert "error: " in captured.err
+    return captured.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--data", "missing.txt"], "missing.txt: No such file or directory"),
+        (["--data", "."], "Is a directory"),
+        (["--data", "empty.txt"], "empty.txt: expected some text, found none"),
+        (["--data", "bytes.txt"], "bytes.txt line 1: expected UTF-8 text, found the byte 0xff"),
+        (["--data", "short.txt"], "one batch of 32 sequences of 64 steps needs 2049"),
+        (["--data", "digits.txt", "--clean", "letters"], "nothing is left"),
+        (["--nonsense", "1"], "unrecognized arguments: --nonsense"),
+        (["--epoch", "1"], "unrecognized arguments: --epoch"),
+        (["--hidden", "0"], "--hidden: expected a whole number at least 1, found '0'"),
+        (["--hidden", "many"], "--hidden: expected a whole number at least 1, found 'many'"),
+        (["--lr", "nan"], "--lr: expected a number"),
+        (["--dropout", "1"], "--dropout: expected a number at least 0 and below 1, found '1'"),
+        (["--cell", "gro"], "invalid choice: 'gro'"),
+        (["--momentum", "0.9"], "--momentum goes with --optimizer sgd"),
+        (["--device", "gpu"], "no GPU"),
+        (["--resume", "missing"], "missing is not a run directory: there is no such directory"),
+        (["--resume", "."], "there is no run.json in it"),
+        (["--out", "text.txt"], "text.txt exists already"),
+    ],
+)
+def test_bad_input_to_training(options, message, text, capsys, monkeypatch):
+    def no_gpu():
+        raise DeviceError("no GPU here")
+
+    monkeypatch.setattr(backend, "gpu_library", no_gpu)
+    (text.parent / "empty.txt").write_text("\n")
+    (text.parent / "bytes.txt").write_bytes(b"\xff\xfe\x00")
+    (text.parent / "short.txt").write_text("too short")
+    (text.parent / "digits.txt").write_text("1898 " * 1000)
+    before = {p: p.read_bytes() for p in text.parent.rglob("*") if p.is_file()}
+    assert message in refused(capsys, "train", "lm", *options)
+    assert {p: p.read_bytes() for p in text.parent.rglob("*") if p.is_file()} == before
+
+
+def test_bad_input_with_a_run(trained, capsys):
+    assert "exists already" in refused(capsys, "train", "lm", "--out", trained)
+    assert "--hidden cannot change on --resume" in refused(capsys, "train", "lm", "--resume", trained, "--hidden", 9)
+    assert "--out does not go with" in refused(capsys, "train", "lm", "--resume", trained, "--out", "x")
+    (trained.parent / "other.txt").write_text(TEXT + "x")
+    other = refused(capsys, "train", "lm", "--resume", trained, "--data", trained.parent / "other.txt")
+    assert "is not the text" in other
+    assert "prefix must have" in refused(capsys, "generate", trained, "--prefix", "")
+    assert "top-p" in refused(capsys, "generate", trained, "--top-p", 2)
+    for name in ("best.safetensors", "last.safetensors"):
+        (trained / name).write_bytes(b"junk")
+    assert "damaged" in refused(capsys, "generate", trained)
+    assert "damaged" in refused(capsys, "train", "lm", "--resume", trained)
+    (trained / "run.json").write_text("junk")
+    assert "run.json: damaged" in refused(capsys, "generate", trained)
+
+
+def test_bad_input_to_gradcheck(capsys):
+    assert "no case matches 'nothing'" in refused(capsys, "gradcheck", "nothing")
+
+
+def test_a_loss_that_blows_up(text, capsys):
+    options = ["--optimizer", "sgd", "--lr", 1e30, "--clip", 1e30, *SMALL]
+    with np.errstate(all="ignore"):
+        assert run("train", "lm", "--data", text, "--cell", "rnn-relu", *options) == 2
+    error = capsys.readouterr().err
+    assert "the loss became" in error
+    assert "at step" in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_a_command_killed_again_and_again_ends_with_the_same_weights(text):
+    command = [sys.executable, "-m", "minirnn", "train", "lm"]
+    options = ["--data", str(text), "--hidden", "64", "--batch-size", "4", "--steps", "16", "--epochs", "12", "--quiet"]
+    subprocess.run([*command, *options, "--out", "whole"], check=True, capture_output=True)
+    arguments = [*options, "--out", "killed"]
+    kills = 0
+    for delay in (0.1, 0.25, 0.4, 0.2):
+        process = subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdout.readline()  # the first line is printed when the training begins
+        time.sleep(delay)
+        kills += process.poll() is None
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        arguments = ["--resume", "killed", "--quiet"]
+    assert kills
+    subprocess.run([*command, *arguments], check=True, capture_output=True)
+    (whole, _), (killed, _) = (load_checkpoint(text.parent / name / "last.safetensors") for name in ("whole", "killed"))
+    assert set(whole) == set(killed)
+    for name in whole:
+        np.testing.assert_array_equal(whole[name], killed[name])

@@ -1,0 +1,226 @@
+"""The GPU path, on a stand-in for the GPU: nothing mixes host and device arrays, and nothing in a step waits."""
+
+import ast
+import sys
+from pathlib import Path
+
+import device_double
+import numpy as np
+import pytest
+
+import minirnn
+from minirnn import (
+    CELL_NAMES,
+    SGD,
+    Adam,
+    AdamW,
+    InputError,
+    LanguageModel,
+    LanguageModeling,
+    Recurrent,
+    RMSProp,
+    Tensor,
+    Trainer,
+    backend,
+    clip_grad_norm,
+    functional,
+    generate,
+    grad,
+    make_cell,
+    sampler,
+    unroll,
+)
+from minirnn.cli.gradcheck import functional_cases, operation_cases
+from minirnn.errors import DeviceError
+
+
+@pytest.fixture(autouse=True)
+def gpu(monkeypatch):
+    """Device "gpu" is the double."""
+    monkeypatch.setattr(backend, "gpu_library", lambda: device_double)
+    device_double.syncs = 0
+
+
+def test_the_double_refuses_what_cupy_refuses():
+    device, host = device_double.asarray(np.ones(3)), np.ones(3)
+    for mix in (
+        lambda: device + host,
+        lambda: host + device,
+        lambda: np.add(device, host),
+        lambda: device_double.where(device > 0, host, device),
+        lambda: device.__setitem__(0, host[:1]),
+        lambda: device[np.array([0])],
+        lambda: np.asarray(device),
+        lambda: np.concatenate([device, device]),
+        lambda: device_double.concatenate([device, host]),
+        lambda: device_double.tanh(host),
+        lambda: [1.0, 2.0, 3.0] * device,
+        lambda: device_double.asarray(np.array(["a"])),
+    ):
+        with pytest.raises((TypeError, ValueError)):
+            mix()
+    with pytest.raises(AttributeError, match="no attribute 'nditer'"):
+        _ = device_double.nditer
+    with pytest.raises(NotImplementedError):
+        device_double.fuse(lambda a: a.reshape(1))(device)
+
+
+def test_the_double_counts_waits():
+    device = device_double.asarray(np.ones(3))
+    total = device.sum()
+    assert device_double.syncs == 0
+    for wait in (device.get, total.item, lambda: float(total), lambda: bool(total > 0), lambda: device[device > 0]):
+        before = device_double.syncs
+        wait()
+        assert device_double.syncs == before + 1
+
+
+def on_device(inputs):
+    return [Tensor(backend.to_device(getattr(x, "data", x), "gpu"), requires_grad=True) for x in inputs]
+
+
+CASES = [*operation_cases(np.random.default_rng(0)), *functional_cases(np.random.default_rng(0))]
+
+
+@pytest.mark.parametrize(("name", "function", "inputs"), CASES, ids=[name for name, _, _ in CASES])
+def test_every_operation_runs_there_and_gives_the_same(name, function, inputs):
+    results = []
+    for tensors in ([Tensor(x, requires_grad=True) for x in inputs.values()], on_device(inputs.values())):
+        outputs = function(*tensors)
+        outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+        gradients = [grad(y, tensors, y.data * 2) for y in outputs]
+        results.append([y.data for y in outputs] + [g for gs in gradients for g in gs if g is not None])
+    waits = device_double.syncs
+    for host, device in zip(*results, strict=True):
+        assert isinstance(device, device_double.DeviceArray)
+        np.testing.assert_array_equal(host, device.get())
+    assert waits == 0 or name == "getitem (mask)"  # a boolean index has a size that only the device knows
+
+
+@pytest.mark.parametrize("name", CELL_NAMES)
+@pytest.mark.parametrize("lengths", [None, np.array([4, 2, 1])])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_every_cell_runs_there_without_waiting(name, lengths, reverse):
+    rng, cell = np.random.default_rng(0), make_cell(name)
+    shapes = cell.weight_shapes(2, 3)
+    arrays = [rng.standard_normal(s) for s in [(4, 3, 2), *shapes.values(), *[(3, 3)] * cell.num_states]]
+    results = []
+    for tensors in ([Tensor(a, requires_grad=True) for a in arrays], on_device(arrays)):
+        weights = dict(zip(shapes, tensors[1:], strict=False))
+        output, final = unroll(cell, tensors[0], weights, tensors[1 + len(shapes) :], lengths, reverse)
+        loss = sum((s * s).sum() for s in final) + (output * output).sum()
+        results.append([output.data, *grad(loss, tensors)])
+    assert device_double.syncs == 0
+    for host, device in zip(*results, strict=True):
+        np.testing.assert_array_equal(host, device.get())
+
+
+@pytest.mark.parametrize("name", CELL_NAMES)
+@pytest.mark.parametrize("embedding_size", [None, 5])
+@pytest.mark.parametrize("optimizer", [SGD, RMSProp, Adam, AdamW])
+def test_training_a_language_model_there_gives_the_same(name, embedding_size, optimizer, rng):
+    ids = rng.integers(0, 7, (2, 5, 3))
+    weights = []
+    for device in ("cpu", "gpu"):
+        model = LanguageModel(7, 4, cell=name, num_layers=2, embedding_size=embedding_size, dropout=0.3, rng=1)
+        model.to(device)
+        steps = optimizer(model.named_parameters(), 0.1, weight_decay=0.01)
+        device_double.syncs, state = 0, None
+        for inputs, targets in (ids, ids):
+            logits, state = model(inputs, minirnn.detach(state) if state is not None else None)
+            model.zero_grad()
+            functional.cross_entropy(logits, targets, ignore_index=6).backward()
+            clip_grad_norm(model.parameters(), 0.5)
+            steps.step()
+        assert device_double.syncs == 0
+        weights.append(model.state_dict())
+    for key in weights[0]:
+        np.testing.assert_array_equal(weights[0][key], weights[1][key])
+
+
+def test_the_training_loop_waits_only_now_and_then(rng):
+    corpus = rng.integers(0, 5, 400)
+    model = LanguageModel(5, 4, cell="gru", rng=0).to("gpu")
+    task = LanguageModeling(model, corpus, corpus[:2], batch_size=2, num_steps=10, rng=rng)
+    trainer = Trainer(task, SGD(model.named_parameters(), 0.1), clip=1.0, check_every=5, progress=False)
+    device_double.syncs = 0
+    trainer.train(1)
+    steps = trainer.place.step
+    assert steps >= 18
+    # A look at the losses every 5 steps and at the end of the epoch, and one at the validation.
+    assert device_double.syncs <= steps // 5 + 2
+
+
+def test_generation_works_there():
+    texts = []
+    for device in ("cpu", "gpu"):
+        model = LanguageModel(6, 4, embedding_size=3, rng=0).eval().to(device)
+        texts.append(generate(model.step, [1, 2], 8, sampler(np.random.default_rng(0)), batch=2))
+    np.testing.assert_array_equal(*texts)
+
+
+def test_layers_take_their_state_there_and_back():
+    layer = Recurrent("lstm", 2, 3, 2, bidirectional=True, rng=0).to("gpu")
+    x = Tensor(device_double.asarray(np.ones((3, 2, 2), np.float32)))
+    output, state = layer(x, lengths=np.array([3, 1]))
+    again, _ = layer(x, state)
+    assert output.device == again.device == "gpu"
+    saved = layer.state_dict()
+    assert all(isinstance(array, np.ndarray) for array in saved.values())
+    layer.load_state_dict(saved)
+    assert {p.device for p in layer.parameters()} == {"gpu"}
+    assert {p.device for p in layer.to("cpu").parameters()} == {"cpu"}
+
+
+def test_a_timer_waits_at_both_ends():
+    with backend.Timer("gpu"):
+        pass
+    assert device_double.syncs == 2
+
+
+def test_no_gpu_is_said_plainly(monkeypatch):
+    monkeypatch.undo()
+    with pytest.raises(InputError, match="unknown device 'tpu': expected 'cpu' or 'gpu'"):
+        backend.library("tpu")
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    with pytest.raises(DeviceError, match="cupy is not installed"):
+        backend.library("gpu")
+    blind = type(sys)("cupy")
+    blind.is_available = lambda: False
+    monkeypatch.setitem(sys.modules, "cupy", blind)
+    with pytest.raises(DeviceError, match="no usable CUDA device"):
+        backend.library("gpu")
+
+
+def names_used():
+    """Every NAME in `xp.NAME`, and in `array_module(…).NAME`, with its file."""
+    for file in sorted(Path(minirnn.__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Attribute):
+                base = node.value
+                called = isinstance(base, ast.Call) and getattr(base.func, "id", "") == "array_module"
+                if called or (isinstance(base, ast.Name) and base.id == "xp"):
+                    yield node.attr, f"{file.name}:{node.lineno}"
+
+
+def test_every_array_function_used_exists_in_both_libraries():
+    used = dict(names_used())
+    assert len(used) > 15
+    assert not {name: where for name, where in used.items() if not hasattr(np, name) and name != "fuse"}
+    assert not {name: where for name, where in used.items() if name not in device_double.CUPY_NAMES}
+
+
+def test_the_list_of_cupy_names_is_that_of_cupy():
+    cupy = pytest.importorskip("cupy")
+    assert {name for name, _ in names_used()} <= set(dir(cupy))
+
+
+def test_only_the_backend_imports_cupy():
+    importers = [
+        file.name
+        for file in Path(minirnn.__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if (isinstance(node, ast.Import) and any(a.name.startswith("cupy") for a in node.names))
+        or (isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cupy"))
+    ]
+    assert importers == ["backend.py"]

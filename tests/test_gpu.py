@@ -1,0 +1,71 @@
+"""On a real GPU: the same results as on the CPU. Skipped where there is none."""
+
+import numpy as np
+import pytest
+
+from minirnn import (
+    CELL_NAMES,
+    Adam,
+    DeviceError,
+    LanguageModel,
+    Recurrent,
+    Tensor,
+    backend,
+    clip_grad_norm,
+    cross_entropy,
+)
+
+try:
+    cupy = backend.gpu_library()
+except DeviceError as reason:
+    pytest.skip(str(reason), allow_module_level=True)
+
+pytestmark = pytest.mark.gpu
+TOLERANCE = {np.float32: 1e-4, np.float64: 1e-10}
+
+
+@pytest.mark.parametrize("name", CELL_NAMES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("lengths", [None, np.array([20, 7, 1, 13])])
+def test_layers(name, dtype, lengths, rng):
+    x, dy = rng.standard_normal((20, 4, 8)).astype(dtype), rng.standard_normal((20, 4, 32)).astype(dtype)
+    results = []
+    for device in ("cpu", "gpu"):
+        layer = Recurrent(name, 8, 16, 2, bidirectional=True, rng=0, dtype=dtype).to(device)
+        X = Tensor(backend.to_device(x, device), requires_grad=True)
+        output, _ = layer(X, lengths=lengths)
+        assert output.dtype == dtype
+        output.backward(backend.to_device(dy, device))
+        results.append([backend.to_host(a) for a in (output.data, X.grad, *(p.grad for p in layer.parameters()))])
+    for on_cpu, on_gpu in zip(*results, strict=True):
+        assert on_gpu.dtype == dtype
+        scale = np.abs(on_cpu).max()
+        np.testing.assert_allclose(on_gpu, on_cpu, rtol=0, atol=TOLERANCE[dtype] * scale)
+
+
+@pytest.mark.parametrize("name", CELL_NAMES)
+def test_training(name, rng):
+    ids = rng.integers(0, 30, (2, 20, 8))
+    losses = {}
+    for device in ("cpu", "gpu"):
+        model = LanguageModel(30, 32, cell=name, embedding_size=16, dropout=0.2, rng=1, dtype=np.float64).to(device)
+        optimizer = Adam(model.named_parameters(), 0.01)
+        losses[device] = []
+        for _ in range(5):
+            logits, _ = model(ids[0])
+            loss = cross_entropy(logits, ids[1])
+            model.zero_grad()
+            loss.backward()
+            clip_grad_norm(model.parameters(), 1.0)
+            optimizer.step()
+            losses[device].append(loss.item())
+    np.testing.assert_allclose(losses["gpu"], losses["cpu"], rtol=1e-9)
+    assert losses["cpu"][-1] < losses["cpu"][0]
+
+
+def test_the_timer_waits_for_the_work():
+    a = cupy.random.standard_normal((4000, 4000))
+    a @ a
+    with backend.Timer("gpu") as timer:
+        a @ a
+    assert timer.seconds > 2 * 4000**3 / 200e12  # faster than any GPU could

@@ -1,0 +1,197 @@
+"""Deliberate mistakes: each is planted in the real source, and a check must catch it.
+
+A mistake is a replacement in the source of one function. It is compiled in the module of the function and its code put in the
+place of the original's, so that everything that uses the function uses the mistake, until the end of the test.
+"""
+
+import inspect
+import textwrap
+from contextlib import contextmanager
+from types import CodeType
+
+import numpy as np
+import pytest
+from reference_cells import unroll_reference
+
+from minirnn import CELL_NAMES, GradcheckError, Tensor, backend, functional, grad, gradcheck, make_cell, ops, unroll
+from minirnn.autograd import tape
+from minirnn.cells import bptt, gru, lstm, rnn
+from minirnn.cli.gradcheck import all_cases
+from minirnn.training import optimizers
+
+
+@contextmanager
+def mistake(function, right, wrong):
+    """Run a block with `right` replaced by `wrong` in the source of `function`."""
+    function = inspect.unwrap(function)
+    source = textwrap.dedent(inspect.getsource(function))
+    assert source.count(right) == 1, f"{right!r} occurs {source.count(right)} times in {function.__qualname__}"
+    source = source[source.index("def ") :].replace(right, wrong)
+    compiled = compile(source, "a deliberate mistake", "exec", flags=_annotations())
+    (code,) = [c for c in compiled.co_consts if isinstance(c, CodeType) and c.co_name == function.__name__]
+    original = function.__code__
+    function.__code__ = code
+    try:
+        yield
+    finally:
+        function.__code__ = original
+
+
+def _annotations():
+    import __future__
+
+    return __future__.annotations.compiler_flag
+
+
+def gradients_are_right(*prefixes):
+    """The catalogue of `minirnn gradcheck`, where the name begins so."""
+    for name, function, inputs in all_cases(seed=1):
+        if name.startswith(prefixes):
+            gradcheck(function, inputs)
+
+
+def twins_agree(name):
+    """Values and gradients of the hand-written cell equal those of the composed one, with lengths, in both directions."""
+    rng, cell = np.random.default_rng(0), make_cell(name)
+    tensor = lambda *shape: Tensor(rng.standard_normal(shape), requires_grad=True)
+    weights = {key: tensor(*shape) for key, shape in cell.weight_shapes(2, 3).items()}
+    x, state = tensor(4, 3, 2), tuple(tensor(3, 3) for _ in range(cell.num_states))
+    inputs = [x, *weights.values(), *state]
+    for reverse in (False, True):
+        results = []
+        for run in (lambda *a: unroll(cell, *a), lambda *a: unroll_reference(name, *a)):
+            output, final = run(x, weights, state, np.array([4, 1, 3]), reverse)
+            loss = sum((y * y * y).sum() for y in (output, *final))
+            results.append([output.data, *(s.data for s in final), *grad(loss, inputs)])
+        for ours, theirs in zip(*results, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-10)
+
+
+def second_backward_adds():
+    x = Tensor(np.ones(2), requires_grad=True)
+    loss = (x * x).sum()
+    loss.backward()
+    loss.backward()
+    np.testing.assert_array_equal(x.grad, [4, 4])
+
+
+def adam_first_step_has_the_length_of_the_learning_rate():
+    from minirnn import Adam, Parameter
+
+    p = Parameter(np.zeros(2))
+    p.grad = np.array([1e-3, -7.0])
+    Adam({"p": p}, 0.1).step()
+    np.testing.assert_allclose(p.data, [-0.1, 0.1], rtol=1e-4)
+
+
+def clipping_gives_the_norm():
+    from minirnn import Parameter, clip_grad_norm
+
+    parameters = [Parameter(np.zeros(1)), Parameter(np.zeros(1))]
+    parameters[0].grad, parameters[1].grad = np.array([3.0]), np.array([4.0])
+    clip_grad_norm(parameters, 1.0)
+    np.testing.assert_allclose([p.grad[0] for p in parameters], [0.6, 0.8])
+
+
+CELLS = lambda: gradients_are_right("cell ")
+LSTM, GRU, GRU_AFTER = lstm.LSTMCell, gru.GRUCell, gru.GRUResetAfterCell
+FORWARD, BACKWARD = bptt.forward_through_time, bptt.backward_through_time
+
+# name: (function, what stands there, the mistake, the check that must catch it)
+MISTAKES = {
+    # time
+    "dh_from_future dropped": (BACKWARD, "dh = dh_from_above + dh_from_future", "dh = dh_from_above", CELLS),
+    "dh_from_above dropped": (BACKWARD, "dh = dh_from_above + dh_from_future", "dh = dh_from_future", CELLS),
+    "gradient of the final state dropped": (BACKWARD, "zero if d is None else d.T", "zero", CELLS),
+    "gradient of padding kept": (BACKWARD, "(da_t,) = mask.choose(t, (da_t,), (0,))", "pass", CELLS),
+    "padded step passes the cell's gradient": (
+        BACKWARD, "d_prev = mask.choose(t, d_prev, (dh, *d_memory))", "pass", CELLS,
+    ),
+    "h_{t} instead of h_{t-1} for dU": (FORWARD, "hs[before : T + before]", "hs[after : T + after]", CELLS),
+    "state taken from padding": (
+        FORWARD, "new if mask is None else mask.choose(t, new, columns)", "new", lambda: twins_agree("gru"),
+    ),
+    "output on padding not zero": (
+        FORWARD, "output = xp.where(mask.rows, output, 0)", "pass", lambda: twins_agree("rnn"),
+    ),
+    "direction reversed in time but not within length": (
+        FORWARD, "for t in order:", "mask = None if reverse else mask\n    for t in order:", lambda: twins_agree("lstm"),
+    ),
+    "bias gradient of one sequence only": (BACKWARD, "da_gates.sum(axis=1)", "da_gates[:, 0]", CELLS),
+    # RNN
+    "1 - h instead of 1 - h²": (rnn.tanh_and_slope, "1 - h * h", "1 - h", CELLS),
+    "U instead of Uᵀ": (rnn.RNNCell.backward, "w.U.T @ da", "w.U @ da", CELLS),
+    # LSTM
+    "input and forget gate swapped": (
+        LSTM.forward, "self.update_memory(a_i, a_f,", "self.update_memory(a_f, a_i,", lambda: twins_agree("lstm"),
+    ),
+    "input and forget gate swapped, backwards too": (
+        LSTM.update_memory, "sigmoid(a_i), sigmoid(a_f)", "sigmoid(a_f), sigmoid(a_i)", lambda: twins_agree("lstm"),
+    ),
+    "dc_from_future dropped": (LSTM.backward, "dc = dc_from_future + dh * dh_dc", "dc = dh * dh_dc", CELLS),
+    "forget gate missing on the way back": (LSTM.backward, "dc_prev = dc * dc_dc_prev", "dc_prev = dc", CELLS),
+    "1 - tanh(c) instead of 1 - tanh²(c)": (LSTM.read_memory, "o - h * tanh_c", "o - h", CELLS),
+    "peephole of o on the wrong memory": (LSTM.forward, "a_o + p_o * c", "a_o + p_o * c_prev", CELLS),
+    "peephole of o not followed into c": (LSTM.backward, "dc = dc + p_o * da_o", "pass", CELLS),
+    "peephole of f not followed into c": (LSTM.backward, "dc_prev + p_i * da_i + p_f * da_f", "dc_prev + p_i * da_i", CELLS),
+    "dp_o from the memory before the step": (LSTM.weight_gradients, "(da_o, c))", "(da_o, c_prev))", CELLS),
+    # GRU
+    "1 - z missing": (gru.update, "(1 - z) * (1 - n * n)", "(1 - n * n)", CELLS),
+    "z and 1 - z swapped, backwards too": (gru.update, "z, n = sigmoid(a_z)", "z, n = 1 - sigmoid(a_z)", lambda: twins_agree("gru")),
+    "direct road to h_{t-1} missing": (GRU.backward, "z * dh + r * ds", "r * ds", CELLS),
+    "road through the reset gate missing": (GRU.backward, "z * dh + r * ds", "z * dh", CELLS),
+    "dU_n from h instead of r * h": (GRU.weight_gradients, "da[2 * H :] @ s.T", "da[2 * H :] @ h_prev", CELLS),
+    "dU_n without the reset gate": (GRU_AFTER.weight_gradients, "dq = da[3 * H :]", "dq = da[2 * H : 3 * H]", CELLS),
+    "reset and update gate swapped": (GRU_AFTER.forward, "p_r, p_z, p_n =", "p_z, p_r, p_n =", lambda: twins_agree("gru-after")),
+    # autograd
+    "gradient written instead of accumulated": (
+        tape.walk_back, "sums[slot] + dx if slot in sums else dx", "dx", lambda: gradients_are_right("layer", "model"),
+    ),
+    "second backward overwrites": (tape.walk_back, "else leaf.grad + total", "else total", second_backward_adds),
+    "broadcasting undone by the mean": (tape.unbroadcast, "gradient.sum(", "gradient.mean(", lambda: gradients_are_right("add")),
+    "repeated index counted once": (
+        backend.scatter_add, "array_module(target).add.at(target, index, values)", "target[index] += values",
+        lambda: gradients_are_right("embedding"),
+    ),
+    "repeated index counted once in getitem": (
+        backend.scatter_add, "array_module(target).add.at(target, index, values)", "target[index] += values",
+        lambda: gradients_are_right("getitem (repeated)"),
+    ),
+    "softmax gradient of zero": (
+        functional.softmax, "y * (dy - (dy * y).sum(axis=axis, keepdims=True))", "y * 0 * dy",
+        lambda: gradients_are_right("softmax"),
+    ),
+    "softmax gradient without the sum": (
+        functional.softmax, "y * (dy - (dy * y).sum(axis=axis, keepdims=True))", "y * dy",
+        lambda: gradients_are_right("softmax"),
+    ),
+    "ignored targets weigh on the gradient": (
+        functional.cross_entropy, "(xp.exp(log_p) - one_hot) * (weight * dy)[..., None]", "(xp.exp(log_p) - one_hot) * dy",
+        lambda: gradients_are_right("cross_entropy"),
+    ),
+    "mean over the wrong count": (ops.mean, "/ count", "/ a.size", lambda: gradients_are_right("mean")),
+    "matmul gradient not transposed": (ops.matmul, "X.swapaxes(-1, -2) @ as_matrix(dz)", "X @ as_matrix(dz)", lambda: gradients_are_right("matmul")),
+    # training
+    "Adam without bias correction": (
+        optimizers.Adam.update, "self.learning_rate / (1 - beta1**t)", "self.learning_rate",
+        adam_first_step_has_the_length_of_the_learning_rate,
+    ),
+    "clipping each parameter by itself": (
+        optimizers.clip_grad_norm, "g *= scale", "g *= xp.minimum(1, max_norm / xp.sqrt((g * g).sum()))", clipping_gives_the_norm,
+    ),
+}  # fmt: skip
+
+CAUGHT = (GradcheckError, AssertionError, ValueError)  # ValueError: a shape that no longer fits
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_the_checks_catch(name):
+    function, right, wrong, check = MISTAKES[name]
+    with mistake(function, right, wrong), pytest.raises(CAUGHT):
+        check()
+    check()  # and the original passes, so it was the mistake that was caught
+
+
+@pytest.mark.parametrize("name", CELL_NAMES)
+def test_the_twins_agree_without_a_mistake(name):
+    twins_agree(name)
