@@ -56,7 +56,7 @@ class DeviceArray(NDArrayOperatorsMixin):
         if any(isinstance(x, (list, tuple)) for x in inputs):
             raise TypeError("Unsupported type: a list meets a device array")
         if out is not None:
-            options["out"] = _inside(out)
+            options["out"] = out
         result = getattr(ufunc, method)(*map(_inside, inputs), **{k: _inside(v) for k, v in options.items()})
         return out[0] if out is not None else _outside(result)
 

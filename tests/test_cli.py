@@ -218,18 +218,23 @@ def test_a_loss_that_blows_up(text, capsys):
 def test_a_command_killed_again_and_again_ends_with_the_same_weights(text):
     command = [sys.executable, "-m", "minirnn", "train", "lm"]
     options = ["--data", str(text), "--hidden", "64", "--batch-size", "4", "--steps", "16", "--epochs", "12", "--quiet"]
+    options += ["--save-every", "0"]
     subprocess.run([*command, *options, "--out", "whole"], check=True, capture_output=True)
     arguments = [*options, "--out", "killed"]
-    kills = 0
+    kills, steps = 0, []
     for delay in (0.1, 0.25, 0.4, 0.2):
         process = subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         process.stdout.readline()  # the first line is printed when the training begins
+        while process.poll() is None and not (text.parent / "killed" / "last.safetensors").exists():
+            time.sleep(0.01)
         time.sleep(delay)
         kills += process.poll() is None
         process.send_signal(signal.SIGKILL)
         process.communicate()
         arguments = ["--resume", "killed", "--quiet"]
+        steps.append(load_checkpoint(text.parent / "killed" / "last.safetensors")[1]["step"])
     assert kills
+    assert 0 < steps[0] < steps[-1]  # the later starts did go on where the earlier ones had come to
     subprocess.run([*command, *arguments], check=True, capture_output=True)
     (whole, _), (killed, _) = (load_checkpoint(text.parent / name / "last.safetensors") for name in ("whole", "killed"))
     assert set(whole) == set(killed)

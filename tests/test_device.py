@@ -76,7 +76,7 @@ def test_the_double_counts_waits():
 
 
 def on_device(inputs):
-    return [Tensor(backend.to_device(getattr(x, "data", x), "gpu"), requires_grad=True) for x in inputs]
+    return [Tensor(backend.to_device(x, "gpu"), requires_grad=True) for x in inputs]
 
 
 CASES = [*operation_cases(np.random.default_rng(0)), *functional_cases(np.random.default_rng(0))]

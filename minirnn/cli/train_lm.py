@@ -43,10 +43,14 @@ OPTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "clip": (1.0, {"type": number(float, above=0), "metavar": "X", "help": "the largest gradient norm"}),
     "epochs": (4, {"type": number(int, 1), "metavar": "N", "help": "passes through the text"}),
     "validate-every": (1, {"type": number(int, 1), "metavar": "N", "help": "epochs between validations"}),
+    "save-every": (
+        10.0,
+        {"type": number(float, 0), "metavar": "SECONDS", "help": "between checkpoints to resume from"},
+    ),
     "seed": (0, {"type": number(int, 0), "metavar": "N", "help": "of all randomness"}),
     "device": ("cpu", {"choices": backend.DEVICES, "help": "where to compute"}),
 }
-CHANGEABLE = ("data", "epochs", "device")  # together with --resume
+CHANGEABLE = ("data", "epochs", "device", "save-every")  # together with --resume
 
 
 def add_parser(tasks: Any) -> None:
@@ -168,6 +172,7 @@ def _trainer(
         seed=options["seed"],
         clip=options["clip"],
         validate_every=options["validate-every"],
+        save_every=options["save-every"],
         progress=progress,
     )
     return trainer, task

@@ -55,8 +55,8 @@ def sampler(
             ranked[:, top_k:] = 0
             ranked /= ranked.sum(axis=-1, keepdims=True)
         if top_p is not None:
-            before = np.cumsum(ranked, axis=-1) - ranked
-            ranked[before >= top_p] = 0
+            enough = np.cumsum(ranked, axis=-1) >= top_p
+            ranked[:, 1:][enough[:, :-1]] = 0  # where the more probable ones are enough already
         cumulative = np.cumsum(ranked, axis=-1)
         draws = rng.random((len(ranked), 1)) * cumulative[:, -1:]
         rank = (draws >= cumulative).sum(axis=-1, keepdims=True)

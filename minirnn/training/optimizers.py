@@ -7,7 +7,6 @@ rate). A parameter without a gradient is left alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import ClassVar
 
 import numpy as np
 
@@ -48,7 +47,7 @@ class Optimizer:
     A subclass names its running arrays in `slots` and implements `update`.
     """
 
-    slots: ClassVar[tuple[str, ...]] = ()
+    slots: tuple[str, ...] = ()
 
     def __init__(self, parameters: Parameters, learning_rate: float, *, weight_decay: float = 0.0):
         if not learning_rate >= 0:
@@ -105,8 +104,6 @@ class Optimizer:
 class SGD(Optimizer):
     """Stochastic gradient descent: p ← p - η g, or with momentum μ: v ← μ v + g, p ← p - η v."""
 
-    slots = ("velocity",)
-
     def __init__(
         self,
         parameters: Parameters,
@@ -116,6 +113,7 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
     ):
         self.momentum = momentum
+        self.slots = ("velocity",) if momentum else ()
         super().__init__(parameters, learning_rate, weight_decay=weight_decay)
 
     def update(self, p: Array, g: Array, **running: Array) -> None:
