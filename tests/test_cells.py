@@ -195,8 +195,12 @@ def test_wrong_shapes_are_named():
         unroll(cell, x, random_case("lstm", 3, 2, 3, 5, seed=0)[2], state)
     with pytest.raises(InputError, match="time, batch, features"):
         unroll(cell, x[0], weights, state)
-    with pytest.raises(InputError, match=r"\(batch, hidden\) = \(2, 5\)"):
+    with pytest.raises(InputError, match=r"\(batch, hidden\) = \[\(2, 5\), \(2, 5\)\]"):
         unroll(cell, x, weights, (state[0][:1], state[1]))
+    with pytest.raises(InputError, match=r"not \[\(2, 5\)\]"):
+        unroll(cell, x, weights, state[:1])
+    with pytest.raises(TypeError, match="float64 meets float32"):
+        unroll(cell, x, weights, (state[0], Tensor(state[1].data.astype(np.float32))))
     with pytest.raises(InputError, match="between 0 and 3"):
         unroll(cell, x, weights, state, np.array([3, 4]))
     with pytest.raises(InputError, match="2 integers"):

@@ -23,7 +23,7 @@ def test_the_catalogue_passes(name, function, inputs):
 
 def test_the_catalogue_is_complete():
     names = {re.sub(r" \(.*", "", name) for name, _, _ in CASES}
-    helpers = {"values", "check_ids", "one_hot"}
+    helpers = {"values", "check_ids", "require_tensor", "one_hot"}
     for module in (ops, functional):
         functions = {name: f for name, f in vars(module).items() if inspect.isfunction(f) and name[0] != "_"}
         public = {name for name, f in functions.items() if f.__module__ == module.__name__} - helpers

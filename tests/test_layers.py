@@ -25,12 +25,13 @@ class Nested(Module):
         self.first = Linear(2, 3, rng=0)
         self.blocks = [Linear(3, 3, bias=False, rng=1), Dropout(0.5)]
         self.again = self.shared
+        self.list = [Parameter(np.zeros(1, np.float32))]
 
 
 def test_parameters_are_found_once_under_dotted_names():
     module = Nested()
-    assert list(module.named_parameters()) == ["shared", "first.weight", "first.bias", "blocks.0.weight"]
-    assert module.num_parameters() == 2 + 6 + 3 + 9
+    assert list(module.named_parameters()) == ["shared", "list.0", "first.weight", "first.bias", "blocks.0.weight"]
+    assert module.num_parameters() == 2 + 1 + 6 + 3 + 9
 
 
 def test_train_and_eval_reach_every_child():
@@ -129,6 +130,13 @@ def test_wrong_arguments_are_named():
         layer(x, x)
     with pytest.raises(InputError, match="time, batch, features"):
         layer(x[0])
+    with pytest.raises(TypeError, match="expected a Tensor, not ndarray"):
+        layer(x.data)
+    with pytest.raises(TypeError, match="expected a Tensor, not ndarray"):
+        Linear(2, 3)(x.data)
+    for module in (layer, Linear(2, 3)):
+        with pytest.raises(TypeError, match="float64 meets float32"):
+            module(x.astype(np.float64))
     with pytest.raises(InputError, match="expects 2"):
         layer(Tensor(np.ones((4, 1, 5), np.float32)))
 

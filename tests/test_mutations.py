@@ -123,10 +123,10 @@ MISTAKES = {
     "U instead of Uᵀ": (rnn.RNNCell.backward, "w.U.T @ da", "w.U @ da", CELLS),
     # LSTM
     "input and forget gate swapped": (
-        LSTM.forward, "self.update_memory(a_i, a_f,", "self.update_memory(a_f, a_i,", lambda: twins_agree("lstm"),
+        LSTM.forward, "self.write_memory(a_i, a_f,", "self.write_memory(a_f, a_i,", lambda: twins_agree("lstm"),
     ),
     "input and forget gate swapped, backwards too": (
-        LSTM.update_memory, "sigmoid(a_i), sigmoid(a_f)", "sigmoid(a_f), sigmoid(a_i)", lambda: twins_agree("lstm"),
+        LSTM.write_memory, "sigmoid(a_i), sigmoid(a_f)", "sigmoid(a_f), sigmoid(a_i)", lambda: twins_agree("lstm"),
     ),
     "dc_from_future dropped": (LSTM.backward, "dc = dc_from_future + dh * dh_dc", "dc = dh * dh_dc", CELLS),
     "forget gate missing on the way back": (LSTM.backward, "dc_prev = dc * dc_dc_prev", "dc_prev = dc", CELLS),
@@ -134,15 +134,15 @@ MISTAKES = {
     "peephole of o on the wrong memory": (LSTM.forward, "a_o + p_o * c", "a_o + p_o * c_prev", CELLS),
     "peephole of o not followed into c": (LSTM.backward, "dc = dc + p_o * da_o", "pass", CELLS),
     "peephole of f not followed into c": (LSTM.backward, "dc_prev + p_i * da_i + p_f * da_f", "dc_prev + p_i * da_i", CELLS),
-    "dp_o from the memory before the step": (LSTM.weight_gradients, "(da_o, c))", "(da_o, c_prev))", CELLS),
+    "dp_o from the memory before the step": (LSTM.weight_gradients, "da_o * c)", "da_o * c_prev)", CELLS),
     # GRU
-    "1 - z missing": (gru.update, "(1 - z) * (1 - n * n)", "(1 - n * n)", CELLS),
-    "z and 1 - z swapped, backwards too": (gru.update, "z, n = sigmoid(a_z)", "z, n = 1 - sigmoid(a_z)", lambda: twins_agree("gru")),
+    "1 - z missing": (gru.new_state, "(1 - z) * (1 - n * n)", "(1 - n * n)", CELLS),
+    "z and 1 - z swapped, backwards too": (gru.new_state, "z, n = sigmoid(a_z)", "z, n = 1 - sigmoid(a_z)", lambda: twins_agree("gru")),
     "direct road to h_{t-1} missing": (GRU.backward, "z * dh + r * ds", "r * ds", CELLS),
     "road through the reset gate missing": (GRU.backward, "z * dh + r * ds", "z * dh", CELLS),
     "dU_n from h instead of r * h": (GRU.weight_gradients, "da[2 * H :] @ s.T", "da[2 * H :] @ h_prev", CELLS),
     "dU_n without the reset gate": (GRU_AFTER.weight_gradients, "dq = da[3 * H :]", "dq = da[2 * H : 3 * H]", CELLS),
-    "reset and update gate swapped": (GRU_AFTER.forward, "p_r, p_z, p_n =", "p_z, p_r, p_n =", lambda: twins_agree("gru-after")),
+    "reset and update gate swapped": (GRU_AFTER.forward, "wx_r, wx_z, wx_n =", "wx_z, wx_r, wx_n =", lambda: twins_agree("gru-after")),
     # autograd
     "gradient written instead of accumulated": (
         tape.walk_back, "sums[slot] + dx if slot in sums else dx", "dx", lambda: gradients_are_right("layer", "model"),

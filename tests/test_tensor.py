@@ -94,7 +94,20 @@ def test_grad_reaches_intermediate_tensors_and_changes_nothing():
     np.testing.assert_allclose(dy, 2 * y.data)
     np.testing.assert_allclose(dx, 6 * y.data)
     assert none is None
+    assert grad(z.sum(), []) == []
     assert x.grad is None
+
+
+def test_a_power_of_zero_is_constant_also_at_zero():
+    x = Tensor(np.zeros(2), requires_grad=True)
+    assert grad((x**0).sum(), [x])[0].tolist() == [0, 0]
+
+
+def test_astype_converts_values_and_gradients():
+    x = leaf(3, dtype=np.float32)
+    y = x.astype(np.float64)
+    assert y.dtype == np.float64
+    assert grad((y * y).sum(), [x])[0].dtype == np.float32
 
 
 def test_no_grad_records_nothing():

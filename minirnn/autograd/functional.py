@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from minirnn import backend
+from minirnn.autograd import ops
 from minirnn.autograd.tensor import Tensor, record
 from minirnn.backend import Array, array_module, like
 from minirnn.errors import InputError
@@ -61,9 +62,9 @@ def cross_entropy(
     """
     if reduction not in ("mean", "sum", "none"):
         raise InputError(f"unknown reduction {reduction!r}: expected 'mean', 'sum' or 'none'")
+    targets = check_ids(targets, logits.shape[-1], "target", ignore_index)
     if targets.shape != logits.shape[:-1]:
         raise InputError(f"targets of shape {targets.shape} do not fit logits of shape {logits.shape}")
-    check_ids(targets, logits.shape[-1], "target", ignore_index)
     xp, z = array_module(logits.data), logits.data
     targets = like(targets, z)
     counts = xp.ones(targets.shape, dtype=bool) if ignore_index is None else targets != ignore_index
@@ -85,7 +86,13 @@ def cross_entropy(
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x Wᵀ + b for x (…, in), W (out, in) and b (out,), as one product over all the leading axes."""
+    """x Wᵀ + b for x (…, in), W (out, in) and b (out,), as one product over all the leading axes.
+
+    Raises:
+        TypeError: x is not a Tensor, or float32 meets float64.
+    """
+    require_tensor(x)
+    ops.values(x, weight, *([] if bias is None else [bias]))  # refuses a mix of float32 and float64
     rows = x.data.reshape(-1, x.shape[-1])
     y = (rows @ weight.data.T).reshape(*x.shape[:-1], weight.shape[0])
     if bias is not None:
@@ -102,14 +109,27 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     )
 
 
-def check_ids(ids: Array, size: int, what: str = "id", ignore_index: int | None = None) -> None:
-    """Refuse host ids outside 0 … size-1. Ids already on a GPU are trusted: looking would wait for it.
+def require_tensor(x: Tensor) -> None:
+    """Refuse a plain array where a Tensor is needed.
+
+    Raises:
+        TypeError: says how to make one.
+    """
+    if not isinstance(x, Tensor):
+        raise TypeError(f"expected a Tensor, not {type(x).__name__}: wrap it, as Tensor(x)")
+
+
+def check_ids(ids: Array, size: int, what: str = "id", ignore_index: int | None = None) -> Array:
+    """Ids as an integer array, refused if one is outside 0 … size-1. Ids already on a GPU are trusted: looking would
+    wait for it.
 
     Raises:
         InputError: names the first bad id. (NumPy would take -1 for the last row, and CuPy wraps any id.)
     """
+    if isinstance(ids, (list, tuple, int)):
+        ids = np.asarray(ids)
     if not isinstance(ids, np.ndarray):
-        return
+        return ids
     if ids.dtype.kind not in "iu":
         raise InputError(f"{what}s must be integers, not {ids.dtype}")
     bad = (ids < 0) | (ids >= size)
@@ -117,6 +137,7 @@ def check_ids(ids: Array, size: int, what: str = "id", ignore_index: int | None 
         bad &= ids != ignore_index
     if bad.any():
         raise InputError(f"{what} {ids[bad][0]} is out of range: expected 0 to {size - 1}")
+    return ids
 
 
 def embedding(weight: Tensor, ids: Array) -> Tensor:
@@ -125,8 +146,7 @@ def embedding(weight: Tensor, ids: Array) -> Tensor:
     Raises:
         InputError: a host id is out of range.
     """
-    check_ids(ids, weight.shape[0])
-    ids = like(ids, weight.data)
+    ids = like(check_ids(ids, weight.shape[0]), weight.data)
 
     def by_weight(dy: Array) -> Array:
         dw = array_module(dy).zeros(weight.shape, dtype=weight.dtype)
@@ -142,9 +162,8 @@ def one_hot(ids: Array, size: int, reference: Array) -> Tensor:
     Raises:
         InputError: a host id is out of range.
     """
-    check_ids(ids, size)
-    xp = array_module(reference)
-    return Tensor((like(ids, reference)[..., None] == xp.arange(size)).astype(reference.dtype))
+    xp, ids = array_module(reference), like(check_ids(ids, size), reference)
+    return Tensor((ids[..., None] == xp.arange(size)).astype(reference.dtype))
 
 
 def dropout(a: Tensor, p: float, rng: np.random.Generator) -> Tensor:

@@ -59,12 +59,15 @@ def gradcheck(
     for name, x in zip(names, tensors, strict=True):
         if x.dtype != np.float64:
             raise InputError(f"gradcheck needs float64, but {name} is {x.dtype}")
+    required = [x.requires_grad for x in tensors]
+    for x in tensors:
         x.requires_grad = True
-
     outputs = _flatten(function(*tensors))
     rng = np.random.default_rng(seed)
     cotangents = [rng.standard_normal(y.shape) for y in outputs]
     analytic = _analytic(outputs, cotangents, tensors)
+    for x, before in zip(tensors, required, strict=True):
+        x.requires_grad = before
 
     def difference(x: Tensor, index: Any, plus: float, minus: float) -> float:
         """L(x + plus) - L(x + minus), summed over the differences: small ones survive beside large outputs."""
@@ -120,7 +123,7 @@ def _explain(name: str, index: Any, dx: Any, numeric: Any, error: Any, right: fl
         f"gradient of {where}: backward gives {dx[index]:.9g}, finite differences {numeric[index]:.9g} "
         f"(relative error {error[index]:.1e}, allowed {tol:.1e}; {int((~(error <= tol)).sum())} of {error.size} wrong)"
     )
-    # On a smooth function the two one-sided slopes differ by about h·f''; across a kink by a jump.
+    # On a smooth function the two one-sided slopes differ by about 2h·f''; across a kink by a jump.
     if abs(right - left) > 100 * STEP * max(abs(right), abs(left), FLOOR):
         message += (
             f"; the slope jumps here from {left:.6g} on the left to {right:.6g} on the right: "

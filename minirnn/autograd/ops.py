@@ -27,17 +27,20 @@ def values(*operands: Any) -> list[Any]:
     """The operands as arrays of one library and one dtype, or as Python numbers (which never promote).
 
     Raises:
-        TypeError: float32 meets float64.
+        TypeError: float32 meets float64, or no operand is a Tensor.
     """
     arrays = [x.data if isinstance(x, Tensor) else x for x in operands]
-    reference = next(x.data for x in operands if isinstance(x, Tensor))
+    reference = next((x.data for x in operands if isinstance(x, Tensor)), None)
+    if reference is None:
+        raise TypeError(f"expected a Tensor, found {', '.join(type(x).__name__ for x in operands)}")
     for i, x in enumerate(arrays):
         if isinstance(x, np.generic):
             arrays[i] = x.item()
         elif isinstance(x, (list, tuple)) or (hasattr(x, "dtype") and x.dtype.kind in "iub"):
             arrays[i] = array_module(reference).asarray(x, dtype=reference.dtype)
         elif hasattr(x, "dtype") and x.dtype != reference.dtype:
-            raise TypeError(f"{reference.dtype} meets {x.dtype}: convert one with astype()")
+            how = "convert one, with tensor.astype(…), model.astype(…) or array.astype(…)"
+            raise TypeError(f"{reference.dtype} meets {x.dtype}: {how}")
     return arrays
 
 
@@ -79,7 +82,7 @@ def power(a: Tensor, exponent: float) -> Tensor:
     if isinstance(exponent, Tensor) or not np.isscalar(exponent):
         raise TypeError("the exponent must be a number; for a tensor exponent write exp(b * log(a))")
     x, n = a.data, float(exponent)  # type: ignore[arg-type]
-    return record(x**n, (a, lambda dy: dy * n * x ** (n - 1)))
+    return record(x**n, (a, lambda dy: dy * (n * x ** (n - 1) if n else 0.0)))  # 0 · x⁻¹ would be nan at 0
 
 
 def matmul(a: Any, b: Any) -> Tensor:
@@ -206,6 +209,11 @@ def transpose(a: Tensor, axes: Sequence[int] | None = None) -> Tensor:
     """The axes in the order given, reversed by default."""
     inverse = None if axes is None else [int(i) for i in np.argsort([axis % a.ndim for axis in axes])]
     return record(a.data.transpose(axes), (a, lambda dy: dy.transpose(inverse)))
+
+
+def astype(a: Tensor, dtype: Any) -> Tensor:
+    """The same values as float32 or float64."""
+    return record(a.data.astype(dtype), (a, lambda dy: dy.astype(a.dtype)))
 
 
 def broadcast_to(a: Tensor, shape: tuple[int, ...]) -> Tensor:

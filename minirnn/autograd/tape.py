@@ -62,11 +62,11 @@ def _slot(tensor: Tensor) -> Any:
     return id(tensor) if tensor.node is None else (tensor.node, tensor.index)
 
 
-def walk_back(output: Tensor, gradient: Array | None, wanted: Sequence[Tensor]) -> list[Array | None]:
+def walk_back(output: Tensor, gradient: Array | None, wanted: Sequence[Tensor] | None = None) -> list[Array | None]:
     """Gradients by the chain rule, in reverse order of dependency.
 
-    All running sums live in a dict of this call, so that a second call starts clean. With `wanted` empty the
-    leaves' sums are added to their `.grad`; otherwise the sums of the wanted tensors are returned.
+    All running sums live in a dict of this call, so that a second call starts clean. The sums of the
+    `wanted` tensors are returned; without any, those of the leaves are added to their `.grad`.
     """
     if not output.requires_grad:
         raise ValueError("backward through a tensor that does not depend on anything with requires_grad=True")
@@ -78,7 +78,7 @@ def walk_back(output: Tensor, gradient: Array | None, wanted: Sequence[Tensor]) 
         raise ValueError(f"the gradient has shape {gradient.shape}, the tensor {output.shape}")
 
     sums: dict[Any, Array] = {_slot(output): gradient}
-    keep = {_slot(x) for x in wanted}
+    keep = {_slot(x) for x in wanted or ()}
     leaves = [output] if output.node is None else []
     for node in reversed(_in_order_of_dependency(output.node)):
         slots = [(node, i) for i in range(node.num_outputs)]
@@ -92,7 +92,7 @@ def walk_back(output: Tensor, gradient: Array | None, wanted: Sequence[Tensor]) 
             if x.node is None and slot not in sums:
                 leaves.append(x)
             sums[slot] = sums[slot] + dx if slot in sums else dx
-    if wanted:
+    if wanted is not None:
         return [sums.get(_slot(x)) for x in wanted]
     for leaf in leaves:
         # A copy: the sum may be a view of, or the same array as, another tensor's gradient.

@@ -79,12 +79,15 @@ class Tensor:
         return Tensor(self.data)
 
     def backward(self, gradient: Array | None = None) -> None:
-        """Add d self / d leaf to `.grad` of every leaf that requires a gradient.
+        """Add dL/d leaf to `.grad` of every leaf that requires a gradient (Linnainmaa 1970).
 
         Args:
-            gradient: the gradient of the loss with respect to this tensor; may be left out for a scalar.
+            gradient: dL/d self, an array of the same shape; may be left out for a scalar, which is then L itself.
+
+        Raises:
+            ValueError: nothing it depends on requires a gradient, or `gradient` is missing or of another shape.
         """
-        walk_back(self, gradient, wanted=())
+        walk_back(self, gradient)
 
     def __len__(self) -> int:
         return len(self.data)
@@ -177,6 +180,10 @@ class Tensor:
         """The axes in another order; reversed if none are given."""
         return ops.transpose(self, axes or None)
 
+    def astype(self, dtype: Any) -> Tensor:
+        """The same values as float32 or float64."""
+        return ops.astype(self, dtype)
+
     @property
     def T(self) -> Tensor:  # noqa: N802
         """The axes in reverse order."""
@@ -245,9 +252,13 @@ def grad(output: Tensor, inputs: Sequence[Tensor], gradient: Array | None = None
         gradient: the gradient of the loss with respect to `output`; may be left out for a scalar.
 
     Returns:
-        One array for each input, None where `output` does not depend on it. No `.grad` is changed.
+        One array for each input, None where no gradient flows to it: `output` does not depend on it, or it does not
+        require one. No `.grad` is changed.
+
+    Raises:
+        ValueError: as `Tensor.backward`.
     """
-    return walk_back(output, gradient, wanted=inputs)
+    return walk_back(output, gradient, inputs)
 
 
 from minirnn.autograd import ops  # noqa: E402  (the operators above need ops, and ops needs Tensor)

@@ -1,6 +1,6 @@
 """The recurrent cells, and time.
 
-Start here: `rnn.py`, then `bptt.py`, then `gru.py` and `lstm.py`.
+Start here: `rnn.py`, then `bptt.py`, then `gru.py` and `lstm.py`; `cell.py` says what they have in common.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ def _find_variants() -> dict[str, tuple[type[Cell], dict]]:
         module = importlib.import_module(f"{__name__}.{info.name}")
         for cls in vars(module).values():
             if isinstance(cls, type) and issubclass(cls, Cell) and cls.__module__ == module.__name__:
-                found |= {name: (cls, options) for name, options in cls.variants.items()}
+                own = {name: (cls, options) for name, options in vars(cls).get("variants", {}).items()}
+                if taken := found.keys() & own.keys():
+                    raise ValueError(f"{module.__name__}: the name {taken.pop()!r} belongs to another cell already")
+                found |= own
     return found
 
 

@@ -2,12 +2,15 @@
 
 A recurrent network is one cell applied over and over: h_t depends on x_t and on h_{t-1}. Forward we walk along the
 sequence and keep what each step will need. Backward we walk the other way, and at every step the gradient of h_t has
-two sources, because h_t was used twice: as the output at time t, and as the input of step t+1:
+two sources, because h_t was used twice: as the output at time t, and as the input of step t+1.
 
-    dh_t = dh_from_above + dh_from_future
+    (1)  p_t  = W x_t + b                                                 before the loop, for all t
+    (2)  dh_t = dh_from_above + dh_from_future                            in the loop, from t = T to 1
+    (3)  dW = Σ_t da_t x_tᵀ     db = Σ_t da_t     dU = Σ_t da_t h_{t-1}ᵀ      after the loop
+    (4)  dx_t = Wᵀ da_t                                                   after the loop, for all t
 
-What does not depend on h_{t-1} leaves the loop: the product W x_t is made for all t at once before it, and the
-gradients of the weights, which are sums over t, are one product each after it.
+The same W is used at every step, so its gradient is the sum of what each step sends back. Any further state (the
+LSTM's c) has only the second source. What does not depend on h_{t-1} leaves the loop and becomes one large product.
 
 Outside, arrays are (time, batch, features). Inside the loop they are (features, batch), so that a step reads like its
 equation.
@@ -21,13 +24,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minirnn.autograd import ops
 from minirnn.autograd.tensor import Tensor, record_many
 from minirnn.backend import Array, array_module, like
 from minirnn.cells.cell import Cell, State, Weights
 from minirnn.errors import InputError
 
 
-class Tape(NamedTuple):
+class Trace(NamedTuple):
     """What the way forward leaves for the way back."""
 
     x: Array  # (T, B, I)
@@ -43,7 +47,7 @@ class PaddingMask:
     Args:
         lengths: (B,) host integers, each 0 … T.
         T: the number of steps of the longest.
-        reference: an array on the device that the masks will be used on.
+        reference: an array (T, B, …) on the device that the masks will be used on.
     """
 
     def __init__(self, lengths: Any, T: int, reference: Array):
@@ -51,9 +55,9 @@ class PaddingMask:
         batch = reference.shape[1]
         if lengths.shape != (batch,) or lengths.dtype.kind not in "iu":
             raise InputError(f"lengths must be {batch} integers, one for each sequence, not {lengths!r}")
-        if lengths.min() < 0 or lengths.max() > T:
+        if batch and (lengths.min() < 0 or lengths.max() > T):
             raise InputError(f"lengths must be between 0 and {T} steps, not {lengths.min()} to {lengths.max()}")
-        self.first_padded = int(lengths.min())  # before it nothing is padding and nothing needs masking
+        self.first_padded = int(lengths.min(initial=T))  # before it nothing is padding and nothing needs masking
         real = np.arange(T)[:, None] < lengths
         self.columns = like(real[:, None, :], reference)  # (T, 1, B), for arrays (features, B)
         self.rows = like(real[:, :, None], reference)  # (T, B, 1), for sequences (T, B, features)
@@ -89,22 +93,24 @@ def unroll(
         step. A padded step leaves the state as it is, so the state never comes from padding.
 
     Raises:
-        InputError: a shape or a length does not fit.
+        InputError: a shape, a length or the number of states does not fit.
+        TypeError: something is not a Tensor, or float32 meets float64.
     """
+    ops.values(x, *weights.values(), *state)  # refuses a mix of float32 and float64
     if x.ndim != 3 or x.shape[0] == 0:
         raise InputError(f"expected an input of shape (time, batch, features) with time > 0, not {x.shape}")
     if x.shape[2] != weights["W"].shape[1]:
         raise InputError(f"the input has {x.shape[2]} features, the layer expects {weights['W'].shape[1]}")
-    expected = (x.shape[1], weights["U"].shape[1])
-    if any(s.shape != expected for s in state):
-        raise InputError(f"the state must be (batch, hidden) = {expected}, not {[s.shape for s in state]}")
+    expected = [(x.shape[1], weights["U"].shape[1])] * cell.num_states
+    if [s.shape for s in state] != expected:
+        raise InputError(f"the state must have the shapes (batch, hidden) = {expected}, not {[s.shape for s in state]}")
 
     mask = None if lengths is None else PaddingMask(lengths, x.shape[0], x.data)
     w = SimpleNamespace(**{name: tensor.data for name, tensor in weights.items()})
-    output, final, tape = forward_through_time(cell, w, x.data, tuple(s.data for s in state), mask, reverse)
+    output, final, trace = forward_through_time(cell, w, x.data, tuple(s.data for s in state), mask, reverse)
 
     def backward(d_output: Array | None, *d_final: Array | None) -> list[Array | None]:
-        dx, dw, d_initial = backward_through_time(cell, w, tape, d_output, d_final, needs_dx=x.requires_grad)
+        dx, dw, d_initial = backward_through_time(cell, w, trace, d_output, d_final, needs_dx=x.requires_grad)
         return [dx, *(dw[name] for name in weights), *d_initial]
 
     inputs = [x, *weights.values(), *state]
@@ -114,19 +120,20 @@ def unroll(
 
 def forward_through_time(
     cell: Cell, w: Weights, x: Array, state: State, mask: PaddingMask | None, reverse: bool
-) -> tuple[Array, State, Tape]:
+) -> tuple[Array, State, Trace]:
     """All steps forward; shapes as for `unroll`, on plain arrays."""
     xp = array_module(x)
     T, B, _ = x.shape
     order = range(T - 1, -1, -1) if reverse else range(T)
-    before, after = (1, 0) if reverse else (0, 1)  # h_before_step[t] is hs[t + before]
+    # hs holds h before and after every step: step t reads hs[t + before] and writes hs[t + after].
+    before, after = (1, 0) if reverse else (0, 1)
     hs = xp.empty((T + 1, B, w.U.shape[1]), dtype=x.dtype)
     hs[order[0] + before] = state[0]
     kept: list[Any] = [None] * T
 
-    p = xp.matmul(w.W, x.transpose(0, 2, 1))  # (T, rows, B): W x_t for all t at once
-    p += w.b[:, None]
-    columns: State = tuple(xp.ascontiguousarray(s.T) for s in state)
+    p = xp.matmul(w.W, x.transpose(0, 2, 1))  # (T, rows, B)
+    p += w.b[:, None]  # (1)
+    columns: State = tuple(xp.ascontiguousarray(s.T) for s in state)  # each (H, B)
     for t in order:
         new, kept[t] = cell.forward(w, p[t], columns)
         columns = new if mask is None else mask.choose(t, new, columns)
@@ -135,13 +142,13 @@ def forward_through_time(
     output, h_prev = hs[after : T + after], hs[before : T + before]
     if mask is not None:
         output = xp.where(mask.rows, output, 0)
-    return output, tuple(s.T for s in columns), Tape(x, h_prev, kept, mask, order)
+    return output, tuple(s.T for s in columns), Trace(x, h_prev, kept, mask, order)
 
 
 def backward_through_time(
     cell: Cell,
     w: Weights,
-    tape: Tape,
+    trace: Trace,
     d_output: Array | None,
     d_final: Sequence[Array | None],
     needs_dx: bool = True,
@@ -151,29 +158,31 @@ def backward_through_time(
     Args:
         cell: the step.
         w: its weights.
-        tape: what `forward_through_time` left.
-        d_output: (T, B, H), the gradient of the loss by the output; None if it does not depend on it.
+        trace: what `forward_through_time` left.
+        d_output: (T, B, H), the gradient with respect to the output; None if the loss does not depend on it.
         d_final: the same for each array (B, H) of the final state.
-        needs_dx: whether the gradient by the input is wanted; it costs a product.
+        needs_dx: whether the gradient with respect to the input is wanted; it costs a product.
 
     Returns:
-        The gradients by the input (T, B, I), by each weight, and by each array (B, H) of the initial state.
+        The gradient with respect to the input (T, B, I), None without `needs_dx`; those of the weights, by name; and
+        those of the arrays (B, H) of the initial state.
     """
-    x, h_prev, kept, mask, order = tape
+    x, h_prev, kept, mask, order = trace
     xp = array_module(x)
     T, B, _ = x.shape
     H = h_prev.shape[2]
     rows = len(w.b)
-    da = xp.empty((rows + cell.extra_rows * H, T, B), dtype=x.dtype)
+    da = xp.empty((rows + cell.extra_blocks * H, T, B), dtype=x.dtype)
     if mask is not None and d_output is not None:
         d_output = xp.where(mask.rows, d_output, 0)
 
-    # The final state was used only after the last step: its gradient is the first to come from the future.
+    # Behind the last step there is no further step: what the loss says about the final state stands in for what that
+    # step would have sent back.
     zero = xp.zeros((H, B), dtype=x.dtype)
     dh_from_future, *d_memory = (zero if d is None else d.T for d in d_final)
     for t in reversed(order):
         dh_from_above = zero if d_output is None else d_output[t].T
-        dh = dh_from_above + dh_from_future
+        dh = dh_from_above + dh_from_future  # (2)
         da_t, d_prev = cell.backward(w, kept[t], (dh, *d_memory))
         if mask is not None:
             d_prev = mask.choose(t, d_prev, (dh, *d_memory))  # a padded step only hands the state on
@@ -181,9 +190,9 @@ def backward_through_time(
         dh_from_future, *d_memory = d_prev
         da[:, t] = da_t
 
-    da = da.reshape(len(da), T * B)
-    da_gates = da[:rows]  # the gradient by W x_t + b
-    dw = {"W": da_gates @ x.reshape(T * B, -1), "b": da_gates.sum(axis=1)}
-    dw |= cell.weight_gradients(da, h_prev.reshape(T * B, H), kept)
-    dx = (da_gates.T @ w.W).reshape(x.shape) if needs_dx else None
+    da = da.reshape(len(da), T * B)  # the columns in the order of the rows of x and h_prev below
+    da_gates = da[:rows]
+    dw = {"W": da_gates @ x.reshape(T * B, -1), "b": da_gates.sum(axis=1)}  # (3)
+    dw |= cell.weight_gradients(da, h_prev.reshape(T * B, H), kept)  # (3)
+    dx = (da_gates.T @ w.W).reshape(x.shape) if needs_dx else None  # (4)
     return dx, dw, (dh_from_future.T, *(d.T for d in d_memory))

@@ -1,4 +1,9 @@
-"""What `bptt` needs to know of a cell, and nothing about time."""
+"""What `bptt` needs to know of a cell, and nothing about time.
+
+In the equations of all cells, juxtaposition (U h) is the matrix product, * is elementwise, σ is the logistic
+function, and dv is the gradient of the loss L with respect to v. Inside a step everything is columns: h is (H, B),
+one sequence of the batch in each column, so that U h is written as in the textbook.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +16,19 @@ import numpy as np
 from minirnn.backend import Array
 
 Weights = SimpleNamespace  # the cell's weights as arrays, by name: w.W, w.U, w.b, …
-State = tuple[Array, ...]
+State = tuple[Array, ...]  # the arrays (H, B) carried from step to step; the first is h
 
 
 class Cell:
     """One step of a recurrent network, forward and backward. It holds no weights and no state: both are handed in.
 
-    Inside a step everything is columns: the state is (H, B), one sequence of the batch in each column, and a
-    product is written as in the textbook, U h. Pre-activations of the gates lie below one another, so that gate k
-    is the rows k·H to (k+1)·H of W, U and b.
+    The pre-activations of the gates lie below one another: with `rows` = len(gates) · H, gate k is the rows k·H to
+    (k+1)·H of W (rows, I), U (rows, H) and b (rows,).
 
-    To add a cell, write one file in this folder with a subclass that sets `variants` and `gates` and implements
-    `forward` and `backward`; where its weights differ from W, U and b, also `weight_shapes` and
-    `weight_gradients`. It is then known everywhere by the names in `variants`.
+    To add a cell, write one file in this folder with a subclass that sets `variants` and `gates` (and `num_states`,
+    if more than h is carried) and implements `forward` and `backward`. Override `weight_shapes` if there are weights
+    beside W, U and b; `weight_gradients` for those, or if U multiplies anything but h_{t-1}; and set `extra_blocks`
+    if `weight_gradients` needs more than da. The cell is then known everywhere by the names in `variants`.
     """
 
     variants: ClassVar[dict[str, dict[str, Any]]] = {}
@@ -35,24 +40,27 @@ class Cell:
     num_states: ClassVar[int] = 1
     """How many arrays (H, B) are carried from step to step; the first is h."""
 
-    extra_rows: int = 0
+    extra_blocks: ClassVar[int] = 0
     """How many further blocks of H rows `backward` returns below the gates', for `weight_gradients`."""
 
+    in_torch: bool = False
+    """Whether torch.nn computes the same, so that weights can be exchanged."""
+
     def weight_shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
-        """The shape of every weight. W (rows, I), b (rows,) and U (rows, H) are always among them."""
+        """The shape of every weight. W (rows, I), U (rows, H) and b (rows,) are always among them."""
         rows = len(self.gates) * hidden_size
         return {"W": (rows, input_size), "U": (rows, hidden_size), "b": (rows,)}
 
-    def forward(self, w: Weights, p: Array, state: State) -> tuple[State, Any]:
+    def forward(self, w: Weights, wx: Array, state: State) -> tuple[State, Any]:
         """One step.
 
         Args:
             w: the weights.
-            p: (rows, B), the input's part of the pre-activations, W x_t + b; may be overwritten.
+            wx: (rows, B), the input's part of the pre-activations, W x_t + b.
             state: the arrays (H, B) after step t-1.
 
         Returns:
-            The state after step t, and whatever `backward` will need.
+            The state after step t, and whatever `backward` will need, which comes back to it as `kept`.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define forward")
 
@@ -62,26 +70,25 @@ class Cell:
         Args:
             w: the weights.
             kept: what `forward` kept.
-            dstate: the gradient of the loss with respect to the state after step t.
+            dstate: for each array of the state after step t, the gradient (H, B) that arrives from outside this step:
+                for h from above and from step t+1, for any other from step t+1 alone. Paths inside the step, such as
+                from h_t to c_t in the LSTM, are this method's own business.
 
         Returns:
-            da (rows + extra rows, B), the gradient with respect to p and, below it, what `weight_gradients`
-            needs; and the gradient with respect to the state after step t-1.
+            da (rows + extra_blocks · H, B): the gradient with respect to wx and, below it, what `weight_gradients`
+            needs; and the gradient with respect to each array (H, B) of the state after step t-1.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define backward")
 
     def weight_gradients(self, da: Array, h_prev: Array, kept: Sequence[Any]) -> dict[str, Array]:
-        """The gradients of all weights but W and b, summed over time and batch.
+        """The gradients of all weights but W and b, by name: sums over all steps and sequences.
 
         Args:
-            da: (rows + extra rows, T·B), what `backward` returned, one column for each step and sequence.
-            h_prev: (T·B, H), the h_{t-1} that belong to the columns, as rows.
+            da: (rows + extra_blocks · H, T·B), what `backward` returned; column t·B + k is step t of sequence k.
+            h_prev: (T·B, H), the h_{t-1} that belong to the columns of da, as rows.
             kept: what `forward` kept, for t = 0 … T-1.
         """
-        return {"U": da @ h_prev}
-
-    in_torch: bool = False
-    """Whether torch.nn computes the same, so that weights can be exchanged."""
+        return {"U": da @ h_prev}  # Σ_t da_t h_{t-1}ᵀ
 
     def weights_from_torch(self, torch_weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """This cell's weights from torch's `weight_ih`, `weight_hh`, `bias_ih` and `bias_hh`. Where only the sum of

@@ -12,12 +12,12 @@ from minirnn.cells.cell import Cell, State, Weights
 
 
 @fuse
-def update(a_z: Array, a_n: Array, h_prev: Array) -> tuple[Array, ...]:
-    """What both kinds share: equations (2)-(4) from a_z and a_n on, the derivatives (5) of h by both, and z."""
-    z, n = sigmoid(a_z), array_module(a_n).tanh(a_n)
-    kept = z * (h_prev - n)
-    h = n + kept  # (4), with n taken out: z h + (1-z) n = n + z (h - n)
-    dh_da_z, dh_da_n = kept * (1 - z), (1 - z) * (1 - n * n)  # (5)
+def new_state(a_z: Array, a_n: Array, h_prev: Array) -> tuple[Array, ...]:
+    """What both kinds share: from a_z and a_n the new h, its derivatives by both, and z."""
+    z, n = sigmoid(a_z), array_module(a_n).tanh(a_n)  # (2), tanh of (3)
+    stays = z * (h_prev - n)
+    h = n + stays  # (4), rearranged: z * h + (1-z) * n = n + z * (h - n)
+    dh_da_z, dh_da_n = stays * (1 - z), (1 - z) * (1 - n * n)  # (5)
     return h, dh_da_z, dh_da_n, z
 
 
@@ -29,15 +29,17 @@ class GRUCell(Cell):
         (3)  n   = tanh(a_n)   a_n = W_n x_t + U_n s + b_n,   s = r * h_{t-1}  the candidate
         (4)  h_t = z * h_{t-1} + (1-z) * n
 
-    With σ' = σ (1-σ) and tanh' = 1 - tanh², the derivatives of one step, kept on the way forward, are
+    With σ' = σ * (1-σ) and tanh' = 1 - tanh², the derivatives of one step, kept on the way forward, are
 
-        (5)  ∂h/∂a_z = (h_{t-1}-n) z (1-z)    ∂h/∂a_n = (1-z) (1-n²)    ∂s/∂a_r = h_{t-1} r (1-r)
+        (5)  ∂h/∂a_z = (h_{t-1}-n) * z * (1-z)    ∂h/∂a_n = (1-z) * (1-n²)    ∂s/∂a_r = h_{t-1} * r * (1-r)
 
     and the way back from dh = dL/dh_t, where h_{t-1} is reached by four roads, is
 
-        (6)  da_z = dh ∂h/∂a_z     da_n = dh ∂h/∂a_n     ds = U_nᵀ da_n     da_r = ds ∂s/∂a_r
+        (6)  da_z = dh * ∂h/∂a_z     da_n = dh * ∂h/∂a_n     ds = U_nᵀ da_n     da_r = ds * ∂s/∂a_r
         (7)  dh_{t-1} = z * dh + r * ds + U_rᵀ da_r + U_zᵀ da_z
         (8)  dU_r = Σ_t da_r h_{t-1}ᵀ     dU_z = Σ_t da_z h_{t-1}ᵀ     dU_n = Σ_t da_n sᵀ
+
+    Columns: gates, s, h and their gradients (H, B); W (3H, I), U (3H, H), b (3H,), in the order r, z, n.
     """
 
     variants = {"gru": {}}
@@ -46,19 +48,19 @@ class GRUCell(Cell):
     @staticmethod
     @fuse
     def reset(a_r: Array, h_prev: Array) -> tuple[Array, ...]:
-        """(1), s of (3), and ∂s/∂a_r of (5)."""
-        r = sigmoid(a_r)
-        s = r * h_prev
-        return r, s, s * (1 - r)
+        """r, s, and the derivative of s by a_r."""
+        r = sigmoid(a_r)  # (1)
+        s = r * h_prev  # s of (3)
+        return r, s, s * (1 - r)  # ∂s/∂a_r of (5)
 
-    def forward(self, w: Weights, p: Array, state: State) -> tuple[State, Any]:
+    def forward(self, w: Weights, wx: Array, state: State) -> tuple[State, Any]:
         (h_prev,) = state
         H = len(h_prev)
-        p_r, p_z, p_n = p.reshape(3, *h_prev.shape)
-        u_r, u_z = (w.U[: 2 * H] @ h_prev).reshape(2, *h_prev.shape)
-        r, s, ds_da_r = self.reset(p_r + u_r, h_prev)  # (1)
-        a_n = p_n + w.U[2 * H :] @ s  # (3)
-        h, dh_da_z, dh_da_n, z = update(p_z + u_z, a_n, h_prev)  # (2)-(5)
+        wx_r, wx_z, wx_n = wx.reshape(3, *h_prev.shape)
+        uh_r, uh_z = (w.U[: 2 * H] @ h_prev).reshape(2, *h_prev.shape)
+        r, s, ds_da_r = self.reset(wx_r + uh_r, h_prev)  # (1), s of (3), ∂s/∂a_r of (5)
+        a_n = wx_n + w.U[2 * H :] @ s  # a_n of (3)
+        h, dh_da_z, dh_da_n, z = new_state(wx_z + uh_z, a_n, h_prev)  # (2)-(5)
         return (h,), (r, z, ds_da_r, dh_da_z, dh_da_n, s)
 
     def backward(self, w: Weights, kept: Any, dstate: State) -> tuple[Array, State]:
@@ -66,21 +68,22 @@ class GRUCell(Cell):
         (dh,) = dstate
         H = len(dh)
         da_z, da_n = dh * dh_da_z, dh * dh_da_n  # (6)
-        ds = w.U[2 * H :].T @ da_n
-        da_r = ds * ds_da_r
+        ds = w.U[2 * H :].T @ da_n  # (6)
+        da_r = ds * ds_da_r  # (6)
         da = array_module(dh).concatenate((da_r, da_z, da_n))
         dh_prev = z * dh + r * ds + w.U[: 2 * H].T @ da[: 2 * H]  # (7)
         return da, (dh_prev,)
 
     def weight_gradients(self, da: Array, h_prev: Array, kept: Sequence[Any]) -> dict[str, Array]:
         H, xp = h_prev.shape[1], array_module(da)
-        s = xp.concatenate([step[-1] for step in kept], axis=1)  # (H, T·B)
+        s = xp.concatenate([step_s for *_, step_s in kept], axis=1)  # (H, T·B)
         return {"U": xp.concatenate((da[: 2 * H] @ h_prev, da[2 * H :] @ s.T))}  # (8)
 
 
 class GRUResetAfterCell(Cell):
     """The gated recurrent unit with the reset gate after the recurrent product, as in cuDNN and PyTorch. All of U
-    h_{t-1} is then one product; the candidate has a second bias, b_u, inside the reset.
+    h_{t-1} is then one product; the candidate has a second bias, b_u, inside the reset. (Cho et al. 2014, first
+    preprint version.)
 
         (1)  r   = σ(a_r)      a_r = W_r x_t + U_r h_{t-1} + b_r
         (2)  z   = σ(a_z)      a_z = W_z x_t + U_z h_{t-1} + b_z
@@ -89,38 +92,40 @@ class GRUResetAfterCell(Cell):
 
     The derivatives of one step, kept on the way forward, are
 
-        (5)  ∂h/∂a_z = (h_{t-1}-n) z (1-z)    ∂h/∂a_n = (1-z) (1-n²)    ∂a_n/∂a_r = q r (1-r)    ∂a_n/∂q = r
+        (5)  ∂h/∂a_z = (h_{t-1}-n) * z * (1-z)   ∂h/∂a_n = (1-z) * (1-n²)   ∂a_n/∂a_r = q * r * (1-r)   ∂a_n/∂q = r
 
     and the way back from dh = dL/dh_t is
 
-        (6)  da_z = dh ∂h/∂a_z     da_n = dh ∂h/∂a_n     da_r = da_n ∂a_n/∂a_r     dq = da_n * r
+        (6)  da_z = dh * ∂h/∂a_z     da_n = dh * ∂h/∂a_n     da_r = da_n * ∂a_n/∂a_r     dq = da_n * r
         (7)  dh_{t-1} = z * dh + U_rᵀ da_r + U_zᵀ da_z + U_nᵀ dq
         (8)  dU_r = Σ_t da_r h_{t-1}ᵀ     dU_z = Σ_t da_z h_{t-1}ᵀ     dU_n = Σ_t dq h_{t-1}ᵀ     db_u = Σ_t dq
+
+    Columns: gates, q, h and their gradients (H, B); W (3H, I), U (3H, H), b (3H,), in the order r, z, n; b_u (H,).
     """
 
     variants = {"gru-after": {}}
     gates = "rzn"
-    extra_rows = 1  # dq, below da_r, da_z, da_n
+    extra_blocks = 1  # dq, below da_r, da_z, da_n
     in_torch = True
 
     @staticmethod
     @fuse
-    def reset(a_r: Array, p_n: Array, q: Array) -> tuple[Array, ...]:
-        """(1), a_n of (3) from p_n = W_n x_t + b_n, and ∂a_n/∂a_r of (5)."""
-        r = sigmoid(a_r)
+    def reset(a_r: Array, wx_n: Array, q: Array) -> tuple[Array, ...]:
+        """r, a_n, and the derivative of a_n by a_r."""
+        r = sigmoid(a_r)  # (1)
         rq = r * q
-        return r, p_n + rq, rq * (1 - r)
+        return r, wx_n + rq, rq * (1 - r)  # a_n of (3), ∂a_n/∂a_r of (5)
 
     def weight_shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
         return {**super().weight_shapes(input_size, hidden_size), "b_u": (hidden_size,)}
 
-    def forward(self, w: Weights, p: Array, state: State) -> tuple[State, Any]:
+    def forward(self, w: Weights, wx: Array, state: State) -> tuple[State, Any]:
         (h_prev,) = state
-        p_r, p_z, p_n = p.reshape(3, *h_prev.shape)
-        u_r, u_z, u_n = (w.U @ h_prev).reshape(3, *h_prev.shape)
-        q = u_n + w.b_u[:, None]
-        r, a_n, da_n_da_r = self.reset(p_r + u_r, p_n, q)  # (1), (3)
-        h, dh_da_z, dh_da_n, z = update(p_z + u_z, a_n, h_prev)  # (2)-(5)
+        wx_r, wx_z, wx_n = wx.reshape(3, *h_prev.shape)
+        uh_r, uh_z, uh_n = (w.U @ h_prev).reshape(3, *h_prev.shape)
+        q = uh_n + w.b_u[:, None]  # q of (3)
+        r, a_n, da_n_da_r = self.reset(wx_r + uh_r, wx_n, q)  # (1), a_n of (3), ∂a_n/∂a_r of (5)
+        h, dh_da_z, dh_da_n, z = new_state(wx_z + uh_z, a_n, h_prev)  # (2)-(5)
         return (h,), (r, z, da_n_da_r, dh_da_z, dh_da_n)
 
     def backward(self, w: Weights, kept: Any, dstate: State) -> tuple[Array, State]:
@@ -128,14 +133,14 @@ class GRUResetAfterCell(Cell):
         (dh,) = dstate
         H = len(dh)
         da_z, da_n = dh * dh_da_z, dh * dh_da_n  # (6)
-        da_r, dq = da_n * da_n_da_r, da_n * r
+        da_r, dq = da_n * da_n_da_r, da_n * r  # (6)
         da = array_module(dh).concatenate((da_r, da_z, da_n, dq))
         dh_prev = z * dh + w.U[: 2 * H].T @ da[: 2 * H] + w.U[2 * H :].T @ dq  # (7)
         return da, (dh_prev,)
 
     def weight_gradients(self, da: Array, h_prev: Array, kept: Sequence[Any]) -> dict[str, Array]:
         H, xp = h_prev.shape[1], array_module(da)
-        dq = da[3 * H :]
+        dq = da[3 * H :]  # (H, T·B)
         return {"U": xp.concatenate((da[: 2 * H] @ h_prev, dq @ h_prev)), "b_u": dq.sum(axis=1)}  # (8)
 
     def weights_from_torch(self, torch_weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -20,21 +20,24 @@ class LSTMCell(Cell):
         (5)  o   = σ(a_o)      a_o = W_o x_t + U_o h_{t-1} + b_o  [+ p_o * c_t]          how much to show
         (6)  h_t = o * tanh(c_t)
 
-    With σ' = σ (1-σ) and tanh' = 1 - tanh², the derivatives of one step, kept on the way forward, are
+    With σ' = σ * (1-σ) and tanh' = 1 - tanh², the derivatives of one step, kept on the way forward, are
 
-        (7)  ∂c/∂a_i = g i (1-i)    ∂c/∂a_f = c_{t-1} f (1-f)    ∂c/∂a_g = i (1-g²)    ∂c/∂c_{t-1} = f
-        (8)  ∂h/∂a_o = tanh(c) o (1-o)                           ∂h/∂c = o (1-tanh²(c))
+        (7)  ∂c/∂a_i = g * i * (1-i)   ∂c/∂a_f = c_{t-1} * f * (1-f)   ∂c/∂a_g = i * (1-g²)   ∂c/∂c_{t-1} = f
+        (8)  ∂h/∂a_o = tanh(c_t) * o * (1-o)                           ∂h/∂c = o * (1 - tanh²(c_t))
 
-    and the way back, from dh = dL/dh_t and the dc that comes from step t+1, is the chain rule through them:
+    (each with the other pre-activations held fixed). The way back, from dh = dL/dh_t and from dc_from_future, which
+    step t+1 handed back, is the chain rule through them:
 
-        (9)   da_o = dh ∂h/∂a_o
-        (10)  dc   = dc_from_future + dh ∂h/∂c  [+ p_o * da_o]
-        (11)  da_i = dc ∂c/∂a_i     da_f = dc ∂c/∂a_f     da_g = dc ∂c/∂a_g
-        (12)  dc_{t-1} = dc * f  [+ p_i * da_i + p_f * da_f]
+        (9)   da_o = dh * ∂h/∂a_o
+        (10)  dc   = dc_from_future + dh * ∂h/∂c  [+ p_o * da_o]
+        (11)  da_i = dc * ∂c/∂a_i     da_f = dc * ∂c/∂a_f     da_g = dc * ∂c/∂a_g
+        (12)  dc_{t-1} = dc * ∂c/∂c_{t-1}  [+ p_i * da_i + p_f * da_f]
         (13)  dh_{t-1} = Uᵀ da
         (14)  dU = Σ_t da h_{t-1}ᵀ   [dp_i = Σ_t da_i * c_{t-1}    dp_f = Σ_t da_f * c_{t-1}    dp_o = Σ_t da_o * c_t]
 
     Along c the gradient is multiplied by f at each step, not by a matrix: where f stays near 1, it survives.
+
+    Columns: gates, c, h and their gradients (H, B); W (4H, I), U (4H, H), b (4H,), in the order i, f, g, o.
 
     Args:
         peepholes: whether the terms in brackets are there. Their weights p (3, H) are p_i, p_f, p_o.
@@ -50,7 +53,7 @@ class LSTMCell(Cell):
 
     @staticmethod
     @fuse
-    def update_memory(a_i: Array, a_f: Array, a_g: Array, c_prev: Array) -> tuple[Array, ...]:
+    def write_memory(a_i: Array, a_f: Array, a_g: Array, c_prev: Array) -> tuple[Array, ...]:
         """The new memory, and its derivatives by a_i, a_f, a_g and c_{t-1}."""
         i, f, g = sigmoid(a_i), sigmoid(a_f), array_module(a_g).tanh(a_g)  # (1)-(3)
         written, remembered = i * g, f * c_prev
@@ -71,16 +74,16 @@ class LSTMCell(Cell):
         shapes = super().weight_shapes(input_size, hidden_size)
         return {**shapes, "p": (3, hidden_size)} if self.peepholes else shapes
 
-    def forward(self, w: Weights, p: Array, state: State) -> tuple[State, Any]:
+    def forward(self, w: Weights, wx: Array, state: State) -> tuple[State, Any]:
         h_prev, c_prev = state
-        a = p + w.U @ h_prev
+        a = wx + w.U @ h_prev  # a_i, a_f, a_g and a_o, without peepholes
         a_i, a_f, a_g, a_o = a.reshape(4, *h_prev.shape)
         if self.peepholes:
-            p_i, p_f, p_o = w.p[:, :, None]
-            a_i, a_f = a_i + p_i * c_prev, a_f + p_f * c_prev
-        c, dc_da_i, dc_da_f, dc_da_g, dc_dc_prev = self.update_memory(a_i, a_f, a_g, c_prev)  # (1)-(4), (7)
+            p_i, p_f, p_o = w.p[:, :, None]  # each (H, 1)
+            a_i, a_f = a_i + p_i * c_prev, a_f + p_f * c_prev  # [ ] of (1), (2)
+        c, dc_da_i, dc_da_f, dc_da_g, dc_dc_prev = self.write_memory(a_i, a_f, a_g, c_prev)  # (1)-(4), (7)
         if self.peepholes:
-            a_o = a_o + p_o * c
+            a_o = a_o + p_o * c  # [ ] of (5)
         h, dh_da_o, dh_dc = self.read_memory(a_o, c)  # (5), (6), (8)
         return (h, c), (dc_da_i, dc_da_f, dc_da_g, dc_dc_prev, dh_da_o, dh_dc, c_prev, c)
 
@@ -91,11 +94,11 @@ class LSTMCell(Cell):
         dc = dc_from_future + dh * dh_dc  # (10)
         if self.peepholes:
             p_i, p_f, p_o = w.p[:, :, None]
-            dc = dc + p_o * da_o
+            dc = dc + p_o * da_o  # [ ] of (10)
         da_i, da_f, da_g = dc * dc_da_i, dc * dc_da_f, dc * dc_da_g  # (11)
         dc_prev = dc * dc_dc_prev  # (12)
         if self.peepholes:
-            dc_prev = dc_prev + p_i * da_i + p_f * da_f
+            dc_prev = dc_prev + p_i * da_i + p_f * da_f  # [ ] of (12)
         da = array_module(dh).concatenate((da_i, da_f, da_g, da_o))
         dh_prev = w.U.T @ da  # (13)
         return da, (dh_prev, dc_prev)
@@ -103,11 +106,10 @@ class LSTMCell(Cell):
     def weight_gradients(self, da: Array, h_prev: Array, kept: Sequence[Any]) -> dict[str, Array]:
         gradients = {"U": da @ h_prev}  # (14)
         if self.peepholes:
-            xp, (H, B) = array_module(da), kept[0][-1].shape
-            da_i, da_f, _, da_o = da.reshape(4, H, len(kept), B)
-            c_prev, c = (xp.stack([step[k] for step in kept], axis=1) for k in (-2, -1))
-            dp = [
-                (da_gate * memory).sum(axis=(1, 2)) for da_gate, memory in ((da_i, c_prev), (da_f, c_prev), (da_o, c))
-            ]
-            gradients["p"] = xp.stack(dp)
+            xp = array_module(da)
+            c_prev = xp.stack([step_c_prev for *_, step_c_prev, _ in kept], axis=1)  # (H, T, B)
+            c = xp.stack([step_c for *_, step_c in kept], axis=1)
+            da_i, da_f, _, da_o = da.reshape(4, *c.shape)
+            products = (da_i * c_prev, da_f * c_prev, da_o * c)  # [ ] of (14), before the sum
+            gradients["p"] = xp.stack([product.sum(axis=(1, 2)) for product in products])
         return gradients

@@ -11,7 +11,7 @@ from minirnn.errors import InputError
 
 @fuse
 def tanh_and_slope(a: Array) -> tuple[Array, Array]:
-    """tanh(a) and its derivative 1 - tanh(a)²."""
+    """tanh(a) and its derivative 1 - tanh²(a)."""
     h = array_module(a).tanh(a)
     return h, 1 - h * h
 
@@ -34,6 +34,10 @@ class RNNCell(Cell):
         (3)  da       = dh * φ'(a)
         (4)  dh_{t-1} = Uᵀ da
 
+    Columns: x_t (I, B); h, a, dh and da (H, B); W (H, I), U (H, H), b (H,). The argument `wx` is W x_t + b, made for
+    all t beforehand; what `forward` returns second comes back to `backward` as `kept`. The gradients of W, U, b and x
+    are the same for every cell: (3) and (4) of `bptt.py`.
+
     Args:
         nonlinearity: "tanh" or "relu".
     """
@@ -47,10 +51,10 @@ class RNNCell(Cell):
             raise InputError(f"unknown nonlinearity {nonlinearity!r}: expected 'tanh' or 'relu'")
         self.activate = tanh_and_slope if nonlinearity == "tanh" else relu_and_slope
 
-    def forward(self, w: Weights, p: Array, state: State) -> tuple[State, Any]:
+    def forward(self, w: Weights, wx: Array, state: State) -> tuple[State, Any]:
         (h_prev,) = state
-        a = p + w.U @ h_prev  # (1), with p = W x_t + b
-        h, dh_da = self.activate(a)  # (2)
+        a = wx + w.U @ h_prev  # (1)
+        h, dh_da = self.activate(a)  # (2), and φ'(a)
         return (h,), dh_da
 
     def backward(self, w: Weights, kept: Any, dstate: State) -> tuple[Array, State]:

@@ -61,6 +61,7 @@ def operation_cases(rng: np.random.Generator) -> Iterator[Case]:
         yield f"{name} (axes, keepdims)", lambda x, f=getattr(ops, name): f(x, (0, -1), True), {"a": normal(2, 3, 4)}
     yield "reshape", lambda x: ops.reshape(x, (2, -1)), {"a": a}
     yield "transpose", lambda x: ops.transpose(x, (2, 0, -2)), {"a": normal(2, 3, 4)}
+    yield "astype", lambda x: ops.astype(x, np.float64), {"a": a}
     yield "broadcast_to", lambda x: ops.broadcast_to(x, (5, 3, 4)), {"a": column}
     yield "getitem (slices)", lambda x: x[1:, ::-2], {"a": a}
     yield "getitem (integer)", lambda x: x[-1], {"a": a}

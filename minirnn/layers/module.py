@@ -30,15 +30,19 @@ class Module:
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """The modules among the attributes, each with its name ("layers.0" for the first of a list)."""
-        for name, value in vars(self).items():
-            if isinstance(value, Module):
-                yield name, value
-            elif isinstance(value, (list, tuple)):
-                yield from ((f"{name}.{i}", item) for i, item in enumerate(value) if isinstance(item, Module))
+        yield from ((name, value) for name, value in self._attributes() if isinstance(value, Module))
 
     def own_parameters(self) -> dict[str, Parameter]:
         """The parameters among the attributes themselves."""
-        return {name: value for name, value in vars(self).items() if isinstance(value, Parameter)}
+        return {name: value for name, value in self._attributes() if isinstance(value, Parameter)}
+
+    def _attributes(self) -> Iterator[tuple[str, Any]]:
+        """The attributes with their names, and the items of lists and tuples as "name.0", "name.1", …."""
+        for name, value in vars(self).items():
+            if isinstance(value, (list, tuple)):
+                yield from ((f"{name}.{i}", item) for i, item in enumerate(value))
+            else:
+                yield name, value
 
     def named_parameters(self) -> dict[str, Parameter]:
         """All parameters, those of children under dotted names; a shared one appears once, under its first name."""
@@ -73,13 +77,16 @@ class Module:
         return self.train(False)
 
     def to(self, device: str) -> Module:
-        """Move the parameters to "cpu" or "gpu". Returns itself. Raises as `backend.library` does."""
+        """Move the parameters to "cpu" or "gpu" and forget the gradients.
+
+        Returns itself. Raises as `backend.library` does.
+        """
         for p in self.parameters():
             p.data, p.grad = to_device(p.data, device), None
         return self
 
     def astype(self, dtype: Any) -> Module:
-        """Turn the parameters into float32 or float64. Returns itself."""
+        """Turn the parameters into float32 or float64 and forget the gradients. Returns itself."""
         for p in self.parameters():
             p.data, p.grad = p.data.astype(dtype), None
         return self
@@ -118,7 +125,8 @@ class Module:
         """
         arrays = {name: np.asarray(value) for name, value in state_dict.items()}
         _check_names(set(arrays), set(self.to_torch()))
-        self.load_state_dict(self._from_torch(arrays))
+        state = self._from_torch(arrays)
+        self.load_state_dict({name: state[name] for name in self.named_parameters()})
 
     def _own_to_torch(self) -> dict[str, np.ndarray]:
         return {name: np.array(to_host(p.data)) for name, p in self.own_parameters().items()}

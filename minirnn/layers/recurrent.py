@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
-from minirnn.autograd import ops
+from minirnn.autograd import functional, ops
 from minirnn.autograd.tensor import Parameter, Tensor
 from minirnn.backend import array_module, to_host
 from minirnn.cells import Cell, make_cell, unroll
@@ -32,7 +32,8 @@ class Recurrent(Module):
         hidden_size: H, the features of the state.
         num_layers: how many layers are stacked.
         bidirectional: whether each layer also runs from right to left.
-        dropout: the probability with which the output of every layer but the last is dropped in training.
+        dropout: the probability with which, in training, each element of the output of every layer but the last is
+            zeroed (Zaremba, Sutskever & Vinyals 2014).
         rng: a generator or seed, for the initial weights (uniform in ±1/√H, as in torch.nn) and the dropout.
         dtype: float32 or float64.
 
@@ -83,6 +84,7 @@ class Recurrent(Module):
 
         Raises:
             InputError: a shape or length does not fit.
+            TypeError: x is not a Tensor, or its dtype is not that of the weights.
         """
         initial = self._states_by_cell(x, state)
         final: list[tuple[Tensor, ...]] = []
@@ -110,13 +112,14 @@ class Recurrent(Module):
 
     def _states_by_cell(self, x: Tensor, state: Any) -> Iterator[tuple[Tensor, ...]]:
         """The initial state of each layer and direction, in order: from (h, c) of all cells to (h, c) of each."""
+        functional.require_tensor(x)
         if x.ndim != 3:
             raise InputError(f"expected an input of shape (time, batch, features), not {x.shape}")
         expected = (self.num_layers * self.num_directions, x.shape[1], self.hidden_size)
         if state is None:
             zero = Tensor(array_module(x.data).zeros(expected[1:], dtype=x.dtype))
             return iter([(zero,) * self.cell.num_states] * expected[0])
-        arrays = state if isinstance(state, tuple) else (state,)
+        arrays = tuple(state) if isinstance(state, (tuple, list)) else (state,)
         if len(arrays) != self.cell.num_states or any(s.shape != expected for s in arrays):
             raise InputError(
                 f"the state must be {self.cell.num_states} tensor(s) of shape {expected}, "
