@@ -68,7 +68,7 @@ def train_torch(model: TorchLanguageModel, train: np.ndarray, valid: np.ndarray,
     start, tokens = time.perf_counter(), 0
     for epoch in range(epochs):
         state, nll, count = None, 0.0, 0
-        for X, Y in sequential_batches(train, BATCH, STEPS, np.random.default_rng([0, epoch])):
+        for X, Y in sequential_batches(train, BATCH, STEPS, np.random.default_rng([0, epoch + 1])):
             logits, state = model(torch.from_numpy(np.ascontiguousarray(X)), state)
             state = tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
             targets = torch.from_numpy(np.ascontiguousarray(Y)).reshape(-1)

@@ -1,6 +1,9 @@
 """The command line, as a user meets it: results, help, and one clear line for everything that is wrong."""
 
 import json
+import os
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from minirnn import backend, load_checkpoint
+from minirnn import Run, backend, load_checkpoint
 from minirnn.cli.main import main
 from minirnn.errors import DeviceError
 
@@ -167,6 +170,14 @@ def refused(capsys, *arguments):
         (["--resume", "missing"], "missing is not a run directory: there is no such directory"),
         (["--resume", "."], "there is no run.json in it"),
         (["--out", "text.txt"], "text.txt exists already"),
+        (["--out", "full"], "full exists already"),
+        (["--out", ""], "--out: expected a path, found ''"),
+        (["--resume", ""], "--resume: expected a path, found ''"),
+        (["--data", ""], "--data: expected a path, found ''"),
+        (["--min-frequency", "999999"], "no token occurs 999999 times"),
+        (["--hidden", "2000000000"], "not enough memory"),
+        (["--hidden", "99999999999999999999"], "below 2147483648"),
+        (["--x\ny"], "--x\\ny"),
     ],
 )
 def test_bad_input_to_training(options, message, text, capsys, monkeypatch):
@@ -178,6 +189,8 @@ def test_bad_input_to_training(options, message, text, capsys, monkeypatch):
     (text.parent / "bytes.txt").write_bytes(b"\xff\xfe\x00")
     (text.parent / "short.txt").write_text("too short")
     (text.parent / "digits.txt").write_text("1898 " * 1000)
+    (text.parent / "full").mkdir()
+    (text.parent / "full" / "best.safetensors").write_text("somebody's")
     before = {p: p.read_bytes() for p in text.parent.rglob("*") if p.is_file()}
     assert message in refused(capsys, "train", "lm", *options)
     assert {p: p.read_bytes() for p in text.parent.rglob("*") if p.is_file()} == before
@@ -196,22 +209,94 @@ def test_bad_input_with_a_run(trained, capsys):
         (trained / name).write_bytes(b"junk")
     assert "damaged" in refused(capsys, "generate", trained)
     assert "damaged" in refused(capsys, "train", "lm", "--resume", trained)
-    (trained / "run.json").write_text("junk")
-    assert "run.json: damaged" in refused(capsys, "generate", trained)
+    config = json.loads((trained / "run.json").read_text())
+    damages = [{k: v for k, v in config.items() if k != key} for key in ("options", "vocabulary", "prefix", "sha256")]
+    damages += [{**config, "vocabulary": v} for v in (None, [1], ["a"])]
+    damages += [{**config, "options": {**config["options"], "hidden": h}} for h in ("many", 0, -1)]
+    for text in ["junk", "[" * 100_000, *map(json.dumps, damages)]:
+        (trained / "run.json").write_text(text)
+        assert "run.json: damaged" in refused(capsys, "generate", trained)
+        assert "run.json: damaged" in refused(capsys, "train", "lm", "--resume", trained)
+
+
+def test_the_best_checkpoint_is_none_to_resume_from(trained, capsys):
+    (trained / "last.safetensors").write_bytes((trained / "best.safetensors").read_bytes())
+    assert "not a checkpoint to resume from" in refused(capsys, "train", "lm", "--resume", trained)
+
+
+def test_resume_keeps_what_was_changed(trained, capsys):
+    moved = trained.parent / "moved.txt"
+    moved.write_text(TEXT)
+    assert run("train", "lm", "--resume", trained, "--epochs", 3, "--data", moved, "--quiet") == 0
+    options = json.loads((trained / "run.json").read_text())["options"]
+    assert (options["epochs"], options["data"]) == (3, str(moved))
+    assert len((trained / "metrics.jsonl").read_text().splitlines()) == 3
+    assert run("train", "lm", "--resume", trained, "--epochs", 1, "--quiet") == 0
+
+
+def test_a_run_from_before_an_option_existed_takes_its_default(trained):
+    config = json.loads((trained / "run.json").read_text())
+    del config["options"]["save-every"]
+    (trained / "run.json").write_text(json.dumps(config))
+    assert run("train", "lm", "--resume", trained, "--epochs", 3, "--quiet") == 0
+
+
+def test_nothing_validated_yet_is_said(text, capsys):
+    assert run("train", "lm", "--data", text, *SMALL, "--epochs", 1) == 0
+    folder = text.parent / "runs" / "lm-1"
+    (folder / "metrics.jsonl").unlink()
+    capsys.readouterr()
+    assert run("train", "lm", "--resume", folder, "--quiet") == 0
+    assert "nothing has been validated yet" in capsys.readouterr().out
+
+
+def test_a_run_that_is_being_trained_is_left_alone(trained, capsys):
+    pytest.importorskip("fcntl")
+    with Run(trained).lock():
+        assert "another process is training" in refused(capsys, "train", "lm", "--resume", trained, "--epochs", 9)
+
+
+def in_a_shell(command, **environment):
+    """Run a shell command with buffered output, and give its status and stderr."""
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+    python = f"{shlex.quote(sys.executable)} -m minirnn"
+    result = subprocess.run(
+        ["bash", "-c", "set -o pipefail; " + command.replace("minirnn", python, 1)],
+        env={**kept, **environment}, capture_output=True, text=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    return result.returncode, result.stderr
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs a shell")
+def test_output_that_nobody_can_take(trained):
+    folder = shlex.quote(str(trained))
+    assert in_a_shell(f"minirnn generate {folder} --samples 300 --length 100 | head -1") == (1, "")
+    if os.path.exists("/dev/full"):
+        status, error = in_a_shell(f"minirnn generate {folder} > /dev/full")
+        assert status == 2
+        assert error == "minirnn: error: No space left on device\n"
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs a shell")
+def test_a_terminal_without_the_characters(trained):
+    for command in (f"generate {shlex.quote(str(trained))} --prefix 天涯é --length 3", "train lm --help"):
+        status, error = in_a_shell(f"minirnn {command}", PYTHONIOENCODING="ascii")
+        assert status == 0
+        assert "Traceback" not in error
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs a shell")
+def test_a_loss_that_blows_up_is_one_line(text):
+    options = "--cell rnn-relu --optimizer sgd --lr 1e30 --clip 1e30 " + " ".join(SMALL)
+    status, error = in_a_shell(f"minirnn train lm --data {shlex.quote(str(text))} {options}")
+    assert status == 2
+    assert error.count("\n") == 1
+    assert "the loss became" in error
+    assert "at step" in error
 
 
 def test_bad_input_to_gradcheck(capsys):
     assert "no case matches 'nothing'" in refused(capsys, "gradcheck", "nothing")
-
-
-def test_a_loss_that_blows_up(text, capsys):
-    options = ["--optimizer", "sgd", "--lr", 1e30, "--clip", 1e30, *SMALL]
-    with np.errstate(all="ignore"):
-        assert run("train", "lm", "--data", text, "--cell", "rnn-relu", *options) == 2
-    error = capsys.readouterr().err
-    assert "the loss became" in error
-    assert "at step" in error
-    assert "Traceback" not in error
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
@@ -221,19 +306,20 @@ def test_a_command_killed_again_and_again_ends_with_the_same_weights(text):
     options += ["--save-every", "0"]
     subprocess.run([*command, *options, "--out", "whole"], check=True, capture_output=True)
     arguments = [*options, "--out", "killed"]
-    kills, steps = 0, []
-    for delay in (0.1, 0.25, 0.4, 0.2):
+    kills, steps, last = 0, [], text.parent / "killed" / "last.safetensors"
+    step_reached = lambda: load_checkpoint(last)[1]["step"] if last.exists() else 0
+    for delay in (0.0, 0.05, 0.2, 0.1):
         process = subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         process.stdout.readline()  # the first line is printed when the training begins
-        while process.poll() is None and not (text.parent / "killed" / "last.safetensors").exists():
+        while process.poll() is None and step_reached() <= (steps[-1] if steps else 0):
             time.sleep(0.01)
         time.sleep(delay)
         kills += process.poll() is None
         process.send_signal(signal.SIGKILL)
         process.communicate()
         arguments = ["--resume", "killed", "--quiet"]
-        steps.append(load_checkpoint(text.parent / "killed" / "last.safetensors")[1]["step"])
-    assert kills
+        steps.append(step_reached())
+    assert kills >= 2
     assert 0 < steps[0] < steps[-1]  # the later starts did go on where the earlier ones had come to
     subprocess.run([*command, *arguments], check=True, capture_output=True)
     (whole, _), (killed, _) = (load_checkpoint(text.parent / name / "last.safetensors") for name in ("whole", "killed"))

@@ -29,6 +29,9 @@ def test_vocabulary_errors():
         Vocabulary(["a", "b", "a"])
     with pytest.raises(InputError, match="at least one token"):
         Vocabulary([])
+    for i in (-1, 1):
+        with pytest.raises(InputError, match=f"id {i} is out of range: expected 0 to 0"):
+            Vocabulary(["a"]).decode([i])
 
 
 @given(st.text())
@@ -164,6 +167,14 @@ def test_a_forbidden_token_is_never_drawn(rng):
     assert 0 not in greedy(log_probs)
 
 
+def test_the_lowest_temperature_is_greedy_and_nothing_to_draw_from_is_an_error(rng):
+    log_probs = np.log(np.tile(PROBS[::-1], (5, 1)))
+    assert (sampler(rng, 1e-320)(log_probs) == 4).all()
+    for hopeless in (-np.inf, np.nan):
+        with pytest.raises(InputError, match="nothing to draw from"):
+            sampler(rng)(np.full((1, 3), hopeless))
+
+
 @pytest.mark.parametrize("options", [{"temperature": 0}, {"top_k": 0}, {"top_p": 0.0}, {"top_p": 1.5}])
 def test_sampling_errors(options, rng):
     with pytest.raises(InputError):
@@ -182,3 +193,5 @@ def test_generation_carries_the_state():
     assert generate(step, [1, 2], 4, greedy, batch=2).tolist() == [[3, 6, 2, 4]] * 2
     with pytest.raises(InputError, match="prefix"):
         generate(step, [], 3, greedy)
+    with pytest.raises(InputError, match="at least 1"):
+        generate(step, [1], 0, greedy)

@@ -73,6 +73,14 @@ def test_optimizer_errors():
         SGD({}, float("nan"))
     with pytest.raises(InputError, match="weight decay"):
         SGD({}, 1.0, weight_decay=-1)
+    with pytest.raises(InputError, match="learning rate"):
+        Adam({}, float("inf"))
+    with pytest.raises(InputError, match="momentum"):
+        SGD({}, 1.0, momentum=1.0)
+    with pytest.raises(InputError, match="betas"):
+        Adam({}, betas=(1.0, 0.9))
+    with pytest.raises(InputError, match="num_steps"):
+        SGD({}, 1.0).load_state_dict({})
     with pytest.raises(InputError, match="no mean of shape"):
         Adam({"p": Parameter(np.ones(2))}).load_state_dict({"num_steps": np.array(1)})
 
@@ -152,14 +160,14 @@ def corpus():
     return np.random.default_rng(0).integers(0, 7, 400)
 
 
-def new_trainer(run, partition="sequential", cell="lstm", optimizer=Adam, validate_every=1):
+def new_trainer(run, partition="sequential", cell="lstm", optimizer=Adam, validate_every=1, check_every=3):
     rng = np.random.default_rng(3)
     model = LanguageModel(7, 6, cell=cell, num_layers=2, embedding_size=4, dropout=0.3, rng=rng)
     ids = corpus()
     task = LanguageModeling(model, ids[:300], ids[300:], batch_size=3, num_steps=5, partition=partition, rng=rng)
     return Trainer(
         task, optimizer(model.named_parameters(), 0.02), run,
-        seed=5, clip=1.0, save_every=0.0, check_every=3, validate_every=validate_every, progress=False,
+        seed=5, clip=1.0, save_every=0.0, check_every=check_every, validate_every=validate_every, progress=False,
     )  # fmt: skip
 
 
@@ -185,15 +193,22 @@ def kill_after(trainer, calls, method):
     [("_train_step", 1), ("_train_step", 2), ("_train_step", 17), ("_train_step", 20), ("_train_step", 47), ("save", 1),
      ("save", 9), ("save_best", 1), ("append_metrics", 2), ("_validate", 2), ("_finish_epoch", 1)],
 )  # fmt: skip
-@pytest.mark.parametrize(("partition", "cell", "optimizer"), [("sequential", "lstm", Adam), ("random", "gru", RMSProp)])
-def test_a_killed_run_ends_like_one_that_was_not(method, calls, partition, cell, optimizer, tmp_path):
-    whole = new_trainer(Run.create(tmp_path / "whole", {}), partition, cell, optimizer)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"partition": "sequential", "cell": "lstm", "optimizer": Adam},
+        {"partition": "random", "cell": "gru", "optimizer": RMSProp, "check_every": 1},
+    ],
+    ids=["sequential", "random"],
+)
+def test_a_killed_run_ends_like_one_that_was_not(method, calls, settings, tmp_path):
+    whole = new_trainer(Run.create(tmp_path / "whole", {}), **settings)
     whole.train(3)
-    killed = new_trainer(Run.create(tmp_path / "killed", {}), partition, cell, optimizer)
+    killed = new_trainer(Run.create(tmp_path / "killed", {}), **settings)
     kill_after(killed, calls, method)
     with pytest.raises(KilledError):
         killed.train(3)
-    resumed = new_trainer(Run(tmp_path / "killed"), partition, cell, optimizer)
+    resumed = new_trainer(Run(tmp_path / "killed"), **settings)
     resumed.resume()
     resumed.train(3)
     for which in ("last", "best"):
@@ -262,12 +277,9 @@ def test_a_loss_that_is_not_finite_stops_and_is_named(bad_step, expected_step, t
         NonFiniteLossError, match=rf"became nan at step {expected_step} \(epoch {1 if bad_step < 20 else 2}\)"
     ):
         trainer.train(3)
-    if bad_step > 3:
-        arrays, meta = load_checkpoint(trainer.run.last)
-        assert meta["step"] < bad_step
-        assert all(np.isfinite(array).all() for array in arrays.values())
-    else:
-        assert not trainer.run.last.exists()
+    arrays, meta = load_checkpoint(trainer.run.last)
+    assert meta["step"] < bad_step
+    assert all(np.isfinite(array).all() for array in arrays.values())
 
 
 def test_a_run_directory_is_never_overwritten(tmp_path):
@@ -291,9 +303,110 @@ def test_what_is_no_run_is_said(tmp_path):
         Run(tmp_path).model_state()
 
 
+def test_weights_that_are_not_finite_replace_no_checkpoint(tmp_path):
+    trainer = new_trainer(Run.create(tmp_path / "r", {}))
+    trainer.train(1)
+    before = {path: path.read_bytes() for path in (trainer.run.last, trainer.run.best)}
+    trainer.task.model.output.weight.data[0, 0] = np.inf
+    with pytest.raises(NonFiniteLossError, match=r"output\.weight became infinite or nan by step 19"):
+        trainer.save()
+    with pytest.raises(NonFiniteLossError, match=r"(held-out data became|the loss became)"), np.errstate(all="ignore"):
+        trainer.train(2)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_loss_on_held_out_data_that_is_not_finite(tmp_path):
+    trainer = new_trainer(Run.create(tmp_path / "r", {}))
+    trainer.task.validate = lambda: (float("nan"), 10)
+    with pytest.raises(NonFiniteLossError, match="held-out data became nan after step 19"):
+        trainer.train(1)
+    assert trainer.run.metrics() == []
+    assert not trainer.run.best.exists()
+
+
+def test_a_checkpoint_that_does_not_fit_is_refused(tmp_path):
+    trainer = new_trainer(Run.create(tmp_path / "r", {}))
+    trainer.train(1)
+    arrays, meta = load_checkpoint(trainer.run.last)
+    without = {k: v for k, v in arrays.items() if k != "optimizer/num_steps"}
+    for damaged in (
+        (without, meta),
+        (arrays, {}),
+        (arrays, {**meta, "epoch": "x"}),
+        (arrays, {**meta, "rng": {}}),
+        (arrays, {"a": 1}),
+    ):
+        save_checkpoint(trainer.run.last, *damaged)
+        with pytest.raises(InputError, match=r"last\.safetensors: "):
+            new_trainer(Run(tmp_path / "r")).resume()
+    trainer.run.last.unlink()
+    with pytest.raises(InputError, match=r"last\.safetensors is missing"):
+        new_trainer(Run(tmp_path / "r")).resume()
+    assert trainer.run.best.exists()
+    assert len(trainer.run.metrics()) == 1
+
+
+def test_resuming_removes_only_its_own_temporary_files(tmp_path):
+    trainer = new_trainer(Run.create(tmp_path / "r", {}))
+    trainer.train(1)
+    for name in (".last.safetensors.123.tmp", ".notes.tmp"):
+        (tmp_path / "r" / name).write_text("x")
+    new_trainer(Run(tmp_path / "r")).resume()
+    assert not (tmp_path / "r" / ".last.safetensors.123.tmp").exists()
+    assert (tmp_path / "r" / ".notes.tmp").exists()
+
+
+def test_only_one_process_trains_a_run(tmp_path):
+    pytest.importorskip("fcntl")
+    run = Run.create(tmp_path / "r", {})
+    with (
+        run.lock(),
+        pytest.raises(InputError, match="another process is training this run"),
+        Run(tmp_path / "r").lock(),
+    ):
+        pass
+    with run.lock():
+        pass
+
+
+def test_numbered_runs_take_the_next_free_number(tmp_path):
+    names = [Run.create_numbered(tmp_path / "lm", {}).path.name for _ in range(3)]
+    assert names == ["lm-1", "lm-2", "lm-3"]
+
+
+def test_after_training_the_model_is_ready_for_use(tmp_path):
+    trainer = new_trainer(None)
+    trainer.train(1)
+    assert not trainer.task.model.training
+
+
+def test_trainer_and_task_errors():
+    with pytest.raises(InputError, match="intervals"):
+        new_trainer(None, check_every=0)
+    task = new_trainer(None).task
+    with pytest.raises(InputError, match="clipping norm"):
+        Trainer(task, SGD({}, 0.1), clip=-1.0)
+    with pytest.raises(InputError, match="at least 1"):
+        LanguageModeling(task.model, corpus(), corpus(), batch_size=0, num_steps=5, rng=task.rng)
+
+
+def test_the_batches_are_not_drawn_from_the_stream_of_the_weights():
+    trainer = new_trainer(None)
+    drawn = []
+    trainer.task.batches = lambda rng: drawn.append(rng.random(4)) or iter([])
+    with pytest.raises(InputError, match="without a single batch"):
+        trainer.train(1)
+    assert not np.array_equal(drawn[0], np.random.default_rng(5).random(4))
+
+
 def test_a_cut_off_last_line_of_the_metrics_is_left_out(tmp_path):
     run = Run.create(tmp_path / "r", {})
-    run.append_metrics({"step": 1})
+    row = {"epoch": 1, "step": 1, "train_loss": 2.0}
+    run.append_metrics(row)
     with open(run.path / "metrics.jsonl", "a") as file:
         file.write('{"step": 2, "tr')
-    assert run.metrics() == [{"step": 1}]
+    assert run.metrics() == [row]
+    for damage in (b"\xff\n", b"5\n", b"{}\n", b"junk\n"):
+        (run.path / "metrics.jsonl").write_bytes(damage)
+        with pytest.raises(InputError, match=r"metrics\.jsonl: damaged"):
+            run.metrics()

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from minirnn import backend
-from minirnn.cli.lm import continue_text
+from minirnn.cli.lm import continue_text, read_config
 from minirnn.cli.options import number
 from minirnn.training import Run
 
@@ -42,7 +42,7 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the prefix and its continuations."""
     run_directory = Run(arguments.RUN)
-    prefix = run_directory.config.get("prefix", "") if arguments.prefix is None else arguments.prefix
+    prefix = read_config(run_directory).prefix if arguments.prefix is None else arguments.prefix
     for k in range(arguments.samples):
         if k:
             print("\n---\n")

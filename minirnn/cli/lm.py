@@ -2,17 +2,91 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minirnn import backend
+from minirnn.cells import CELL_NAMES
+from minirnn.cli.options import number, path
 from minirnn.data import UNKNOWN, Vocabulary, detokenize, tokenize
+from minirnn.data.text import CLEANING, TOKENS
 from minirnn.decoding import generate, greedy, sampler
 from minirnn.errors import InputError
 from minirnn.models import LanguageModel
-from minirnn.training import Run
+from minirnn.training import OPTIMIZERS, Run
+
+# option: (default, argparse settings). Nothing is set by argparse itself, so that --resume can tell what was asked for.
+OPTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "data": (
+        None,
+        {"type": path, "metavar": "FILE", "help": "a UTF-8 text; without it, the English that ships with Python"},
+    ),
+    "tokens": ("char", {"choices": TOKENS, "help": "what the text is cut into"}),
+    "clean": ("none", {"choices": CLEANING, "help": "simplify the text: lower case, or lower-case letters only"}),
+    "max-tokens": (None, {"type": number(int, 1), "metavar": "N", "help": "train on the first N tokens only"}),
+    "min-frequency": (1, {"type": number(int, 1), "metavar": "N", "help": "rarer tokens become <unk>"}),
+    "valid-fraction": (0.1, {"type": number(float, 0, 1), "metavar": "X", "help": "the end of the text to hold out"}),
+    "cell": ("gru", {"choices": CELL_NAMES, "help": "the recurrent cell"}),
+    "layers": (1, {"type": number(int, 1), "metavar": "N", "help": "recurrent layers"}),
+    "hidden": (256, {"type": number(int, 1), "metavar": "N", "help": "units in a layer"}),
+    "embedding": (64, {"type": number(int, 0), "metavar": "N", "help": "features of the embedding; 0: one-hot"}),
+    "dropout": (0.0, {"type": number(float, 0, 1), "metavar": "P", "help": "dropout probability"}),
+    "batch-size": (32, {"type": number(int, 1), "metavar": "N", "help": "sequences in a batch"}),
+    "steps": (64, {"type": number(int, 1), "metavar": "N", "help": "time steps that gradients flow back"}),
+    "partition": ("sequential", {"choices": ("sequential", "random"), "help": "carry the state on, or cut anywhere"}),
+    "optimizer": ("adam", {"choices": tuple(OPTIMIZERS), "help": "the optimiser"}),
+    "lr": (0.004, {"type": number(float, 0), "metavar": "X", "help": "the learning rate"}),
+    "momentum": (0.0, {"type": number(float, 0, 1), "metavar": "X", "help": "momentum, for sgd"}),
+    "weight-decay": (0.0, {"type": number(float, 0), "metavar": "X", "help": "weight decay"}),
+    "clip": (1.0, {"type": number(float, above=0), "metavar": "X", "help": "the largest gradient norm"}),
+    "epochs": (4, {"type": number(int, 1), "metavar": "N", "help": "passes through the text"}),
+    "validate-every": (1, {"type": number(int, 1), "metavar": "N", "help": "epochs between validations"}),
+    "save-every": (
+        10.0,
+        {"type": number(float, 0), "metavar": "SECONDS", "help": "between checkpoints to resume from"},
+    ),
+    "seed": (0, {"type": number(int, 0), "metavar": "N", "help": "of all randomness"}),
+    "device": ("cpu", {"choices": backend.DEVICES, "help": "where to compute"}),
+}
+
+
+class LanguageModelConfig(NamedTuple):
+    """What the run.json of a language model says."""
+
+    options: dict[str, Any]
+    vocabulary: Vocabulary
+    prefix: str
+    sha256: str
+
+
+def read_config(run_directory: Run) -> LanguageModelConfig:
+    """The configuration of a run, every part of it checked. An option that the run does not have yet has its default.
+
+    Raises:
+        InputError: the run is not a language model's, or its run.json is damaged.
+    """
+    config = run_directory.config
+    if config.get("task") != "lm":
+        raise InputError(f"{run_directory.path} is a run of {config.get('task')!r}, not of 'lm'")
+    try:
+        options = {}
+        for name, (default, settings) in OPTIONS.items():
+            value = config["options"].get(name, default)
+            if value is not None and "type" in settings:
+                value = settings["type"](str(value))
+            if "choices" in settings and value not in settings["choices"]:
+                raise ValueError(f"{name} is {value!r}")
+            options[name] = value
+        if not all(isinstance(text, str) for text in (*config["vocabulary"], config["prefix"], config["sha256"])):
+            raise TypeError("expected strings in vocabulary, prefix and sha256")
+        if UNKNOWN not in config["vocabulary"]:
+            raise ValueError(f"the vocabulary has no {UNKNOWN}")
+        return LanguageModelConfig(options, Vocabulary(config["vocabulary"]), config["prefix"], config["sha256"])
+    except (KeyError, TypeError, ValueError, AttributeError, argparse.ArgumentTypeError) as error:
+        raise InputError(f"{run_directory.path / 'run.json'}: damaged: {error}") from error
 
 
 def build_model(vocabulary_size: int, options: dict[str, Any], rng: np.random.Generator) -> LanguageModel:
@@ -36,14 +110,11 @@ def load_language_model(run_directory: Run, checkpoint: str, device: str) -> tup
     Raises:
         InputError: the run is not a language model's, or has no checkpoint.
     """
-    if run_directory.config.get("task") != "lm":
-        raise InputError(f"{run_directory.path} is a run of {run_directory.config.get('task')!r}, not of 'lm'")
-    vocabulary = Vocabulary(run_directory.config["vocabulary"])
-    options = {**run_directory.config["options"], "device": device}
-    model = build_model(len(vocabulary), options, backend.generator(0))
+    config = read_config(run_directory)
+    model = build_model(len(config.vocabulary), {**config.options, "device": device}, backend.generator(0))
     model.load_state_dict(run_directory.model_state(checkpoint))
     model.eval()
-    return model, vocabulary
+    return model, config.vocabulary
 
 
 def continue_text(
@@ -65,7 +136,7 @@ def continue_text(
         InputError: the prefix is empty, or an argument is out of range.
     """
     model, vocabulary = load_language_model(run_directory, checkpoint, device)
-    options = run_directory.config["options"]
+    options = read_config(run_directory).options
     pieces = tokenize(prefix if options["clean"] == "none" else prefix.lower(), options["tokens"])
     if not pieces:
         raise InputError("the prefix must have at least one token")
@@ -75,6 +146,8 @@ def continue_text(
 
     def step(tokens: np.ndarray, state: Any) -> tuple[np.ndarray, Any]:
         log_probs, state = model.step(tokens, state)
+        if np.isnan(log_probs).any():
+            raise InputError(f"the model in {run_directory.path} gives no probabilities: its training went wrong")
         log_probs[:, unknown] = -np.inf  # there is no text to print for it
         return log_probs, state
 

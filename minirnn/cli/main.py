@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+import numpy as np
+
 from minirnn import __version__
 from minirnn.cli import generate, gradcheck, train_lm
-from minirnn.cli.options import Parser
+from minirnn.cli.options import Parser, complain
 from minirnn.errors import MinirnnError
 
 
@@ -28,17 +31,39 @@ def build_parser() -> Parser:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 if all went well, 2 for wrong input, 130 after Ctrl-C."""
-    options = build_parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):  # a text may have characters that the terminal has not
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        sys.exit(options.run(options))
+        try:
+            options = build_parser().parse_args(arguments)
+            with np.errstate(all="ignore"):  # what is not finite is found and named by the training loop
+                status = options.run(options)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # here, where a failure can still be reported
+        sys.exit(status)
     except BrokenPipeError:  # the reader of our output has gone, as in `minirnn generate … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(1)
     except (MinirnnError, OSError) as error:
         where = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        print(f"minirnn: error: {where}{reason}", file=sys.stderr)
+        complain("minirnn", f"{where}{reason}")
+        _drop_output()
+        sys.exit(2)
+    except MemoryError as error:
+        complain("minirnn", f"not enough memory: {error}")
         sys.exit(2)
     except KeyboardInterrupt:
         print("\nminirnn: interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def _drop_output() -> None:
+    """Send what is still buffered for stdout nowhere, so that the interpreter does not fail over it at its end."""
+    try:
+        sys.stdout.flush()
+    except (OSError, AttributeError):
+        if sys.stdout is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -18,8 +18,20 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the message and where to find help, and exit with status 2."""
-        print(f"{self.prog}: error: {message} (see {self.prog} --help)", file=sys.stderr)
+        complain(self.prog, f"{message} (see {self.prog} --help)")
         sys.exit(2)
+
+
+def complain(who: str, message: str) -> None:
+    """One line on stderr, also where the message quotes something with line breaks."""
+    print(f"{who}: error: {message}".replace("\r", "\\r").replace("\n", "\\n"), file=sys.stderr)
+
+
+def path(text: str) -> str:
+    """An argparse type: a path. An empty one, as from an unset shell variable, is a mistake and not the default."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a path, found ''")
+    return text
 
 
 def number(
@@ -37,6 +49,8 @@ def number(
             value = kind(text)
         except ValueError:
             raise wrong from None
+        if kind is int and value >= 2**31:  # NumPy would fail over such a size in a less helpful way
+            raise argparse.ArgumentTypeError(f"expected {noun} below {2**31}, found {text!r}")
         if not value < below or (at_least is not None and value < at_least) or (above is not None and value <= above):
             raise wrong
         return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,45 +12,13 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
-from minirnn.cells import CELL_NAMES
-from minirnn.cli.lm import build_model, continue_text
-from minirnn.cli.options import number
+from minirnn.cli.lm import OPTIONS, build_model, continue_text, read_config
+from minirnn.cli.options import path
 from minirnn.data import Vocabulary, built_in_text, clean_text, detokenize, read_text, tokenize
-from minirnn.data.text import CLEANING, TOKENS
 from minirnn.errors import InputError
 from minirnn.plots import plot_losses
 from minirnn.training import OPTIMIZERS, LanguageModeling, Run, Trainer
 
-# option: (default, argparse settings). Nothing is set by argparse itself, so that --resume can tell what was asked for.
-OPTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
-    "data": (None, {"metavar": "FILE", "help": "a UTF-8 text; without it, the English that ships with Python"}),
-    "tokens": ("char", {"choices": TOKENS, "help": "what the text is cut into"}),
-    "clean": ("none", {"choices": CLEANING, "help": "simplify the text: lower case, or lower-case letters only"}),
-    "max-tokens": (None, {"type": number(int, 1), "metavar": "N", "help": "train on the first N tokens only"}),
-    "min-frequency": (1, {"type": number(int, 1), "metavar": "N", "help": "rarer tokens become <unk>"}),
-    "valid-fraction": (0.1, {"type": number(float, 0, 1), "metavar": "X", "help": "the end of the text to hold out"}),
-    "cell": ("gru", {"choices": CELL_NAMES, "help": "the recurrent cell"}),
-    "layers": (1, {"type": number(int, 1), "metavar": "N", "help": "recurrent layers"}),
-    "hidden": (256, {"type": number(int, 1), "metavar": "N", "help": "units in a layer"}),
-    "embedding": (64, {"type": number(int, 0), "metavar": "N", "help": "features of the embedding; 0: one-hot"}),
-    "dropout": (0.0, {"type": number(float, 0, 1), "metavar": "P", "help": "dropout probability"}),
-    "batch-size": (32, {"type": number(int, 1), "metavar": "N", "help": "sequences in a batch"}),
-    "steps": (64, {"type": number(int, 1), "metavar": "N", "help": "time steps that gradients flow back"}),
-    "partition": ("sequential", {"choices": ("sequential", "random"), "help": "carry the state on, or cut anywhere"}),
-    "optimizer": ("adam", {"choices": tuple(OPTIMIZERS), "help": "the optimiser"}),
-    "lr": (0.004, {"type": number(float, 0), "metavar": "X", "help": "the learning rate"}),
-    "momentum": (0.0, {"type": number(float, 0, 1), "metavar": "X", "help": "momentum, for sgd"}),
-    "weight-decay": (0.0, {"type": number(float, 0), "metavar": "X", "help": "weight decay"}),
-    "clip": (1.0, {"type": number(float, above=0), "metavar": "X", "help": "the largest gradient norm"}),
-    "epochs": (4, {"type": number(int, 1), "metavar": "N", "help": "passes through the text"}),
-    "validate-every": (1, {"type": number(int, 1), "metavar": "N", "help": "epochs between validations"}),
-    "save-every": (
-        10.0,
-        {"type": number(float, 0), "metavar": "SECONDS", "help": "between checkpoints to resume from"},
-    ),
-    "seed": (0, {"type": number(int, 0), "metavar": "N", "help": "of all randomness"}),
-    "device": ("cpu", {"choices": backend.DEVICES, "help": "where to compute"}),
-}
 CHANGEABLE = ("data", "epochs", "device", "save-every")  # together with --resume
 
 
@@ -65,8 +34,12 @@ def add_parser(tasks: Any) -> None:
     for name, (default, settings) in OPTIONS.items():
         text = settings["help"] + ("" if default is None else f" (default: {default})")
         parser.add_argument(f"--{name}", default=argparse.SUPPRESS, **{**settings, "help": text})
-    parser.add_argument("--out", metavar="DIR", help="the run directory to make (default: runs/lm-1, runs/lm-2, …)")
-    parser.add_argument("--resume", metavar="RUN", help="go on with an interrupted run, or with more --epochs")
+    parser.add_argument(
+        "--out", type=path, metavar="DIR", help="the run directory to make (default: runs/lm-1, runs/lm-2, and so on)"
+    )
+    parser.add_argument(
+        "--resume", type=path, metavar="RUN", help="go on with an interrupted run, or with more --epochs"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.set_defaults(run=run)
 
@@ -74,79 +47,100 @@ def add_parser(tasks: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train, or go on training, and show what came of it."""
     given = {name: value for name in OPTIONS if (value := vars(arguments).get(name.replace("-", "_"))) is not None}
-    if arguments.resume:
-        if arguments.out:
+    if arguments.resume is not None:
+        if arguments.out is not None:
             raise InputError("--out does not go with --resume: the run stays in its directory")
-        run_directory, options = _reopen(Path(arguments.resume), given)
+        run_directory, trainer, options = _reopen(Path(arguments.resume), given, not arguments.quiet)
     else:
-        run_directory, options = None, {name: given.get(name, default) for name, (default, _) in OPTIONS.items()}
-    backend.library(options["device"])  # a missing GPU is said before any work is done
+        run_directory, trainer, options = _begin(arguments.out, given, not arguments.quiet)
+    with run_directory.lock():
+        if arguments.resume is not None:
+            trainer.resume()
+            run_directory.update({"options": options})
+        return _train(run_directory, trainer, options)
 
+
+def _begin(out: str | None, given: dict[str, Any], progress: bool) -> tuple[Run, Trainer, dict[str, Any]]:
+    """A new run directory, made only when everything else is known to be right, and its trainer."""
+    options = {name: given.get(name, default) for name, (default, _) in OPTIONS.items()}
+    backend.library(options["device"])  # a missing GPU is said before any work is done
     text = _text(options)
-    tokens = tokenize(text, options["tokens"])[: options["max-tokens"]]
-    vocabulary = (
-        Vocabulary(run_directory.config["vocabulary"])
-        if run_directory
-        else Vocabulary.build(tokens, options["min-frequency"])
-    )
-    if run_directory and run_directory.config["sha256"] != _digest(text):
-        raise InputError(
-            f"{options['data'] or 'the built-in text'} is not the text that {run_directory.path} was trained on"
-        )
-    trainer, task = _trainer(vocabulary.encode(tokens), len(vocabulary), options, not arguments.quiet)
-    if run_directory is None:
-        prefix = detokenize(tokens[: 20 if options["tokens"] == "char" else 4], options["tokens"])
-        if options["data"]:  # absolute, so that --resume finds it from anywhere
-            options["data"] = str(Path(options["data"]).resolve())
-        config = {"task": "lm", "options": options, "sha256": _digest(text), "prefix": prefix}
-        where = Path(arguments.out) if arguments.out else _next_free("runs/lm")
-        run_directory = Run.create(where, {**config, "vocabulary": vocabulary.tokens})
-        trainer.run = run_directory
-    else:
-        trainer.run = run_directory
-        trainer.resume()
+    tokens = _tokens(text, options)
+    vocabulary = Vocabulary.build(tokens, options["min-frequency"])
+    if len(vocabulary) < 2:
+        raise InputError(f"no token occurs {options['min-frequency']} times: lower --min-frequency")
+    trainer = _trainer(vocabulary.encode(tokens), len(vocabulary), options, progress)
+    if options["data"]:  # absolute, so that --resume finds it from anywhere
+        options["data"] = str(Path(options["data"]).resolve())
+    config = {
+        "task": "lm",
+        "options": options,
+        "sha256": _digest(text),
+        "prefix": detokenize(tokens[: 20 if options["tokens"] == "char" else 4], options["tokens"]),
+        "vocabulary": vocabulary.tokens,
+    }
+    trainer.run = Run.create(out, config) if out is not None else Run.create_numbered("runs/lm", config)
+    return trainer.run, trainer, options
+
+
+def _reopen(path: Path, given: dict[str, Any], progress: bool) -> tuple[Run, Trainer, dict[str, Any]]:
+    """An existing run, with the few options that may change changed, and its trainer."""
+    run_directory = Run(path)
+    options, vocabulary, _, sha256 = read_config(run_directory)
+    for name in given:
+        if name not in CHANGEABLE:
+            raise InputError(f"--{name} cannot change on --resume; only --{', --'.join(CHANGEABLE)} can")
+    options |= given
+    backend.library(options["device"])
+    if (
+        options["data"]
+        and "data" not in given
+        and Path(options["data"]).exists()
+        and not Path(options["data"]).is_file()
+    ):
+        raise InputError(f"{options['data']} is not a file that can be read again: name the text with --data")
+    text = _text(options)
+    if _digest(text) != sha256:
+        raise InputError(f"{options['data'] or 'the built-in text'} is not the text that {path} was trained on")
+    trainer = _trainer(vocabulary.encode(_tokens(text, options)), len(vocabulary), options, progress)
+    if options["data"]:
+        options["data"] = str(Path(options["data"]).resolve())
+    trainer.run = run_directory
+    return run_directory, trainer, options
+
+
+def _train(run_directory: Run, trainer: Trainer, options: dict[str, Any]) -> int:
+    task = trainer.task
     print(
         f"{run_directory.path}: {len(task.corpus):,} tokens to learn from, {len(task.valid):,} held out, "
-        f"{len(vocabulary)} different; {options['cell']}, {task.model.num_parameters():,} parameters"
+        f"{task.model.vocabulary_size} different; {options['cell']}, {task.model.num_parameters():,} parameters",
+        flush=True,
     )
     try:
         trainer.train(options["epochs"])
     except KeyboardInterrupt:
-        print(f"\ninterrupted; go on with: minirnn train lm --resume {run_directory.path}", file=sys.stderr)
+        again = shlex.join(["minirnn", "train", "lm", "--resume", str(run_directory.path)])
+        print(f"\ninterrupted; go on with: {again}", file=sys.stderr)
         return 130
     _report(run_directory, trainer)
     return 0
-
-
-def _reopen(path: Path, given: dict[str, Any]) -> tuple[Run, dict[str, Any]]:
-    """The run to go on with and its options, with the few that may change changed."""
-    run_directory = Run(path)
-    if run_directory.config.get("task") != "lm":
-        raise InputError(f"{path} is a run of {run_directory.config.get('task')!r}, not of 'lm'")
-    for name in given:
-        if name not in CHANGEABLE:
-            raise InputError(f"--{name} cannot change on --resume; only --{', --'.join(CHANGEABLE)} can")
-    return run_directory, {**run_directory.config["options"], **given}
 
 
 def _text(options: dict[str, Any]) -> str:
     return clean_text(read_text(options["data"]) if options["data"] else built_in_text(), options["clean"])
 
 
+def _tokens(text: str, options: dict[str, Any]) -> list[str]:
+    return tokenize(text, options["tokens"])[: options["max-tokens"]]
+
+
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _next_free(stem: str) -> Path:
-    number = 1
-    while Path(f"{stem}-{number}").exists():
-        number += 1
-    return Path(f"{stem}-{number}")
-
-
 def _trainer(
     ids: np.ndarray, vocabulary_size: int, options: dict[str, Any], progress: bool
-) -> tuple[Trainer, LanguageModeling]:
+) -> Trainer[LanguageModeling]:
     """The model, its task and the trainer that the options describe."""
     rng = backend.generator(options["seed"])
     model = build_model(vocabulary_size, options, rng)
@@ -175,11 +169,14 @@ def _trainer(
         save_every=options["save-every"],
         progress=progress,
     )
-    return trainer, task
+    return trainer
 
 
 def _report(run_directory: Run, trainer: Trainer) -> None:
     """The result in one line, the loss curve, and a sample."""
+    if not trainer.history:
+        print(f"nothing has been validated yet: go on with more --epochs (so far {trainer.place.epoch})")
+        return
     last = trainer.history[-1]
     if "valid_perplexity" in last:
         best = min(trainer.history, key=lambda row: row["valid_loss"])
@@ -191,7 +188,8 @@ def _report(run_directory: Run, trainer: Trainer) -> None:
         if picture
         else "no loss curve: matplotlib is not installed (pip install 'minirnn[plot]')"
     )
-    print(f"\na sample, after {run_directory.config['prefix']!r}:\n")
+    prefix = read_config(run_directory).prefix
+    print(f"\na sample, after {prefix!r}:\n")
     print(
         continue_text(
             run_directory, run_directory.config["prefix"], 300, device=trainer.task.model.parameters()[0].device

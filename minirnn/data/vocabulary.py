@@ -64,5 +64,12 @@ class Vocabulary:
         return np.array([self.ids.get(token, unknown) for token in tokens], dtype=np.int64)
 
     def decode(self, ids: Iterable[int]) -> list[str]:
-        """The tokens of the ids."""
+        """The tokens of the ids.
+
+        Raises:
+            InputError: an id is out of range.
+        """
+        ids = list(ids)
+        if wrong := [i for i in ids if not 0 <= i < len(self.tokens)]:
+            raise InputError(f"id {wrong[0]} is out of range: expected 0 to {len(self.tokens) - 1}")
         return [self.tokens[i] for i in ids]

@@ -36,7 +36,7 @@ def sampler(
             2020).
 
     Raises:
-        InputError: an argument is out of its range.
+        InputError: an argument is out of its range; in drawing, that a row has nothing to draw from.
     """
     if not temperature > 0:
         raise InputError(f"the temperature must be above 0, not {temperature}; for its limit 0 choose greedily")
@@ -46,8 +46,11 @@ def sampler(
         raise InputError(f"top-p must be in (0, 1], not {top_p}")
 
     def choose(log_probs: np.ndarray) -> np.ndarray:
-        scaled = log_probs.astype(np.float64) / temperature
-        probs = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+        best = log_probs.max(axis=-1, keepdims=True)
+        if not np.isfinite(best).all():
+            raise InputError("there is nothing to draw from: every log-probability is -inf, or one is not a number")
+        with np.errstate(over="ignore"):  # at a very low temperature: exp(-inf) = 0 is right
+            probs = np.exp((log_probs.astype(np.float64) - best) / temperature)
         probs /= probs.sum(axis=-1, keepdims=True)
         order = np.argsort(-probs, axis=-1, kind="stable")
         ranked = np.take_along_axis(probs, order, axis=-1)
@@ -82,10 +85,12 @@ def generate(
         (batch, length) ids, without the prefix.
 
     Raises:
-        InputError: the prefix is empty.
+        InputError: the prefix is empty, or a number is below 1.
     """
     if len(prefix) == 0:
         raise InputError("the prefix must have at least one token")
+    if length < 1 or batch < 1:
+        raise InputError(f"length and batch must be at least 1, not {length} and {batch}")
     for token in prefix:
         log_probs, state = step(np.full(batch, token), state)
     written = np.empty((batch, length), dtype=np.int64)

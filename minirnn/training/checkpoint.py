@@ -30,6 +30,10 @@ def write_atomically(path: str | Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno is not None and error.filename is None:  # a full disk does not say which file was too much
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -52,7 +56,9 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, 
         arrays = load(data)
         header_size = struct.unpack("<Q", data[:8])[0]
         meta = json.loads(json.loads(data[8 : 8 + header_size])["__metadata__"]["minirnn"])
-    except (SafetensorError, struct.error, KeyError, TypeError, ValueError) as error:
+        if not isinstance(meta, dict):
+            raise TypeError("its JSON is not an object")
+    except (SafetensorError, struct.error, KeyError, TypeError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a minirnn checkpoint, or damaged ({error})") from error
     return arrays, meta
 

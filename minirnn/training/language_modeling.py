@@ -43,6 +43,8 @@ class LanguageModeling:
     ):
         if partition not in ("sequential", "random"):
             raise InputError(f"unknown partition {partition!r}: expected 'sequential' or 'random'")
+        if batch_size < 1 or num_steps < 1:
+            raise InputError(f"batch_size and num_steps must be at least 1, not {batch_size} and {num_steps}")
         self.model, self.corpus, self.valid, self.rng = model, train, valid, rng
         self.batch_size, self.num_steps, self.partition = batch_size, num_steps, partition
         self.num_batches = num_batches(len(train), batch_size, num_steps)

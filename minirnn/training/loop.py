@@ -9,15 +9,16 @@ the model's generator, and how many batches of the epoch are done.
 from __future__ import annotations
 
 import itertools
+import math
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from tqdm import tqdm
 
-from minirnn import backend
 from minirnn.autograd.tape import no_grad
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, array_module, to_device, to_host
@@ -68,7 +69,10 @@ class Place:
     rng: dict[str, Any] = field(default_factory=dict)
 
 
-class Trainer:
+AnyTask = TypeVar("AnyTask", bound=Task)
+
+
+class Trainer(Generic[AnyTask]):
     """Trains a task for some epochs and keeps its run directory.
 
     Args:
@@ -82,12 +86,15 @@ class Trainer:
         check_every: steps between looks at the loss. Each look waits for a GPU.
         progress: whether to show a progress bar.
 
-    After `train`, `history` holds the rows of the metrics file.
+    After `train`, `history` holds the rows of the metrics file, and the model is in evaluation mode.
+
+    Raises:
+        InputError: an interval or the clipping norm is not above 0.
     """
 
     def __init__(
         self,
-        task: Task,
+        task: AnyTask,
         optimizer: Optimizer,
         run: Run | None = None,
         *,
@@ -98,6 +105,10 @@ class Trainer:
         check_every: int = 10,
         progress: bool = True,
     ):
+        if validate_every < 1 or check_every < 1:
+            raise InputError(f"the intervals must be at least 1, not {validate_every} and {check_every}")
+        if clip is not None and not clip > 0:
+            raise InputError(f"the clipping norm must be above 0, not {clip}")
         self.task, self.optimizer, self.run, self.seed, self.clip = task, optimizer, run, seed, clip
         self.validate_every, self.save_every, self.check_every = validate_every, save_every, check_every
         self.progress = progress
@@ -113,18 +124,23 @@ class Trainer:
             NonFiniteLossError: the loss became infinite or nan; names the step. The checkpoints before it stay.
         """
         total = epochs * self.task.num_batches
-        with tqdm(total=total, initial=self.place.step, unit="batch", disable=not self.progress) as bar:
+        show = self.progress and sys.stderr is not None
+        with tqdm(total=total, initial=self.place.step, unit="batch", disable=not show) as bar:
+            if self.run and not self.run.last.exists():
+                self.save()
             self._saved_at = time.monotonic()
             while self.place.epoch < epochs:
                 self._train_epoch(bar)
                 self._finish_epoch(bar, last=self.place.epoch + 1 == epochs)
             bar.total = bar.n
+        self.task.model.eval()
         return self.history
 
     def _train_epoch(self, bar: tqdm) -> None:
         place = self.place
         self.task.model.train()
-        batches = self.task.batches(backend.generator([self.seed, place.epoch]))  # type: ignore[arg-type]
+        # From 1, because (seed, 0) would be the very stream that seed alone gives, from which the weights were drawn.
+        batches = self.task.batches(np.random.default_rng([self.seed, place.epoch + 1]))
         started = time.perf_counter() - place.seconds
         for batch in itertools.islice(batches, place.batch, None):
             self._train_step(batch)
@@ -157,15 +173,24 @@ class Trainer:
         if not np.isfinite(losses).all():
             bad = int(np.flatnonzero(~np.isfinite(losses))[0])
             step = self.place.step - len(losses) + bad + 1
-            kept = f"; the last good checkpoint is {self.run.last}" if self.run and self.run.last.exists() else ""
             raise NonFiniteLossError(
-                f"the loss became {losses[bad]} at step {step} (epoch {self.place.epoch + 1}): "
-                f"try a lower learning rate or a smaller clipping norm{kept}"
+                f"the loss became {losses[bad]} at step {step} (epoch {self.place.epoch + 1}): {self._advice()}"
             )
         counts = np.array([tokens for _, tokens in self._unread])
         self.place.nll += float(losses @ counts)
         self.place.tokens += int(counts.sum())
         self._unread.clear()
+
+    def _advice(self) -> str:
+        kept = f"; the last good checkpoint is {self.run.last}" if self.run and self.run.last.exists() else ""
+        return f"try a lower learning rate or a smaller clipping norm{kept}"
+
+    def _model_arrays(self) -> dict[str, np.ndarray]:
+        """The parameters, to be written; parameters that are not finite never replace a good checkpoint."""
+        model = self.task.model.state_dict()
+        if bad := [name for name, array in model.items() if not np.isfinite(array).all()]:
+            raise NonFiniteLossError(f"{bad[0]} became infinite or nan by step {self.place.step}: {self._advice()}")
+        return model
 
     def _finish_epoch(self, bar: tqdm, last: bool) -> None:
         place = self.place
@@ -185,6 +210,10 @@ class Trainer:
         with no_grad():
             nll, tokens = self.task.validate()
         model.train()
+        if not math.isfinite(nll):
+            raise NonFiniteLossError(
+                f"the loss on held-out data became {nll} after step {place.step}: {self._advice()}"
+            )
         row = {
             "epoch": place.epoch + 1,
             "step": place.step,
@@ -204,7 +233,7 @@ class Trainer:
         if self.run:
             self.run.append_metrics(row)
             if score < place.best:
-                self.run.save_best(model.state_dict(), row)
+                self.run.save_best(self._model_arrays(), row)
         place.best = min(place.best, score)
 
     def _speed(self) -> str:
@@ -217,30 +246,43 @@ class Trainer:
         assert self.run is not None
         self.place.rng = dict(self.task.rng.bit_generator.state)
         carry = () if self.carry is None else self.carry if isinstance(self.carry, tuple) else (self.carry,)
-        arrays = {f"model/{name}": array for name, array in self.task.model.state_dict().items()}
+        arrays = {f"model/{name}": array for name, array in self._model_arrays().items()}
         arrays |= {f"optimizer/{name}": array for name, array in self.optimizer.state_dict().items()}
         arrays |= {f"carry/{i}": to_host(state.data) for i, state in enumerate(carry)}
         save_checkpoint(self.run.last, arrays, vars(self.place))
         self._saved_at = time.monotonic()
 
     def resume(self) -> None:
-        """Take up the run where its last checkpoint was written; without one, at the beginning.
+        """Take up the run where its last checkpoint was written; a run that has not begun begins.
 
         Raises:
-            InputError: the checkpoint is damaged or does not fit the task.
+            InputError: the checkpoint is damaged, missing from a run that has begun, or does not fit the task.
         """
         assert self.run is not None
-        for left_by_a_crash in self.run.path.glob(".*.tmp"):
-            left_by_a_crash.unlink()
+        rows = self.run.metrics()
         if self.run.last.exists():
             arrays, meta = load_checkpoint(self.run.last)
-            self.place = Place(**meta)
-            self.task.model.load_state_dict(subset(arrays, "model"))
-            self.optimizer.load_state_dict(subset(arrays, "optimizer"))
-            self.task.rng.bit_generator.state = self.place.rng
-            device = self.task.model.parameters()[0].device
-            carry = [Tensor(to_device(array, device)) for _, array in sorted(subset(arrays, "carry").items())]
-            self.carry = None if not carry else carry[0] if len(carry) == 1 else tuple(carry)
+            try:
+                self._take_up(arrays, meta)
+            except InputError as error:
+                raise InputError(f"{self.run.last}: {error}") from error
+            except (KeyError, TypeError, ValueError) as error:
+                raise InputError(f"{self.run.last}: not a checkpoint to resume from, or damaged ({error!r})") from error
+        elif rows or self.run.best.exists():
+            raise InputError(f"{self.run.last} is missing: there is nothing to resume from")
+        self.run.remove_temporaries()
         # What was logged after the checkpoint will be logged again.
-        self.history = [row for row in self.run.metrics() if row["step"] <= self.place.step]
+        self.history = [row for row in rows if row["epoch"] <= self.place.epoch]
         self.run.write_metrics(self.history)
+
+    def _take_up(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
+        place = Place(**meta)
+        if not all(isinstance(n, int) and n >= 0 for n in (place.epoch, place.batch, place.step)):
+            raise ValueError("epoch, batch and step must be counts")
+        self.task.model.load_state_dict(subset(arrays, "model"))
+        self.optimizer.load_state_dict(subset(arrays, "optimizer"))
+        self.task.rng.bit_generator.state = place.rng
+        device = self.task.model.parameters()[0].device
+        carry = [Tensor(to_device(array, device)) for _, array in sorted(subset(arrays, "carry").items())]
+        self.carry = None if not carry else carry[0] if len(carry) == 1 else tuple(carry)
+        self.place = place

@@ -7,6 +7,7 @@ rate). A parameter without a gradient is left alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -35,6 +36,11 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> Array:
     return norm
 
 
+def _require(fine: bool, message: str) -> None:
+    if not fine:
+        raise InputError(message)
+
+
 class Optimizer:
     """The base: parameters, learning rate, and running arrays for each parameter.
 
@@ -48,12 +54,12 @@ class Optimizer:
     """
 
     slots: tuple[str, ...] = ()
+    decoupled: ClassVar[bool] = False
+    """Whether the weight decay shrinks the parameter directly instead of adding to the gradient."""
 
     def __init__(self, parameters: Parameters, learning_rate: float, *, weight_decay: float = 0.0):
-        if not learning_rate >= 0:
-            raise InputError(f"the learning rate must be at least 0, not {learning_rate}")
-        if not weight_decay >= 0:
-            raise InputError(f"the weight decay must be at least 0, not {weight_decay}")
+        _require(0 <= learning_rate < np.inf, f"the learning rate must be a number at least 0, not {learning_rate}")
+        _require(0 <= weight_decay < np.inf, f"the weight decay must be a number at least 0, not {weight_decay}")
         if not isinstance(parameters, Mapping):
             parameters = {str(i): p for i, p in enumerate(parameters)}
         self.parameters: dict[str, Parameter] = dict(parameters)
@@ -73,9 +79,14 @@ class Optimizer:
         """Change every parameter that has a gradient."""
         self.num_steps += 1
         for name, p in self.parameters.items():
-            if p.grad is not None:
-                g = p.grad + self.weight_decay * p.data if self.weight_decay else p.grad
-                self.update(p.data, g, **self.running[name])
+            if p.grad is None:
+                continue
+            g = p.grad
+            if self.weight_decay and self.decoupled:
+                p.data *= 1 - self.learning_rate * self.weight_decay
+            elif self.weight_decay:
+                g = g + self.weight_decay * p.data
+            self.update(p.data, g, **self.running[name])
 
     def update(self, p: Array, g: Array, **running: Array) -> None:
         """Change one parameter `p` and its running arrays, all in place."""
@@ -98,6 +109,7 @@ class Optimizer:
                 if saved is None or saved.shape != array.shape:
                     raise InputError(f"the optimiser state has no {slot} of shape {array.shape} for {name}")
                 slots[slot] = like(np.array(saved), array)
+        _require("num_steps" in state and state["num_steps"].shape == (), "the optimiser state has no num_steps")
         self.num_steps = int(state["num_steps"])
 
 
@@ -112,6 +124,7 @@ class SGD(Optimizer):
         momentum: float = 0.0,
         weight_decay: float = 0.0,
     ):
+        _require(0 <= momentum < 1, f"the momentum must be in [0, 1), not {momentum}")
         self.momentum = momentum
         self.slots = ("velocity",) if momentum else ()
         super().__init__(parameters, learning_rate, weight_decay=weight_decay)
@@ -167,6 +180,7 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ):
         super().__init__(parameters, learning_rate, weight_decay=weight_decay)
+        _require(all(0 <= beta < 1 for beta in betas), f"the betas must be in [0, 1), not {betas}")
         self.betas, self.epsilon = betas, epsilon
 
     def update(self, p: Array, g: Array, **running: Array) -> None:
@@ -181,16 +195,9 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with the weight decay outside the running means (Loshchilov & Hutter 2019): first p ← p - η λ p, then
-    Adam."""
+    """Adam with the weight decay outside the running means (Loshchilov & Hutter 2019): p ← p - η λ p, then Adam."""
 
-    def step(self) -> None:
-        decay, self.weight_decay = self.weight_decay, 0.0
-        for p in self.parameters.values():
-            if p.grad is not None and decay:
-                p.data *= 1 - self.learning_rate * decay
-        super().step()
-        self.weight_decay = decay
+    decoupled = True
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "rmsprop": RMSProp, "adam": Adam, "adamw": AdamW}

@@ -8,9 +8,17 @@ metrics.jsonl       a line for each validation
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 import numpy as np
 
@@ -18,6 +26,10 @@ from minirnn.errors import InputError
 from minirnn.training.checkpoint import load_checkpoint, save_checkpoint, subset, write_atomically
 
 FORMAT = 1
+
+
+def _to_json(config: Mapping[str, Any]) -> bytes:
+    return json.dumps({"format": FORMAT, **config}, indent=1).encode()
 
 
 class Run:
@@ -36,26 +48,57 @@ class Run:
         try:
             config = json.loads(config_file.read_text(encoding="utf-8"))
             found = config["format"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(f"{config_file}: damaged: {error}") from error
         if found != FORMAT:
             raise InputError(f"{config_file}: expected format {FORMAT}, found {found!r}")
         self.config: dict[str, Any] = config
 
     @classmethod
-    def create(cls, path: str | Path, config: dict[str, Any]) -> Run:
+    def create(cls, path: str | Path, config: Mapping[str, Any]) -> Run:
         """Make a new run directory.
 
         Raises:
-            InputError: there is a run in it already; nothing of it is touched.
+            InputError: the path exists and is not an empty directory; nothing of it is touched.
         """
-        path = Path(path)
-        if path.exists() and (not path.is_dir() or (path / "run.json").exists()):
-            raise InputError(f"{path} exists already: choose another --out, or continue it with --resume {path}")
+        path, data = Path(path), _to_json(config)
+        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+            raise InputError(f"{path} exists already: choose another directory, or resume the run if it is one")
         path.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"format": FORMAT, **config}, indent=1, ensure_ascii=False)
-        write_atomically(path / "run.json", text.encode())
+        write_atomically(path / "run.json", data)
         return cls(path)
+
+    @classmethod
+    def create_numbered(cls, stem: str | Path, config: Mapping[str, Any]) -> Run:
+        """Make a new run directory called stem-1, or the next number that is free."""
+        for number in itertools.count(1):
+            path = Path(f"{stem}-{number}")
+            try:
+                path.mkdir(parents=True)  # whoever makes the directory has the number, also in a race
+            except FileExistsError:
+                continue
+            return cls.create(path, config)
+        raise AssertionError("unreachable")
+
+    def update(self, config: Mapping[str, Any]) -> None:
+        """Change parts of the configuration, also in run.json."""
+        self.config |= config
+        write_atomically(self.path / "run.json", _to_json(self.config))
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other processes from training this run inside the block (where the system has file locks).
+
+        Raises:
+            InputError: another process is training it.
+        """
+        with open(self.path / ".lock", "w") as file:
+            if fcntl is not None:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    raise InputError(f"{self.path}: another process is training this run") from error
+            yield
 
     @property
     def last(self) -> Path:
@@ -79,15 +122,23 @@ class Run:
         return subset(load_checkpoint(path)[0], "model")
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The lines of the metrics file; a last line that a crash cut short is left out."""
+        """The lines of the metrics file; a last line that a crash cut short is left out.
+
+        Raises:
+            InputError: the file is damaged.
+        """
         path = self.path / "metrics.jsonl"
         if not path.exists():
             return []
-        whole_lines = path.read_text(encoding="utf-8").split("\n")[:-1]
         try:
-            return [json.loads(line) for line in whole_lines]
+            text = path.read_text(encoding="utf-8")
+            lines = text.split("\n")[:-1]
+            rows = [json.loads(line) for line in lines]
+            if not all(isinstance(row, dict) and {"epoch", "step", "train_loss"} <= row.keys() for row in rows):
+                raise ValueError("expected epoch, step and train_loss in every line")
         except ValueError as error:
             raise InputError(f"{path}: damaged: {error}") from error
+        return rows
 
     def append_metrics(self, row: dict[str, Any]) -> None:
         """Add a line to the metrics file."""
@@ -98,6 +149,12 @@ class Run:
         """Replace the metrics file."""
         text = "".join(json.dumps(row) + "\n" for row in rows)
         write_atomically(self.path / "metrics.jsonl", text.encode())
+
+    def remove_temporaries(self) -> None:
+        """Remove what a killed process left half written."""
+        for name in ("run.json", "last.safetensors", "best.safetensors", "metrics.jsonl"):
+            for path in self.path.glob(f".{name}.*.tmp"):
+                path.unlink()
 
     def save_best(self, model: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
         """Replace the best checkpoint."""
