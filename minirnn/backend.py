@@ -20,6 +20,7 @@ from minirnn.errors import DeviceError, InputError
 
 Array = Any  # numpy.ndarray or cupy.ndarray; the two share no base class
 DEVICES = ("cpu", "gpu")
+_tried: set[ModuleType] = set()
 
 
 def array_module(array: Array) -> ModuleType:
@@ -31,8 +32,8 @@ def gpu_library() -> ModuleType:
     """cupy, if it is installed and sees a GPU.
 
     Raises:
-        DeviceError: says which of the two is missing. cupy imports without a GPU and only fails at its
-            first allocation, so importing it proves nothing.
+        DeviceError: says what is missing. cupy imports without a GPU and fails at its first allocation, and without
+            the CUDA libraries it fails at its first product, so importing it proves nothing.
     """
     try:
         import cupy
@@ -42,6 +43,12 @@ def gpu_library() -> ModuleType:
         ) from error
     if not cupy.is_available():
         raise DeviceError("no GPU: cupy is installed but finds no usable CUDA device")
+    if cupy not in _tried:
+        try:
+            cupy.ones((1, 1)) @ cupy.ones((1, 1))
+        except (ImportError, RuntimeError, OSError) as error:
+            raise DeviceError(f"no GPU support: cupy finds a device but cannot compute on it: {error}") from error
+        _tried.add(cupy)
     return cupy
 
 
@@ -114,7 +121,8 @@ def fuse(function: Callable) -> Callable:
 def sigmoid(a: Array) -> Array:
     """The logistic function 1 / (1 + exp(-a)).
 
-    Written as a tanh, σ(a) = (1 + tanh(a/2)) / 2, which cannot overflow and which NumPy vectorises.
+    Written as a tanh, σ(a) = (1 + tanh(a/2)) / 2, which cannot overflow and which NumPy vectorises. Its error is
+    absolute: values below the rounding of 1 become 0, which a gate does not notice.
     """
     return 0.5 + 0.5 * array_module(a).tanh(0.5 * a)
 

@@ -35,6 +35,21 @@ def _inside(x):
     return x
 
 
+def _waits(index):
+    """Whether indexing so must wait: how many elements a boolean index picks is known to the device alone."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return any(isinstance(part, DeviceArray) and part._wrapped.dtype == bool for part in parts)
+
+
+def _only_outside_fuse(what):
+    if _fusing:
+        raise NotImplementedError(f"{what} is not supported inside cupy.fuse")
+
+
+ATTRIBUTES = {"shape", "ndim", "size", "dtype", "nbytes", "T", "reshape", "transpose", "swapaxes", "ravel", "astype"}
+REDUCTIONS = {"copy", "sum", "mean", "max", "min", "any", "all", "argmax", "argmin"}
+
+
 def _outside(result):
     if isinstance(result, (list, tuple)):
         return type(result)(_outside(item) for item in result)
@@ -55,6 +70,8 @@ class DeviceArray(NDArrayOperatorsMixin):
             return NotImplemented
         if any(isinstance(x, (list, tuple)) for x in inputs):
             raise TypeError("Unsupported type: a list meets a device array")
+        if ufunc is np.matmul:
+            _only_outside_fuse("@")
         if out is not None:
             options["out"] = out
         result = getattr(ufunc, method)(*map(_inside, inputs), **{k: _inside(v) for k, v in options.items()})
@@ -64,14 +81,20 @@ class DeviceArray(NDArrayOperatorsMixin):
         raise TypeError(f"numpy.{function.__name__} was called with a device array")
 
     def __getitem__(self, index):
-        if isinstance(index, DeviceArray) and index._wrapped.dtype == bool:
-            _sync()  # how many elements there are must be known to the host
+        _only_outside_fuse("indexing")
+        if _waits(index):
+            _sync()
         return _outside(self._wrapped[_inside(index)])
 
     def __setitem__(self, index, value):
+        if isinstance(value, (list, tuple)):
+            raise TypeError("Unsupported type: a list is put into a device array")
+        if _waits(index):
+            _sync()
         self._wrapped[_inside(index)] = _inside(value)
 
     def __len__(self):
+        _only_outside_fuse("len")
         return len(self._wrapped)
 
     def __iter__(self):
@@ -102,17 +125,24 @@ class DeviceArray(NDArrayOperatorsMixin):
         return bool(self._wrapped)
 
     def __repr__(self):
+        _sync()
         return f"Device{self._wrapped!r}"
 
     def __getattr__(self, name):
-        if name.startswith("__"):
+        if name not in ATTRIBUTES | REDUCTIONS:
             raise AttributeError(name)
-        if _fusing and name not in ("astype", "dtype"):
-            raise NotImplementedError(f"{name} is not supported inside cupy.fuse")
+        if name not in ("astype", "dtype"):
+            _only_outside_fuse(name)
         value = getattr(self._wrapped, name)
-        if callable(value):
-            return lambda *args, **kwargs: _outside(value(*_inside(args), **{k: _inside(v) for k, v in kwargs.items()}))
-        return _outside(value)
+        if not callable(value):
+            return _outside(value)
+
+        def method(*args, **kwargs):
+            if {"where", "initial"} & kwargs.keys():
+                raise TypeError(f"{name} has no such keyword in cupy")
+            return _outside(value(*_inside(args), **{k: _inside(v) for k, v in kwargs.items()}))
+
+        return method
 
 
 DeviceArray.__module__ = "device_double"
@@ -130,6 +160,8 @@ class _Ufunc:
         return self.ufunc(*inputs, **options)
 
     def at(self, target, index, values):
+        if _waits(index):
+            _sync()
         self.ufunc.at(_inside(target), _inside(index), _inside(values))
 
 
@@ -173,6 +205,8 @@ def __getattr__(name):
     if isinstance(value, np.ufunc):
         return _Ufunc(name)
     if callable(value) and not isinstance(value, type):
+        if name != "where":
+            _only_outside_fuse(name)
         return lambda *args, **kwargs: _outside(value(*_inside(args), **{k: _inside(v) for k, v in kwargs.items()}))
     return value
 

@@ -1,5 +1,8 @@
 """The hand-written cells against their composed twins, and the properties that any unrolling must have."""
 
+import tracemalloc
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -16,6 +19,7 @@ from minirnn import (
     grad,
     gradcheck,
     make_cell,
+    no_grad,
     unroll,
 )
 
@@ -101,7 +105,7 @@ def test_padding_changes_nothing(name, rng):
         cell, x, weights, state = random_case(name, 5, 4, 2, 3, seed=3)
         other = Tensor(x.data.copy(), requires_grad=True)
         for b, length in enumerate(lengths):
-            other.data[length:, b] = rng.standard_normal((5 - length, 2)) * 100
+            other.data[length:, b] = rng.choice([np.nan, np.inf, 100.0], (5 - length, 2))
         results = []
         for inputs in (x, other):
             output, final = unroll(cell, inputs, weights, state, lengths, reverse)
@@ -187,6 +191,28 @@ def test_the_dtype_stays(name, dtype):
     assert {output.dtype, x.grad.dtype, *(s.dtype for s in state), *(p.grad.dtype for p in layer.parameters())} == {
         np.dtype(dtype)
     }
+
+
+def test_an_empty_batch_goes_through():
+    cell, x, weights, state = random_case("gru", 3, 0, 2, 4, seed=0)
+    output, _ = unroll(cell, x, weights, state, np.zeros(0, int))
+    output.sum().backward()
+    assert output.shape == (3, 0, 4)
+    assert not weights["U"].grad.any()
+
+
+def test_without_a_way_back_nothing_is_kept():
+    layer = Recurrent("lstm", 4, 64, rng=0)
+    x = Tensor(np.ones((300, 8, 4), np.float32))
+    layer(x)
+    peaks = []
+    for context in (nullcontext(), no_grad()):
+        tracemalloc.start()
+        with context:
+            layer(x)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 0.5 * peaks[0]
 
 
 def test_wrong_shapes_are_named():

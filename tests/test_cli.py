@@ -302,7 +302,7 @@ def test_bad_input_to_gradcheck(capsys):
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_a_command_killed_again_and_again_ends_with_the_same_weights(text):
     command = [sys.executable, "-m", "minirnn", "train", "lm"]
-    options = ["--data", str(text), "--hidden", "64", "--batch-size", "4", "--steps", "16", "--epochs", "12", "--quiet"]
+    options = ["--data", str(text), "--hidden", "64", "--batch-size", "4", "--steps", "16", "--epochs", "6", "--quiet"]
     options += ["--save-every", "0"]
     subprocess.run([*command, *options, "--out", "whole"], check=True, capture_output=True)
     arguments = [*options, "--out", "killed"]

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 
-from minirnn import CELL_NAMES, GradcheckError, InputError, Tensor, functional, gradcheck, ops
-from minirnn.autograd.tensor import record
+from minirnn import CELL_NAMES, GradcheckError, InputError, Tensor, functional, gradcheck, no_grad, ops
+from minirnn.autograd.tensor import record, record_many
 from minirnn.cli.gradcheck import all_cases
 
 CASES = all_cases()
@@ -153,6 +153,60 @@ def test_random_cotangents_see_a_softmax_gradient_of_zero():
     zero = lambda x: record(functional.softmax(x).data, (x, lambda dy: dy * 0))
     with pytest.raises(GradcheckError):
         gradcheck(zero, [np.array([1.0, 2.0, 3.0])])
+
+
+def test_outputs_are_differentiated_together():
+    def wrong(x):
+        back = lambda da, db: [2 * da if da is not None else 3 * db]
+        return record_many([2 * x.data, 3 * x.data], [x], back)
+
+    with pytest.raises(GradcheckError):
+        gradcheck(wrong, [np.ones(2)])
+
+
+def test_a_backward_that_writes_into_its_argument_is_wrong():
+    def twice(dy):
+        dy *= 2
+        return dy
+
+    with pytest.raises(GradcheckError):
+        gradcheck(lambda x: record(x.data * 1.0, (x, twice)), [np.ones(2)])
+
+
+def test_the_inputs_are_as_before_also_after_a_failure():
+    x = Tensor(np.ones(2))
+
+    def failing(x):
+        if x.data[1] != 1:
+            raise RuntimeError
+        return x * 1.0
+
+    with pytest.raises(RuntimeError):
+        gradcheck(failing, [x])
+    assert x.data.tolist() == [1, 1]
+    assert not x.requires_grad
+
+
+def test_what_cannot_be_checked_is_refused():
+    with no_grad(), pytest.raises(InputError, match="no_grad"):
+        gradcheck(ops.tanh, [np.ones(1)])
+    frozen = np.ones(2)
+    frozen.flags.writeable = False
+    with pytest.raises(InputError, match="can change"):
+        gradcheck(ops.tanh, [Tensor(frozen)])
+
+
+def test_the_sigmoid_is_exact_in_both_tails():
+    x = Tensor(np.array([-80.0, -20.0, 0.0, 20.0], np.float32))
+    np.testing.assert_allclose(ops.sigmoid(x).data, 1 / (1 + np.exp(-x.data.astype(np.float64))), rtol=1e-6)
+
+
+def test_an_ignored_target_never_makes_the_loss_nan():
+    logits = Tensor(np.array([[-np.inf, 1.0, 2.0], [-np.inf, 0.0, 1.0]]), requires_grad=True)
+    loss = functional.cross_entropy(logits, np.array([0, 2]), ignore_index=0)
+    loss.backward()
+    assert loss.item() == pytest.approx(np.log(1 + np.exp(-1)))
+    assert np.isfinite(logits.grad).all()
 
 
 def test_not_a_number_is_wrong():

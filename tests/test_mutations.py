@@ -147,7 +147,7 @@ MISTAKES = {
     "gradient written instead of accumulated": (
         tape.walk_back, "sums[slot] + dx if slot in sums else dx", "dx", lambda: gradients_are_right("layer", "model"),
     ),
-    "second backward overwrites": (tape.walk_back, "else leaf.grad + total", "else total", second_backward_adds),
+    "second backward overwrites": (tape.walk_back, "leaf.grad + total", "total", second_backward_adds),
     "broadcasting undone by the mean": (tape.unbroadcast, "gradient.sum(", "gradient.mean(", lambda: gradients_are_right("add")),
     "repeated index counted once": (
         backend.scatter_add, "array_module(target).add.at(target, index, values)", "target[index] += values",
@@ -166,7 +166,7 @@ MISTAKES = {
         lambda: gradients_are_right("softmax"),
     ),
     "ignored targets weigh on the gradient": (
-        functional.cross_entropy, "(xp.exp(log_p) - one_hot) * (weight * dy)[..., None]", "(xp.exp(log_p) - one_hot) * dy",
+        functional.cross_entropy, "xp.where(counts[..., None], xp.exp(log_p) - one_hot, 0) * (weight * dy)[..., None]", "(xp.exp(log_p) - one_hot) * dy",
         lambda: gradients_are_right("cross_entropy"),
     ),
     "mean over the wrong count": (ops.mean, "/ count", "/ a.size", lambda: gradients_are_right("mean")),

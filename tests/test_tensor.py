@@ -6,7 +6,8 @@ import weakref
 import numpy as np
 import pytest
 
-from minirnn import Parameter, Tensor, grad, no_grad, ops
+from minirnn import SGD, Parameter, Tensor, clip_grad_norm, grad, no_grad, ops
+from minirnn.autograd.tensor import record_many
 
 
 def leaf(*shape, dtype=np.float64, seed=0):
@@ -17,6 +18,7 @@ def test_numbers_become_float32_and_arrays_keep_their_dtype():
     assert Tensor([1, 2]).dtype == np.float32
     assert Tensor(1.0).dtype == np.float32
     assert Tensor(np.zeros(2)).dtype == np.float64
+    assert Tensor(np.arange(2)).dtype == np.float32
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -156,6 +158,67 @@ def test_a_graph_is_freed_as_soon_as_it_is_let_go():
         assert alive() is None
     finally:
         gc.enable()
+
+
+def test_a_tensor_without_axes_keeps_its_dtype():
+    for dtype in (np.float32, np.float64):
+        x = leaf(3, dtype=dtype)
+        for y in (x.sum() + x.mean(), x[0] * x[1], (x @ x) + (x @ x), ops.stack([x.sum(), x.mean()]), x.sum() * 2,
+                  ops.where(np.array(True), x.sum(), 0.0)):  # fmt: skip
+            assert isinstance(y.data, np.ndarray)
+            assert y.dtype == dtype
+    with pytest.raises(TypeError, match="meets"):
+        leaf(3).sum() + leaf(3, dtype=np.float32).sum()
+
+
+def test_a_parameter_without_axes_is_clipped_and_updated():
+    p = Parameter(np.float64(2))
+    (p * p).backward()
+    clip_grad_norm([p], 1.0)
+    assert p.grad == pytest.approx(1.0)
+    SGD([p], 0.5).step()
+    assert p.item() == pytest.approx(1.5)
+
+
+def test_the_gradient_to_start_with():
+    x = leaf(3, dtype=np.float32)
+    for start in ([1, 2, 3], Tensor([1.0, 2.0, 3.0]), np.array([1, 2, 3], np.float32)):
+        assert grad(x * 2, [x], start)[0].tolist() == [2, 4, 6]
+    assert grad(x.sum(), [x], 3.0)[0].tolist() == [3, 3, 3]
+    with pytest.raises(TypeError, match="the gradient is float64 on the cpu, the tensor float32 on the cpu"):
+        (x * 2).backward(np.ones(3))
+
+
+def test_an_operation_with_a_gradient_of_the_wrong_shape_is_caught():
+    x = leaf(3)
+    (wrong,) = record_many([x.data * 2], [x], lambda dy: [dy.sum(keepdims=True)])
+    with pytest.raises(ValueError, match=r"gradient of shape \(1,\) for an input of shape \(3,\)"):
+        wrong.sum().backward()
+
+
+def test_all_forms_of_index_transpose_and_reshape():
+    x = leaf(2, 3)
+    index = Tensor([1.0, 0.0])
+    for ours, expected in [
+        (x[[1, 1, 0]], x.data[[1, 1, 0]]), (x[(0, 0),], x.data[[0, 0]]), (x[range(2)], x.data), (x[[]], x.data[:0]),
+        (x[None, ..., 1], x.data[None, ..., 1]), (x[np.array([True, False])], x.data[:1]),
+        (x[:, np.array(1)], x.data[:, 1]),
+        (x.transpose((1, 0)), x.data.T), (x.transpose(None), x.data.T), (x.transpose([1, 0]), x.data.T),
+        (x.reshape((3, 2)), x.data.reshape(3, 2)), (x.reshape(-1), x.data.reshape(-1)),
+        (x.reshape([6]), x.data.reshape(6)),
+        (ops.where([[True], [False]], x, 0.0), np.where([[True], [False]], x.data, 0)),
+    ]:  # fmt: skip
+        np.testing.assert_array_equal(ours.data, expected)
+    assert grad(x[(0, 0),].sum(), [x])[0].tolist() == [[2, 2, 2], [0, 0, 0]]
+    assert index.dtype == np.float32
+
+
+def test_numpy_can_read_a_tensor():
+    x = leaf(2, 3)
+    np.testing.assert_array_equal(np.asarray(x), x.data)
+    assert float(x.sum()) == pytest.approx(x.data.sum())
+    with pytest.raises(TypeError, match="without axes"):
+        iter(x.sum())
 
 
 def test_parameters_require_gradients():

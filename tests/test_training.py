@@ -62,6 +62,15 @@ def test_weight_decay_pulls_towards_zero():
     np.testing.assert_allclose(p.data, 1 - 0.1 * 0.5)
 
 
+def test_a_saved_optimizer_state_is_a_copy():
+    p = Parameter(np.ones(2))
+    optimizer = Adam({"p": p}, 0.1)
+    state = optimizer.state_dict()
+    p.grad = np.ones(2)
+    optimizer.step()
+    assert not state["mean.p"].any()
+
+
 def test_a_parameter_without_gradient_stays():
     p = Parameter(np.ones(1))
     AdamW({"p": p}, 0.1, weight_decay=0.5).step()

@@ -36,7 +36,7 @@ def softmax(a: Tensor, axis: int = -1, mask: Array | None = None) -> Tensor:
         e = xp.exp(a.data - a.data.max(axis=axis, keepdims=True))
         y = e / e.sum(axis=axis, keepdims=True)
     else:
-        mask = like(mask, a.data)
+        mask = like(mask, a.data).astype(bool)
         lowest = float(np.finfo(a.dtype).min)
         kept = xp.where(mask, a.data, lowest)
         e = xp.exp(kept - kept.max(axis=axis, keepdims=True)) * mask
@@ -75,12 +75,13 @@ def cross_entropy(
 
     z = z - z.max(axis=-1, keepdims=True)
     log_p = z - xp.log(xp.exp(z).sum(axis=-1, keepdims=True))
-    losses = -xp.take_along_axis(log_p, chosen, axis=-1)[..., 0] * weight
+    # `where` and not only the weight: 0 · inf would be nan.
+    losses = xp.where(counts, -xp.take_along_axis(log_p, chosen, axis=-1)[..., 0], 0) * weight
 
     def by_logits(dy: Array) -> Array:
         # d loss / d logits = softmax - one_hot(target), at the positions that count.
         one_hot = chosen == xp.arange(z.shape[-1])
-        return (xp.exp(log_p) - one_hot) * (weight * dy)[..., None]
+        return xp.where(counts[..., None], xp.exp(log_p) - one_hot, 0) * (weight * dy)[..., None]
 
     return record(losses if reduction == "none" else losses.sum(), (logits, by_logits))
 
@@ -93,17 +94,17 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """
     require_tensor(x)
     ops.values(x, weight, *([] if bias is None else [bias]))  # refuses a mix of float32 and float64
-    rows = x.data.reshape(-1, x.shape[-1])
-    y = (rows @ weight.data.T).reshape(*x.shape[:-1], weight.shape[0])
+    rows, W = x.data.reshape(-1, x.shape[-1]), weight.data
+    y = (rows @ W.T).reshape(*x.shape[:-1], len(W))
     if bias is not None:
         y += bias.data
 
     def as_rows(dy: Array) -> Array:
-        return dy.reshape(-1, weight.shape[0])
+        return dy.reshape(-1, len(W))
 
     return record(
         y,
-        (x, lambda dy: (as_rows(dy) @ weight.data).reshape(x.shape)),
+        (x, lambda dy: (as_rows(dy) @ W).reshape(x.shape)),
         (weight, lambda dy: as_rows(dy).T @ rows),
         (bias, lambda dy: as_rows(dy).sum(axis=0)),
     )
@@ -178,5 +179,5 @@ def dropout(a: Tensor, p: float, rng: np.random.Generator) -> Tensor:
     if p == 0:
         return a
     kept = rng.random(a.shape, dtype=np.float32) >= p
-    scale = like(kept.astype(a.dtype) / (1 - p), a.data)
+    scale = like(kept.astype(a.dtype) / (1 - float(p)), a.data)
     return record(a.data * scale, (a, lambda dy: dy * scale))

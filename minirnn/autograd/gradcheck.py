@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.autograd.tape import no_grad
+from minirnn.autograd.tape import no_grad, recording
 from minirnn.autograd.tensor import Tensor, grad
 from minirnn.errors import InputError
 
@@ -40,7 +40,8 @@ def gradcheck(
     plain sum would hide errors that cancel: the rows of a softmax sum to 1, so its gradient could be all zeros.
 
     Args:
-        function: takes tensors and returns a tensor or a (nested) tuple of tensors; must be deterministic.
+        function: takes tensors and returns a tensor or a (nested) tuple of tensors; must be deterministic, and smooth
+            within 0.001 of the inputs.
         inputs: float64 arrays or tensors, in the order of the function's arguments; a mapping gives them names.
         tolerance: the largest relative error allowed, |a - n| / max(|a|, |n|, 1e-3).
         seed: of the random numbers.
@@ -59,15 +60,27 @@ def gradcheck(
     for name, x in zip(names, tensors, strict=True):
         if x.dtype != np.float64:
             raise InputError(f"gradcheck needs float64, but {name} is {x.dtype}")
-    required = [x.requires_grad for x in tensors]
+        if not isinstance(x.data, np.ndarray) or not x.data.flags.writeable:
+            raise InputError(f"gradcheck needs arrays on the CPU that it can change for a moment; {name} is not one")
+    if not recording.get():
+        raise InputError("gradcheck inside no_grad() has no gradient to check")
+    before = [(x.requires_grad, x.data.copy()) for x in tensors]
+    try:
+        return _check(function, tensors, names, tolerance, np.random.default_rng(seed))
+    finally:
+        for x, (required, data) in zip(tensors, before, strict=True):
+            x.requires_grad = required
+            x.data[...] = data
+
+
+def _check(
+    function: Callable[..., Any], tensors: list[Tensor], names: list[str], tolerance: float, rng: np.random.Generator
+) -> float:
     for x in tensors:
         x.requires_grad = True
     outputs = _flatten(function(*tensors))
-    rng = np.random.default_rng(seed)
     cotangents = [rng.standard_normal(y.shape) for y in outputs]
     analytic = _analytic(outputs, cotangents, tensors)
-    for x, before in zip(tensors, required, strict=True):
-        x.requires_grad = before
 
     def difference(x: Tensor, index: Any, plus: float, minus: float) -> float:
         """L(x + plus) - L(x + minus), summed over the differences: small ones survive beside large outputs."""
@@ -87,9 +100,9 @@ def gradcheck(
             for index in np.ndindex(x.shape):
                 near, far = difference(x, index, STEP, -STEP), difference(x, index, 2 * STEP, -2 * STEP)
                 numeric[index] = (8 * near - far) / (12 * STEP)
-        error = np.abs(dx - numeric) / np.maximum(np.maximum(np.abs(dx), np.abs(numeric)), FLOOR)
         if x.size == 0:
             continue
+        error = np.abs(dx - numeric) / np.maximum(np.maximum(np.abs(dx), np.abs(numeric)), FLOOR)
         worst = np.unravel_index(np.argmax(np.where(np.isnan(error), np.inf, error)), x.shape)
         if not error[worst] <= tolerance:
             with no_grad():
@@ -101,14 +114,14 @@ def gradcheck(
 
 
 def _analytic(outputs: list[Tensor], cotangents: list[np.ndarray], inputs: list[Tensor]) -> list[np.ndarray]:
-    """The gradients of Σ cotangent · output, by `backward`; zero where the outputs do not depend on an input."""
-    total = [np.zeros(x.shape) for x in inputs]
-    for y, cotangent in zip(outputs, cotangents, strict=True):
-        if y.requires_grad:
-            for i, dx in enumerate(grad(y, inputs, cotangent)):
-                if dx is not None:
-                    total[i] = total[i] + dx
-    return total
+    """The gradients of Σ cotangent · output, of all outputs together; zero where they do not depend on an input."""
+    terms = [(y * cotangent).sum() for y, cotangent in zip(outputs, cotangents, strict=True) if y.requires_grad]
+    if not terms:
+        return [np.zeros(x.shape) for x in inputs]
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return [np.zeros(x.shape) if dx is None else dx for x, dx in zip(inputs, grad(total, inputs), strict=True)]
 
 
 def _flatten(outputs: Any) -> list[Tensor]:

@@ -34,7 +34,7 @@ def values(*operands: Any) -> list[Any]:
     if reference is None:
         raise TypeError(f"expected a Tensor, found {', '.join(type(x).__name__ for x in operands)}")
     for i, x in enumerate(arrays):
-        if isinstance(x, np.generic):
+        if isinstance(operands[i], np.generic):
             arrays[i] = x.item()
         elif isinstance(x, (list, tuple)) or (hasattr(x, "dtype") and x.dtype.kind in "iub"):
             arrays[i] = array_module(reference).asarray(x, dtype=reference.dtype)
@@ -136,8 +136,13 @@ def tanh(a: Tensor) -> Tensor:
 
 
 def sigmoid(a: Tensor) -> Tensor:
-    """The logistic function σ(a) = 1 / (1 + e^-a); its derivative is σ (1 - σ)."""
-    y = backend.sigmoid(a.data)
+    """The logistic function σ(a) = 1 / (1 + e^-a); its derivative is σ (1 - σ).
+
+    With e = exp(-|a|), σ is 1 / (1 + e) for a ≥ 0 and e / (1 + e) below: exact in both tails.
+    """
+    xp, x = array_module(a.data), a.data
+    e = xp.exp(-abs(x))
+    y = xp.where(x >= 0, 1, e) / (1 + e)
     return record(y, (a, lambda dy: dy * y * (1 - y)))
 
 
@@ -151,7 +156,7 @@ def where(condition: Array, a: Any, b: Any) -> Tensor:
     """a where the boolean array `condition` is true, b elsewhere; all three broadcast."""
     x, y = values(a, b)
     reference = a.data if isinstance(a, Tensor) else b.data
-    condition = like(condition, reference)
+    condition = _index_part(condition, reference)
     xp = array_module(reference)
     return record(
         xp.where(condition, x, y),
@@ -186,10 +191,11 @@ def mean(a: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 def max(a: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The largest element over `axis`. Where several are equally large they share the gradient."""
-    y = a.data.max(axis=axis, keepdims=keepdims)
+    x = a.data
+    y = x.max(axis=axis, keepdims=keepdims)
 
     def by_a(dy: Array) -> Array:
-        winners = (a.data == _spread(y, a.shape, axis, keepdims)).astype(a.dtype)
+        winners = (x == _spread(y, a.shape, axis, keepdims)).astype(a.dtype)
         return _spread(dy, a.shape, axis, keepdims) * winners / winners.sum(axis=axis, keepdims=True)
 
     return record(y, (a, by_a))
@@ -226,8 +232,7 @@ def getitem(a: Tensor, index: Any) -> Tensor:
 
     A position taken several times receives the gradients of all its copies.
     """
-    parts = index if isinstance(index, tuple) else (index,)
-    parts = tuple(like(np.asarray(i) if isinstance(i, list) else i, a.data) if _is_array(i) else i for i in parts)
+    parts = tuple(_index_part(i, a.data) for i in (index if isinstance(index, tuple) else (index,)))
 
     def by_a(dy: Array) -> Array:
         dx = array_module(dy).zeros(a.shape, dtype=a.dtype)
@@ -240,8 +245,19 @@ def getitem(a: Tensor, index: Any) -> Tensor:
     return record(a.data[parts], (a, by_a))
 
 
-def _is_array(index: Any) -> bool:
-    return isinstance(index, list) or (hasattr(index, "dtype") and index.ndim > 0)
+def _index_part(part: Any, reference: Array) -> Any:
+    """A part of an index, or a condition: what stands for an array as an array on the device of `reference`."""
+    if isinstance(part, Tensor):
+        part = part.data
+    if isinstance(part, (list, tuple, range)):
+        part = np.asarray(part, dtype=None if len(part) else np.int64)
+    if isinstance(part, np.ndarray) and part.ndim == 0:
+        return part[()]
+    return like(part, reference) if _is_array(part) else part
+
+
+def _is_array(part: Any) -> bool:
+    return hasattr(part, "dtype") and part.ndim > 0
 
 
 def concatenate(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:

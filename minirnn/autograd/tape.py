@@ -62,7 +62,7 @@ def _slot(tensor: Tensor) -> Any:
     return id(tensor) if tensor.node is None else (tensor.node, tensor.index)
 
 
-def walk_back(output: Tensor, gradient: Array | None, wanted: Sequence[Tensor] | None = None) -> list[Array | None]:
+def walk_back(output: Tensor, gradient: Array, wanted: Sequence[Tensor] | None = None) -> list[Array | None]:
     """Gradients by the chain rule, in reverse order of dependency.
 
     All running sums live in a dict of this call, so that a second call starts clean. The sums of the
@@ -70,13 +70,6 @@ def walk_back(output: Tensor, gradient: Array | None, wanted: Sequence[Tensor] |
     """
     if not output.requires_grad:
         raise ValueError("backward through a tensor that does not depend on anything with requires_grad=True")
-    if gradient is None:
-        if output.size != 1:
-            raise ValueError(f"backward from a tensor of shape {output.shape} needs the gradient of the loss by it")
-        gradient = array_module(output.data).ones_like(output.data)
-    if gradient.shape != output.shape:
-        raise ValueError(f"the gradient has shape {gradient.shape}, the tensor {output.shape}")
-
     sums: dict[Any, Array] = {_slot(output): gradient}
     keep = {_slot(x) for x in wanted or ()}
     leaves = [output] if output.node is None else []
@@ -88,6 +81,8 @@ def walk_back(output: Tensor, gradient: Array | None, wanted: Sequence[Tensor] |
         for x, dx in zip(node.inputs, node.backward(*arriving), strict=True):
             if dx is None or not x.requires_grad:
                 continue
+            if dx.shape != x.shape:
+                raise ValueError(f"an operation gave a gradient of shape {dx.shape} for an input of shape {x.shape}")
             slot = _slot(x)
             if x.node is None and slot not in sums:
                 leaves.append(x)
@@ -95,9 +90,10 @@ def walk_back(output: Tensor, gradient: Array | None, wanted: Sequence[Tensor] |
     if wanted is not None:
         return [sums.get(_slot(x)) for x in wanted]
     for leaf in leaves:
-        # A copy: the sum may be a view of, or the same array as, another tensor's gradient.
         total = sums[_slot(leaf)]
-        leaf.grad = total.copy() if leaf.grad is None else leaf.grad + total
+        xp = array_module(total)
+        # A copy: the sum may be a view of, or the same array as, another tensor's gradient.
+        leaf.grad = xp.array(total) if leaf.grad is None else xp.asarray(leaf.grad + total)
     return []
 
 

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from minirnn.autograd.tape import Node, recording, unbroadcast, walk_back
-from minirnn.backend import Array, device_of, to_host
+from minirnn.backend import Array, array_module, device_of, to_host
 
 
 class Tensor:
     """An array that remembers how it was computed.
 
     Args:
-        data: an array (kept, not copied; its float32 or float64 stays), or numbers, which become float32.
+        data: a float32 or float64 array (kept, not copied), or anything else made of numbers, which becomes float32.
         requires_grad: whether `backward` should fill in `.grad`.
 
     `.data` is the NumPy or CuPy array. `.grad` is None until `backward` reaches the tensor; from then on it
@@ -35,6 +35,10 @@ class Tensor:
             data = data.data
         if not hasattr(data, "dtype"):
             data = np.asarray(data, dtype=np.float32)
+        elif isinstance(data, np.generic):  # what NumPy gives instead of an array without axes
+            data = np.asarray(data)
+        if data.dtype.kind in "iub":
+            data = data.astype(np.float32)
         self.data: Array = data
         self.requires_grad = requires_grad
         self.grad: Array | None = None
@@ -70,9 +74,15 @@ class Tensor:
         """The values as a NumPy array (on the CPU: the very array, not a copy)."""
         return to_host(self.data)
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.numpy(), dtype=dtype) if copy else np.asarray(self.numpy(), dtype=dtype)
+
     def item(self) -> float:
         """The one value of a tensor of one element, as a Python number."""
         return self.data.item()
+
+    def __float__(self) -> float:
+        return float(self.item())
 
     def detach(self) -> Tensor:
         """The same values, cut off from the record: no gradient flows past here."""
@@ -86,13 +96,16 @@ class Tensor:
 
         Raises:
             ValueError: nothing it depends on requires a gradient, or `gradient` is missing or of another shape.
+            TypeError: `gradient` has another dtype or is on another device.
         """
-        walk_back(self, gradient)
+        walk_back(self, _seed(self, gradient))
 
     def __len__(self) -> int:
         return len(self.data)
 
     def __iter__(self) -> Iterator[Tensor]:
+        if self.ndim == 0:
+            raise TypeError("a tensor without axes cannot be iterated over")
         return iter(ops.unstack(self))
 
     def __repr__(self) -> str:
@@ -172,12 +185,14 @@ class Tensor:
         """The largest element over `axis`, or of everything."""
         return ops.max(self, axis, keepdims)
 
-    def reshape(self, *shape: int) -> Tensor:
+    def reshape(self, *shape: Any) -> Tensor:
         """The same elements in another shape."""
         return ops.reshape(self, shape)
 
-    def transpose(self, *axes: int) -> Tensor:
+    def transpose(self, *axes: Any) -> Tensor:
         """The axes in another order; reversed if none are given."""
+        if len(axes) == 1 and not isinstance(axes[0], int):
+            return ops.transpose(self, axes[0])
         return ops.transpose(self, axes or None)
 
     def astype(self, dtype: Any) -> Tensor:
@@ -224,6 +239,11 @@ def record(data: Array, *pairs: tuple[Any, Callable[[Array], Array]]) -> Tensor:
     return record_many((data,), inputs, backward)[0]
 
 
+def needs_grad(inputs: Sequence[Tensor]) -> bool:
+    """Whether an operation on these inputs goes on the tape."""
+    return recording.get() and any(x.requires_grad for x in inputs)
+
+
 def record_many(
     data: Sequence[Array], inputs: Sequence[Tensor], backward: Callable[..., Sequence[Array | None]]
 ) -> tuple[Tensor, ...]:
@@ -234,13 +254,32 @@ def record_many(
         inputs: the tensors it depends on.
         backward: as `Node.backward`; its gradients have the shapes of the inputs.
     """
-    needs_grad = recording.get() and any(x.requires_grad for x in inputs)
-    outputs = tuple(Tensor(value, needs_grad) for value in data)
-    if needs_grad:
+    to_record = needs_grad(inputs)
+    outputs = tuple(Tensor(value, to_record) for value in data)
+    if to_record:
         node = Node(inputs, len(outputs), backward)
         for i, output in enumerate(outputs):
             output.node, output.index = node, i
     return outputs
+
+
+def _seed(output: Tensor, gradient: Any) -> Array:
+    """The gradient to start with, as an array like `output.data`."""
+    xp = array_module(output.data)
+    if isinstance(gradient, Tensor):
+        gradient = gradient.data
+    if gradient is None:
+        if output.size != 1:
+            raise ValueError(f"backward from a tensor of shape {output.shape} needs the gradient of the loss by it")
+        return xp.ones_like(output.data)
+    if not hasattr(gradient, "dtype"):
+        gradient = xp.asarray(gradient, dtype=output.dtype)
+    if gradient.shape != output.shape:
+        raise ValueError(f"the gradient has shape {gradient.shape}, the tensor {output.shape}")
+    if gradient.dtype != output.dtype or device_of(gradient) != output.device:
+        found, expected = (f"{a.dtype} on the {device_of(a)}" for a in (gradient, output.data))
+        raise TypeError(f"the gradient is {found}, the tensor {expected}")
+    return gradient
 
 
 def grad(output: Tensor, inputs: Sequence[Tensor], gradient: Array | None = None) -> list[Array | None]:
@@ -256,9 +295,9 @@ def grad(output: Tensor, inputs: Sequence[Tensor], gradient: Array | None = None
         require one. No `.grad` is changed.
 
     Raises:
-        ValueError: as `Tensor.backward`.
+        ValueError, TypeError: as `Tensor.backward`.
     """
-    return walk_back(output, gradient, inputs)
+    return walk_back(output, _seed(output, gradient), inputs)
 
 
 from minirnn.autograd import ops  # noqa: E402  (the operators above need ops, and ops needs Tensor)

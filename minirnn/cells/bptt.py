@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minirnn.autograd import ops
-from minirnn.autograd.tensor import Tensor, record_many
+from minirnn.autograd.tensor import Tensor, needs_grad, record_many
 from minirnn.backend import Array, array_module, like
 from minirnn.cells.cell import Cell, State, Weights
 from minirnn.errors import InputError
@@ -107,24 +107,28 @@ def unroll(
 
     mask = None if lengths is None else PaddingMask(lengths, x.shape[0], x.data)
     w = SimpleNamespace(**{name: tensor.data for name, tensor in weights.items()})
-    output, final, trace = forward_through_time(cell, w, x.data, tuple(s.data for s in state), mask, reverse)
+    inputs = [x, *weights.values(), *state]
+    keep = needs_grad(inputs)
+    output, final, trace = forward_through_time(cell, w, x.data, tuple(s.data for s in state), mask, reverse, keep)
 
     def backward(d_output: Array | None, *d_final: Array | None) -> list[Array | None]:
         dx, dw, d_initial = backward_through_time(cell, w, trace, d_output, d_final, needs_dx=x.requires_grad)
         return [dx, *(dw[name] for name in weights), *d_initial]
 
-    inputs = [x, *weights.values(), *state]
     result = record_many((output, *final), inputs, backward)
     return result[0], result[1:]
 
 
 def forward_through_time(
-    cell: Cell, w: Weights, x: Array, state: State, mask: PaddingMask | None, reverse: bool
+    cell: Cell, w: Weights, x: Array, state: State, mask: PaddingMask | None, reverse: bool, keep: bool = True
 ) -> tuple[Array, State, Trace]:
-    """All steps forward; shapes as for `unroll`, on plain arrays."""
+    """All steps forward; shapes as for `unroll`, on plain arrays. Without `keep` there is no way back, which saves
+    most of the memory."""
     xp = array_module(x)
     T, B, _ = x.shape
     order = range(T - 1, -1, -1) if reverse else range(T)
+    if mask is not None:
+        x = xp.where(mask.rows, x, 0)  # 0 · nan would be nan: not even that may come out of the padding
     # hs holds h before and after every step: step t reads hs[t + before] and writes hs[t + after].
     before, after = (1, 0) if reverse else (0, 1)
     hs = xp.empty((T + 1, B, w.U.shape[1]), dtype=x.dtype)
@@ -135,7 +139,9 @@ def forward_through_time(
     p += w.b[:, None]  # (1)
     columns: State = tuple(xp.ascontiguousarray(s.T) for s in state)  # each (H, B)
     for t in order:
-        new, kept[t] = cell.forward(w, p[t], columns)
+        new, step_kept = cell.forward(w, p[t], columns)
+        if keep:
+            kept[t] = step_kept
         columns = new if mask is None else mask.choose(t, new, columns)
         hs[t + after] = columns[0].T
 
@@ -192,7 +198,7 @@ def backward_through_time(
 
     da = da.reshape(len(da), T * B)  # the columns in the order of the rows of x and h_prev below
     da_gates = da[:rows]
-    dw = {"W": da_gates @ x.reshape(T * B, -1), "b": da_gates.sum(axis=1)}  # (3)
+    dw = {"W": da_gates @ x.reshape(T * B, x.shape[2]), "b": da_gates.sum(axis=1)}  # (3)
     dw |= cell.weight_gradients(da, h_prev.reshape(T * B, H), kept)  # (3)
     dx = (da_gates.T @ w.W).reshape(x.shape) if needs_dx else None  # (4)
     return dx, dw, (dh_from_future.T, *(d.T for d in d_memory))

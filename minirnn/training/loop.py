@@ -1,9 +1,9 @@
 """The one training loop. It knows neither what is trained nor on what: a `Task` says that.
 
-A run that is killed and resumed ends with the very weights of one that was never interrupted. For that, everything a
-step depends on is a function of the seed and the place in the run, or is in the checkpoint: the batches of an epoch
-are drawn from a generator seeded with (seed, epoch), and the checkpoint holds parameters, optimiser, carried state,
-the model's generator, and how many batches of the epoch are done.
+On the CPU, a run that is killed and resumed ends with the very weights of one that was never interrupted. For that,
+everything a step depends on is a function of the seed and the place in the run, or is in the checkpoint: the batches
+of an epoch are drawn from a generator seeded with (seed, epoch), and the checkpoint holds parameters, optimiser,
+carried state, the model's generator, and how many batches of the epoch are done.
 """
 
 from __future__ import annotations

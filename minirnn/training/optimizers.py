@@ -7,7 +7,7 @@ rate). A parameter without a gradient is left alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -94,7 +94,9 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """The running arrays, on the host, as "slot.parameter", and the number of steps taken."""
-        state = {f"{slot}.{name}": to_host(a) for name, slots in self.running.items() for slot, a in slots.items()}
+        state = {
+            f"{slot}.{name}": np.array(to_host(a)) for name, slots in self.running.items() for slot, a in slots.items()
+        }
         return {**state, "num_steps": np.array(self.num_steps)}
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
@@ -108,7 +110,7 @@ class Optimizer:
                 saved = state.get(f"{slot}.{name}")
                 if saved is None or saved.shape != array.shape:
                     raise InputError(f"the optimiser state has no {slot} of shape {array.shape} for {name}")
-                slots[slot] = like(np.array(saved), array)
+                slots[slot] = like(np.array(saved, dtype=array.dtype), array)
         _require("num_steps" in state and state["num_steps"].shape == (), "the optimiser state has no num_steps")
         self.num_steps = int(state["num_steps"])
 
@@ -166,6 +168,8 @@ class Adam(Optimizer):
     """Running means of the gradient and its square, corrected for their start at zero (Kingma & Ba 2015):
 
     m ← β₁ m + (1-β₁) g,   v ← β₂ v + (1-β₂) g²,   p ← p - η m̂ / (√v̂ + ε)   with m̂ = m / (1-β₁ᵗ), v̂ = v / (1-β₂ᵗ).
+
+    t counts the steps of the optimiser, the same for all parameters.
     """
 
     slots = ("mean", "square")
@@ -198,6 +202,11 @@ class AdamW(Adam):
     """Adam with the weight decay outside the running means (Loshchilov & Hutter 2019): p ← p - η λ p, then Adam."""
 
     decoupled = True
+
+    def __init__(
+        self, parameters: Parameters, learning_rate: float = 1e-3, *, weight_decay: float = 0.01, **options: Any
+    ):
+        super().__init__(parameters, learning_rate, weight_decay=weight_decay, **options)
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "rmsprop": RMSProp, "adam": Adam, "adamw": AdamW}
