@@ -4,7 +4,7 @@ A recurrent network is one cell applied over and over: h_t depends on x_t and on
 sequence and keep what each step will need. Backward we walk the other way, and at every step the gradient of h_t has
 two sources, because h_t was used twice: as the output at time t, and as the input of step t+1.
 
-    (1)  p_t  = W x_t + b                                                 before the loop, for all t
+    (1)  wx_t = W x_t + b                                                 before the loop, for all t
     (2)  dh_t = dh_from_above + dh_from_future                            in the loop, from t = T to 1
     (3)  dW = Σ_t da_t x_tᵀ     db = Σ_t da_t     dU = Σ_t da_t h_{t-1}ᵀ      after the loop
     (4)  dx_t = Wᵀ da_t                                                   after the loop, for all t
@@ -135,11 +135,11 @@ def forward_through_time(
     hs[order[0] + before] = state[0]
     kept: list[Any] = [None] * T
 
-    p = xp.matmul(w.W, x.transpose(0, 2, 1))  # (T, rows, B)
-    p += w.b[:, None]  # (1)
+    wx = xp.matmul(w.W, x.transpose(0, 2, 1))  # (T, rows, B)
+    wx += w.b[:, None]  # (1)
     columns: State = tuple(xp.ascontiguousarray(s.T) for s in state)  # each (H, B)
     for t in order:
-        new, step_kept = cell.forward(w, p[t], columns)
+        new, step_kept = cell.forward(w, wx[t], columns)
         if keep:
             kept[t] = step_kept
         columns = new if mask is None else mask.choose(t, new, columns)

@@ -92,13 +92,9 @@ def _reopen(path: Path, given: dict[str, Any], progress: bool) -> tuple[Run, Tra
             raise InputError(f"--{name} cannot change on --resume; only --{', --'.join(CHANGEABLE)} can")
     options |= given
     backend.library(options["device"])
-    if (
-        options["data"]
-        and "data" not in given
-        and Path(options["data"]).exists()
-        and not Path(options["data"]).is_file()
-    ):
-        raise InputError(f"{options['data']} is not a file that can be read again: name the text with --data")
+    source = options["data"]
+    if source and "data" not in given and Path(source).exists() and not Path(source).is_file():  # a pipe, perhaps
+        raise InputError(f"{source} is not a file that can be read again: name the text with --data")
     text = _text(options)
     if _digest(text) != sha256:
         raise InputError(f"{options['data'] or 'the built-in text'} is not the text that {path} was trained on")

@@ -50,6 +50,8 @@ class Optimizer:
         learning_rate: η; may be changed at any time.
         weight_decay: λ, adds λ·p to every gradient (an L2 penalty).
 
+    The running arrays live where the parameters are: move a model to its device first.
+
     A subclass names its running arrays in `slots` and implements `update`.
     """
 
