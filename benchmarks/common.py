@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import importlib.util
 import os
 import platform
 import statistics
@@ -48,12 +49,10 @@ def machine() -> str:
         cpu = names[0] if names else cpu
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-overload,index]
     versions = [f"Python {platform.python_version()}", f"NumPy {np.__version__} ({blas['name']} {blas['version']})"]
-    try:
+    if importlib.util.find_spec("torch"):
         import torch
 
         versions.append(f"torch {torch.__version__} ({torch.get_num_threads()} threads)")
-    except ImportError:
-        pass
     git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     commit = git.stdout.strip() or "unknown"
     date = datetime.date.today().isoformat()

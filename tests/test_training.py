@@ -1,12 +1,6 @@
-"""Training: optimisers, checkpoints that survive anything, exact resume, and losses that blow up."""
+"""Training: exact resume from any moment, and losses that blow up."""
 
 import itertools
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
@@ -14,155 +8,16 @@ import pytest
 from minirnn import (
     SGD,
     Adam,
-    AdamW,
     InputError,
     LanguageModel,
     LanguageModeling,
     NonFiniteLossError,
-    Parameter,
     RMSProp,
     Run,
     Trainer,
-    clip_grad_norm,
     load_checkpoint,
     save_checkpoint,
 )
-from minirnn.training.checkpoint import write_atomically
-
-
-def quadratic(optimizer, steps=400):
-    """Where an optimiser ends on (p - 3)²."""
-    p = Parameter(np.zeros(2))
-    steps_taken = optimizer({"p": p})
-    for _ in range(steps):
-        p.grad = 2 * (p.data - 3)
-        steps_taken.step()
-    return p.data
-
-
-@pytest.mark.parametrize(
-    "optimizer",
-    [
-        lambda p: SGD(p, 0.1),
-        lambda p: SGD(p, 0.05, momentum=0.9),
-        lambda p: RMSProp(p, 0.02),
-        lambda p: Adam(p, 0.05),
-        lambda p: AdamW(p, 0.05, weight_decay=0.0),
-    ],
-)
-def test_every_optimizer_finds_a_minimum(optimizer):
-    np.testing.assert_allclose(quadratic(optimizer), 3, atol=0.05)
-
-
-def test_weight_decay_pulls_towards_zero():
-    assert (quadratic(lambda p: SGD(p, 0.1, weight_decay=1.0)) < 2.5).all()
-    p = Parameter(np.ones(1))
-    p.grad = np.zeros(1)
-    AdamW({"p": p}, 0.1, weight_decay=0.5).step()
-    np.testing.assert_allclose(p.data, 1 - 0.1 * 0.5)
-
-
-def test_a_saved_optimizer_state_is_a_copy():
-    p = Parameter(np.ones(2))
-    optimizer = Adam({"p": p}, 0.1)
-    state = optimizer.state_dict()
-    p.grad = np.ones(2)
-    optimizer.step()
-    assert not state["mean.p"].any()
-
-
-def test_a_parameter_without_gradient_stays():
-    p = Parameter(np.ones(1))
-    AdamW({"p": p}, 0.1, weight_decay=0.5).step()
-    assert p.data[0] == 1
-
-
-def test_optimizer_errors():
-    with pytest.raises(InputError, match="learning rate"):
-        SGD({}, float("nan"))
-    with pytest.raises(InputError, match="weight decay"):
-        SGD({}, 1.0, weight_decay=-1)
-    with pytest.raises(InputError, match="learning rate"):
-        Adam({}, float("inf"))
-    with pytest.raises(InputError, match="momentum"):
-        SGD({}, 1.0, momentum=1.0)
-    with pytest.raises(InputError, match="betas"):
-        Adam({}, betas=(1.0, 0.9))
-    with pytest.raises(InputError, match="num_steps"):
-        SGD({}, 1.0).load_state_dict({})
-    with pytest.raises(InputError, match="no mean of shape"):
-        Adam({"p": Parameter(np.ones(2))}).load_state_dict({"num_steps": np.array(1)})
-
-
-def test_clipping_leaves_short_gradients_alone():
-    p = Parameter(np.zeros(2))
-    p.grad = np.array([0.3, 0.4])
-    assert clip_grad_norm([p], 1.0) == pytest.approx(0.5)
-    np.testing.assert_array_equal(p.grad, [0.3, 0.4])
-    p.grad = np.zeros(2)
-    assert clip_grad_norm([p, Parameter(np.zeros(1))], 1.0) == 0
-    assert np.isfinite(p.grad).all()
-
-
-# Checkpoints
-
-
-def test_a_checkpoint_comes_back(tmp_path):
-    arrays = {"a": np.arange(6.0).reshape(2, 3).T, "b": np.array(3)}
-    save_checkpoint(tmp_path / "c.safetensors", arrays, {"step": 1, "best": float("inf"), "name": "é"})
-    back, meta = load_checkpoint(tmp_path / "c.safetensors")
-    np.testing.assert_array_equal(back["a"], arrays["a"])
-    assert back["b"] == 3
-    assert meta == {"step": 1, "best": float("inf"), "name": "é"}
-
-
-def test_damaged_checkpoints_are_refused(tmp_path):
-    path = tmp_path / "c.safetensors"
-    save_checkpoint(path, {"a": np.ones(100)}, {})
-    whole = path.read_bytes()
-    for damaged in (b"", b"hello", whole[:50], whole[:-1], b"\xff" * 100):
-        path.write_bytes(damaged)
-        with pytest.raises(InputError, match="not a minirnn checkpoint, or damaged"):
-            load_checkpoint(path)
-
-
-@pytest.mark.parametrize("failing", ["fsync", "replace"])
-def test_a_failed_write_leaves_the_old_file(failing, tmp_path, monkeypatch):
-    path = tmp_path / "file"
-    write_atomically(path, b"old")
-
-    def fail(*_):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(os, failing, fail)
-    with pytest.raises(OSError, match="disk full"):
-        write_atomically(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert [p.name for p in tmp_path.iterdir()] == ["file"]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
-def test_killing_a_writer_never_leaves_an_unreadable_checkpoint(tmp_path):
-    path = tmp_path / "c.safetensors"
-    script = (
-        "import itertools, sys, numpy as np\n"
-        "from minirnn import save_checkpoint\n"
-        "for k in itertools.count():\n"
-        "    save_checkpoint(sys.argv[1], {'a': np.full(200_000, k)}, {'k': k})\n"
-        "    print(k, flush=True)\n"
-    )
-    for delay in (0.0, 0.013, 0.029):
-        writer = subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE)
-        writer.stdout.readline()
-        time.sleep(delay)
-        writer.send_signal(signal.SIGKILL)
-        writer.wait()
-        writer.stdout.close()
-        arrays, meta = load_checkpoint(path)
-        assert (arrays["a"] == meta["k"]).all()
-
-
-# Runs and resuming
 
 
 def corpus():
@@ -291,27 +146,6 @@ def test_a_loss_that_is_not_finite_stops_and_is_named(bad_step, expected_step, t
     assert all(np.isfinite(array).all() for array in arrays.values())
 
 
-def test_a_run_directory_is_never_overwritten(tmp_path):
-    Run.create(tmp_path / "r", {"a": 1})
-    with pytest.raises(InputError, match="exists already"):
-        Run.create(tmp_path / "r", {"a": 2})
-    assert Run(tmp_path / "r").config["a"] == 1
-
-
-def test_what_is_no_run_is_said(tmp_path):
-    with pytest.raises(InputError, match="there is no such directory"):
-        Run(tmp_path / "nothing")
-    with pytest.raises(InputError, match=r"no run\.json"):
-        Run(tmp_path)
-    for text in ("{", "[]", json.dumps({"format": 99})):
-        (tmp_path / "run.json").write_text(text)
-        with pytest.raises(InputError, match=r"run\.json: (damaged|expected format)"):
-            Run(tmp_path)
-    (tmp_path / "run.json").write_text(json.dumps({"format": 1}))
-    with pytest.raises(InputError, match="no checkpoint yet"):
-        Run(tmp_path).model_state()
-
-
 def test_weights_that_are_not_finite_replace_no_checkpoint(tmp_path):
     trainer = new_trainer(Run.create(tmp_path / "r", {}))
     trainer.train(1)
@@ -365,24 +199,6 @@ def test_resuming_removes_only_its_own_temporary_files(tmp_path):
     assert (tmp_path / "r" / ".notes.tmp").exists()
 
 
-def test_only_one_process_trains_a_run(tmp_path):
-    pytest.importorskip("fcntl")
-    run = Run.create(tmp_path / "r", {})
-    with (
-        run.lock(),
-        pytest.raises(InputError, match="another process is training this run"),
-        Run(tmp_path / "r").lock(),
-    ):
-        pass
-    with run.lock():
-        pass
-
-
-def test_numbered_runs_take_the_next_free_number(tmp_path):
-    names = [Run.create_numbered(tmp_path / "lm", {}).path.name for _ in range(3)]
-    assert names == ["lm-1", "lm-2", "lm-3"]
-
-
 def test_after_training_the_model_is_ready_for_use(tmp_path):
     trainer = new_trainer(None)
     trainer.train(1)
@@ -406,16 +222,3 @@ def test_the_batches_are_not_drawn_from_the_stream_of_the_weights():
     with pytest.raises(InputError, match="without a single batch"):
         trainer.train(1)
     assert not np.array_equal(drawn[0], np.random.default_rng(5).random(4))
-
-
-def test_a_cut_off_last_line_of_the_metrics_is_left_out(tmp_path):
-    run = Run.create(tmp_path / "r", {})
-    row = {"epoch": 1, "step": 1, "train_loss": 2.0}
-    run.append_metrics(row)
-    with open(run.path / "metrics.jsonl", "a") as file:
-        file.write('{"step": 2, "tr')
-    assert run.metrics() == [row]
-    for damage in (b"\xff\n", b"5\n", b"{}\n", b"junk\n"):
-        (run.path / "metrics.jsonl").write_bytes(damage)
-        with pytest.raises(InputError, match=r"metrics\.jsonl: damaged"):
-            run.metrics()

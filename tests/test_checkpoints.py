@@ -1,0 +1,121 @@
+"""Files that survive anything: checkpoints, run directories and their metrics."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from minirnn import InputError, Run, load_checkpoint, save_checkpoint
+from minirnn.training.checkpoint import write_atomically
+
+
+def test_a_checkpoint_comes_back(tmp_path):
+    arrays = {"a": np.arange(6.0).reshape(2, 3).T, "b": np.array(3)}
+    save_checkpoint(tmp_path / "c.safetensors", arrays, {"step": 1, "best": float("inf"), "name": "é"})
+    back, meta = load_checkpoint(tmp_path / "c.safetensors")
+    np.testing.assert_array_equal(back["a"], arrays["a"])
+    assert back["b"] == 3
+    assert meta == {"step": 1, "best": float("inf"), "name": "é"}
+
+
+def test_damaged_checkpoints_are_refused(tmp_path):
+    path = tmp_path / "c.safetensors"
+    save_checkpoint(path, {"a": np.ones(100)}, {})
+    whole = path.read_bytes()
+    for damaged in (b"", b"hello", whole[:50], whole[:-1], b"\xff" * 100):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match="not a minirnn checkpoint, or damaged"):
+            load_checkpoint(path)
+
+
+@pytest.mark.parametrize("failing", ["fsync", "replace"])
+def test_a_failed_write_leaves_the_old_file(failing, tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, failing, fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_killing_a_writer_never_leaves_an_unreadable_checkpoint(tmp_path):
+    path = tmp_path / "c.safetensors"
+    script = (
+        "import itertools, sys, numpy as np\n"
+        "from minirnn import save_checkpoint\n"
+        "for k in itertools.count():\n"
+        "    save_checkpoint(sys.argv[1], {'a': np.full(200_000, k)}, {'k': k})\n"
+        "    print(k, flush=True)\n"
+    )
+    for delay in (0.0, 0.013, 0.029):
+        writer = subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE)
+        writer.stdout.readline()
+        time.sleep(delay)
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+        writer.stdout.close()
+        arrays, meta = load_checkpoint(path)
+        assert (arrays["a"] == meta["k"]).all()
+
+
+def test_a_run_directory_is_never_overwritten(tmp_path):
+    Run.create(tmp_path / "r", {"a": 1})
+    with pytest.raises(InputError, match="exists already"):
+        Run.create(tmp_path / "r", {"a": 2})
+    assert Run(tmp_path / "r").config["a"] == 1
+
+
+def test_what_is_no_run_is_said(tmp_path):
+    with pytest.raises(InputError, match="there is no such directory"):
+        Run(tmp_path / "nothing")
+    with pytest.raises(InputError, match=r"no run\.json"):
+        Run(tmp_path)
+    for text in ("{", "[]", json.dumps({"format": 99})):
+        (tmp_path / "run.json").write_text(text)
+        with pytest.raises(InputError, match=r"run\.json: (damaged|expected format)"):
+            Run(tmp_path)
+    (tmp_path / "run.json").write_text(json.dumps({"format": 1}))
+    with pytest.raises(InputError, match="no checkpoint yet"):
+        Run(tmp_path).model_state()
+
+
+def test_only_one_process_trains_a_run(tmp_path):
+    pytest.importorskip("fcntl")
+    run = Run.create(tmp_path / "r", {})
+    with (
+        run.lock(),
+        pytest.raises(InputError, match="another process is training this run"),
+        Run(tmp_path / "r").lock(),
+    ):
+        pass
+    with run.lock():
+        pass
+
+
+def test_numbered_runs_take_the_next_free_number(tmp_path):
+    names = [Run.create_numbered(tmp_path / "lm", {}).path.name for _ in range(3)]
+    assert names == ["lm-1", "lm-2", "lm-3"]
+
+
+def test_a_cut_off_last_line_of_the_metrics_is_left_out(tmp_path):
+    run = Run.create(tmp_path / "r", {})
+    row = {"epoch": 1, "step": 1, "train_loss": 2.0}
+    run.append_metrics(row)
+    with open(run.path / "metrics.jsonl", "a") as file:
+        file.write('{"step": 2, "tr')
+    assert run.metrics() == [row]
+    for damage in (b"\xff\n", b"5\n", b"{}\n", b"junk\n"):
+        (run.path / "metrics.jsonl").write_bytes(damage)
+        with pytest.raises(InputError, match=r"metrics\.jsonl: damaged"):
+            run.metrics()
