@@ -6,8 +6,9 @@ import argparse
 from typing import Any
 
 from minirnn import backend
-from minirnn.cli.lm import continue_text, read_config
+from minirnn.cli.lm import load_writer, read_config
 from minirnn.cli.options import number
+from minirnn.decoding import greedy, sampler
 from minirnn.training import Run
 
 
@@ -43,21 +44,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the prefix and its continuations."""
     run_directory = Run(arguments.RUN)
     prefix = read_config(run_directory).prefix if arguments.prefix is None else arguments.prefix
+    write = load_writer(run_directory, prefix, arguments.checkpoint, arguments.device)
     for k in range(arguments.samples):
-        if k:
-            print("\n---\n")
-        print(
-            continue_text(
-                run_directory,
-                prefix,
-                arguments.length,
-                greedily=arguments.greedy,
-                temperature=arguments.temperature,
-                top_k=arguments.top_k,
-                top_p=arguments.top_p,
-                seed=arguments.seed + k,
-                checkpoint=arguments.checkpoint,
-                device=arguments.device,
-            )
-        )
+        rng = backend.generator(arguments.seed + k)
+        draw = sampler(rng, arguments.temperature, arguments.top_k, arguments.top_p)
+        text = write(arguments.length, greedy if arguments.greedy else draw)
+        print(f"\n---\n\n{text}" if k else text)
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,8 @@ from minirnn.cells import CELL_NAMES
 from minirnn.cli.options import number, path
 from minirnn.data import UNKNOWN, Vocabulary, detokenize, tokenize
 from minirnn.data.text import CLEANING, TOKENS
-from minirnn.decoding import generate, greedy, sampler
+from minirnn.decoding import generate
+from minirnn.decoding.sampling import Choose
 from minirnn.errors import InputError
 from minirnn.models import LanguageModel
 from minirnn.training import OPTIMIZERS, Run
@@ -117,23 +119,13 @@ def load_language_model(run_directory: Run, checkpoint: str, device: str) -> tup
     return model, config.vocabulary
 
 
-def continue_text(
-    run_directory: Run,
-    prefix: str,
-    length: int,
-    *,
-    greedily: bool = False,
-    temperature: float = 0.8,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    seed: int = 0,
-    checkpoint: str = "best",
-    device: str = "cpu",
-) -> str:
-    """The prefix and what the model of a run writes after it.
+def load_writer(
+    run_directory: Run, prefix: str, checkpoint: str = "best", device: str = "cpu"
+) -> Callable[[int, Choose], str]:
+    """A function that continues `prefix` by so many tokens, chosen so, with the trained model of a run.
 
     Raises:
-        InputError: the prefix is empty, or an argument is out of range.
+        InputError: the prefix is empty, or the run cannot be used; in writing, that the model gives no probabilities.
     """
     model, vocabulary = load_language_model(run_directory, checkpoint, device)
     options = read_config(run_directory).options
@@ -142,7 +134,7 @@ def continue_text(
         raise InputError("the prefix must have at least one token")
     if strangers := sorted({piece for piece in pieces if piece not in vocabulary}):
         print(f"note: not in the vocabulary, read as {UNKNOWN}: {' '.join(map(repr, strangers))}", file=sys.stderr)
-    unknown = vocabulary.ids[UNKNOWN]
+    prefix_ids, unknown = vocabulary.encode(pieces).tolist(), vocabulary.ids[UNKNOWN]
 
     def step(tokens: np.ndarray, state: Any) -> tuple[np.ndarray, Any]:
         log_probs, state = model.step(tokens, state)
@@ -151,6 +143,8 @@ def continue_text(
         log_probs[:, unknown] = -np.inf  # there is no text to print for it
         return log_probs, state
 
-    choose = greedy if greedily else sampler(backend.generator(seed), temperature, top_k, top_p)
-    ids = generate(step, vocabulary.encode(pieces).tolist(), length, choose)[0]
-    return detokenize([*pieces, *vocabulary.decode(ids)], options["tokens"])
+    def write(length: int, choose: Choose) -> str:
+        ids = generate(step, prefix_ids, length, choose)[0]
+        return detokenize([*pieces, *vocabulary.decode(ids)], options["tokens"])
+
+    return write

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
-from minirnn.cli.lm import OPTIONS, build_model, continue_text, read_config
+from minirnn.cli.lm import OPTIONS, build_model, load_writer, read_config
 from minirnn.cli.options import path
 from minirnn.data import Vocabulary, built_in_text, clean_text, detokenize, read_text, tokenize
+from minirnn.decoding import sampler
 from minirnn.errors import InputError
 from minirnn.plots import plot_losses
 from minirnn.training import OPTIMIZERS, LanguageModeling, Run, Trainer
@@ -186,9 +187,6 @@ def _report(run_directory: Run, trainer: Trainer) -> None:
     )
     prefix = read_config(run_directory).prefix
     print(f"\na sample, after {prefix!r}:\n")
-    print(
-        continue_text(
-            run_directory, run_directory.config["prefix"], 300, device=trainer.task.model.parameters()[0].device
-        )
-    )
+    write = load_writer(run_directory, prefix, device=trainer.task.model.parameters()[0].device)
+    print(write(300, sampler(backend.generator(0), temperature=0.8)))
     print(f"\nmore: minirnn generate {run_directory.path} --prefix TEXT")
