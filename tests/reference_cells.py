@@ -27,24 +27,26 @@ def lstm(x, state, w):
     return ops.sigmoid(a_o) * ops.tanh(c), c
 
 
-def gru(x, h, w):
-    (h,) = h
+def _gru_gates(x, h, w):
+    """r and z, and the candidate's part of each weight."""
     W_r, W_z, W_n = ops.split(w["W"], 3)
     U_r, U_z, U_n = ops.split(w["U"], 3)
     b_r, b_z, b_n = ops.split(w["b"], 3)
     r = ops.sigmoid(x @ W_r.T + h @ U_r.T + b_r)
     z = ops.sigmoid(x @ W_z.T + h @ U_z.T + b_z)
+    return r, z, W_n, U_n, b_n
+
+
+def gru(x, h, w):
+    (h,) = h
+    r, z, W_n, U_n, b_n = _gru_gates(x, h, w)
     n = ops.tanh(x @ W_n.T + (r * h) @ U_n.T + b_n)
     return (z * h + (1 - z) * n,)
 
 
 def gru_after(x, h, w):
     (h,) = h
-    W_r, W_z, W_n = ops.split(w["W"], 3)
-    U_r, U_z, U_n = ops.split(w["U"], 3)
-    b_r, b_z, b_n = ops.split(w["b"], 3)
-    r = ops.sigmoid(x @ W_r.T + h @ U_r.T + b_r)
-    z = ops.sigmoid(x @ W_z.T + h @ U_z.T + b_z)
+    r, z, W_n, U_n, b_n = _gru_gates(x, h, w)
     n = ops.tanh(x @ W_n.T + b_n + r * (h @ U_n.T + w["b_u"]))
     return (z * h + (1 - z) * n,)
 

@@ -52,7 +52,7 @@ def gradcheck(
     Raises:
         GradcheckError: names the input, the index of its worst element, both values, and whether a kink (such
             as relu at 0) is the likely cause.
-        InputError: an input is not float64.
+        InputError: an input is not float64, or not an array on the CPU that can be changed; or inside no_grad().
     """
     names = list(inputs) if isinstance(inputs, Mapping) else [f"input {i}" for i in range(len(inputs))]
     given = list(inputs.values()) if isinstance(inputs, Mapping) else list(inputs)
@@ -76,6 +76,7 @@ def gradcheck(
 def _check(
     function: Callable[..., Any], tensors: list[Tensor], names: list[str], tolerance: float, rng: np.random.Generator
 ) -> float:
+    """`gradcheck` on tensors that may be changed: the largest relative error, or GradcheckError."""
     for x in tensors:
         x.requires_grad = True
     outputs = _flatten(function(*tensors))
@@ -84,9 +85,9 @@ def _check(
 
     def difference(x: Tensor, index: Any, plus: float, minus: float) -> float:
         """L(x + plus) - L(x + minus), summed over the differences: small ones survive beside large outputs."""
-        # Copies, because an output may be a view of the input that is about to change again.
         center = x.data[index]
         x.data[index] = center + plus
+        # Copies, because an output may be a view of the input that is about to change again.
         after = [y.data.copy() for y in _flatten(function(*tensors))]
         x.data[index] = center + minus
         before = [y.data.copy() for y in _flatten(function(*tensors))]

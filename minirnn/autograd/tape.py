@@ -67,6 +67,9 @@ def walk_back(output: Tensor, gradient: Array, wanted: Sequence[Tensor] | None =
 
     All running sums live in a dict of this call, so that a second call starts clean. The sums of the
     `wanted` tensors are returned; without any, those of the leaves are added to their `.grad`.
+
+    Raises:
+        ValueError: `output` depends on nothing that requires a gradient, or an operation gave one of the wrong shape.
     """
     if not output.requires_grad:
         raise ValueError("backward through a tensor that does not depend on anything with requires_grad=True")

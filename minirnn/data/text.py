@@ -33,8 +33,8 @@ def read_text(path: str | Path) -> str:
 
 
 def built_in_text() -> str:
-    """Real English that comes with Python itself: the reference text behind `help()`, about 460,000 characters. It
-    differs a little between Python versions."""
+    """Real English that comes with Python itself: the reference text behind `help()`, about half a million characters.
+    It differs a little between Python versions."""
     from pydoc_data.topics import topics
 
     return "\n".join(topics[name] for name in sorted(topics))

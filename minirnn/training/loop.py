@@ -224,11 +224,8 @@ class Trainer(Generic[AnyTask]):
         if tokens:
             row |= {"valid_loss": nll / tokens, "valid_perplexity": perplexity(nll, tokens)}
         self.history.append(row)
-        bar.write(
-            "  ".join(
-                f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in row.items()
-            )
-        )
+        shown = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in row.items()}
+        bar.write("  ".join(f"{name} {value}" for name, value in shown.items()))
         score = row.get("valid_loss", row["train_loss"])
         if self.run:
             self.run.append_metrics(row)

@@ -1,9 +1,10 @@
 """A run directory: everything one training leaves behind, and all that is needed to go on or to use the model.
 
-run.json            what was trained, on what, and how (written once, at the start)
+run.json            what is trained, on what, and how
 last.safetensors    the model, the optimiser and the place in the run, to resume from
 best.safetensors    the model with the lowest validation loss so far
 metrics.jsonl       a line for each validation
+.lock               held by the process that trains the run
 """
 
 from __future__ import annotations
