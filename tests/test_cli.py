@@ -81,6 +81,22 @@ def test_words_one_hot_random_partition_and_sgd(text, capsys):
     assert capsys.readouterr().out.splitlines()[-1].startswith("the lazy ")
 
 
+def test_adamw_decays_by_default_and_adam_does_not(text):
+    weights = {}
+    for name, options in {
+        "adam": [],
+        "adamw": [],
+        "adamw-0": ["--weight-decay", 0],
+        "adam-1": ["--weight-decay", 1],
+    }.items():
+        optimizer = ["--optimizer", name.partition("-")[0], *options]
+        assert run("train", "lm", "--data", text, *SMALL, "--epochs", 1, *optimizer, "--out", name) == 0
+        weights[name] = load_checkpoint(text.parent / name / "last.safetensors")[0]["model/output.weight"]
+    np.testing.assert_array_equal(weights["adam"], weights["adamw-0"])
+    assert not np.array_equal(weights["adam"], weights["adamw"])
+    assert not np.array_equal(weights["adam"], weights["adam-1"])
+
+
 def test_chinese_by_character(text, capsys):
     text.write_text("海内存知己，天涯若比邻。无为在歧路，儿女共沾巾。" * 40)
     assert run("train", "lm", "--data", text, *SMALL) == 0

@@ -42,7 +42,10 @@ OPTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "optimizer": ("adam", {"choices": tuple(OPTIMIZERS), "help": "the optimiser"}),
     "lr": (0.004, {"type": number(float, 0), "metavar": "X", "help": "the learning rate"}),
     "momentum": (0.0, {"type": number(float, 0, 1), "metavar": "X", "help": "momentum, for sgd"}),
-    "weight-decay": (0.0, {"type": number(float, 0), "metavar": "X", "help": "weight decay"}),
+    "weight-decay": (
+        None,
+        {"type": number(float, 0), "metavar": "X", "help": "weight decay (default: 0.01 for adamw, 0 for the others)"},
+    ),
     "clip": (1.0, {"type": number(float, above=0), "metavar": "X", "help": "the largest gradient norm"}),
     "epochs": (4, {"type": number(int, 1), "metavar": "N", "help": "passes through the text"}),
     "validate-every": (1, {"type": number(int, 1), "metavar": "N", "help": "epochs between validations"}),

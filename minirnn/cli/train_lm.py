@@ -151,12 +151,12 @@ def _trainer(
         partition=options["partition"],
         rng=rng,
     )
-    extra = {"momentum": options["momentum"]} if options["optimizer"] == "sgd" else {}
-    if options["momentum"] and not extra:
+    if options["momentum"] and options["optimizer"] != "sgd":
         raise InputError(f"--momentum goes with --optimizer sgd, not with {options['optimizer']}")
-    optimizer = OPTIMIZERS[options["optimizer"]](
-        model.named_parameters(), options["lr"], weight_decay=options["weight-decay"], **extra
-    )
+    extra = {"momentum": options["momentum"]} if options["optimizer"] == "sgd" else {}
+    if options["weight-decay"] is not None:
+        extra["weight_decay"] = options["weight-decay"]
+    optimizer = OPTIMIZERS[options["optimizer"]](model.named_parameters(), options["lr"], **extra)
     trainer = Trainer(
         task,
         optimizer,
