@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minirnn.errors import InputError
+
+INVISIBLE = {" ": "␣", "\n": "\\n", "\t": "\\t"}
 
 
 def plot_losses(runs: Mapping[str, Sequence[Mapping[str, Any]]], path: str | Path) -> Path | None:
@@ -34,5 +42,184 @@ def plot_losses(runs: Mapping[str, Sequence[Mapping[str, Any]]], path: str | Pat
     axes.set_ylabel("loss (nats per token)")
     axes.legend(frameon=False)
     axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=150)
+    return _save(figure, path)
+
+
+class AttentionMap(NamedTuple):
+    """What one attention picture shows.
+
+    weights: (len(target), len(source)), row i is how target token i looked at the source.
+    source, target: the tokens.
+    """
+
+    weights: np.ndarray
+    source: Sequence[str]
+    target: Sequence[str]
+    title: str | None = None
+
+
+def plot_attention(
+    weights: np.ndarray, source: Sequence[str], target: Sequence[str], path: str | Path, title: str | None = None
+) -> Path | None:
+    """Draw where attention looked: a heat map with the source tokens along the top and a row for each target token.
+
+    Args:
+        weights: (len(target), len(source)), each between 0 and 1, in a NumPy array. NaN is drawn gray.
+        source, target: the tokens; long ones are cut.
+        path: the PNG to write.
+        title: a line above the map.
+
+    Returns:
+        The path, or None if matplotlib is not installed.
+
+    Raises:
+        InputError: the shape of the weights is not that of the tokens, or there are no tokens.
+    """
+    return plot_attentions([AttentionMap(weights, source, target, title)], path)
+
+
+def plot_attentions(
+    items: Sequence[AttentionMap | tuple[np.ndarray, Sequence[str], Sequence[str], str | None]], path: str | Path
+) -> Path | None:
+    """Draw several attention maps into one picture, with one scale of colours from 0 to the largest weight.
+
+    Args:
+        items: the maps, drawn row by row in a grid that is about square.
+        path: the PNG to write.
+
+    Returns:
+        The path, or None if matplotlib is not installed.
+
+    Raises:
+        InputError: as `plot_attention`, or there are no maps.
+    """
+    maps = [AttentionMap(*item) for item in items]
+    if not maps:
+        raise InputError("there are no attention maps to draw")
+    for item in maps:
+        _check_attention(item)
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return None
+    columns = math.ceil(math.sqrt(len(maps)))
+    by_column = [maps[i::columns] for i in range(columns)]
+    by_row = [maps[i : i + columns] for i in range(0, len(maps), columns)]
+    # Inches: cells of 0.3 hold a readable token; a picture of much more than 24 would be hard to open.
+    widest = sum(max(len(item.source) for item in column) for column in by_column)
+    highest = sum(max(len(item.target) for item in row) for row in by_row)
+    cell = min(0.3, 24 / widest, 24 / highest)
+    lefts, right = _edges([[(item.target, len(item.source)) for item in column] for column in by_column], cell)
+    tops, bottom = _edges([[(item.source, len(item.target)) for item in row] for row in by_row], cell)
+    figure = Figure(figsize=(right, bottom))
+    largest = max(np.max(item.weights, initial=0.0, where=np.isfinite(item.weights)) for item in maps)
+    for i, item in enumerate(maps):
+        x, y, width, height = lefts[i % columns], tops[i // columns], cell * len(item.source), cell * len(item.target)
+        axes = figure.add_axes((x / right, 1 - (y + height) / bottom, width / right, height / bottom))
+        image = _draw_attention(axes, item, cell, float(largest) or 1.0)
+    bar = figure.add_axes((1 + 0.1 / right, 1 - (tops[0] + 1.5) / bottom, 0.12 / right, 1.5 / bottom))
+    figure.colorbar(image, cax=bar, label="attention weight")
+    return _save(figure, path, bbox_inches="tight")
+
+
+def plot_lengths(lengths: Mapping[str, Sequence[int]], path: str | Path) -> Path | None:
+    """Draw how often each length occurs, such as the lengths of the source and the target sentences.
+
+    Args:
+        lengths: for each name, the number of tokens of each sequence.
+        path: the PNG to write.
+
+    Returns:
+        The path, or None if matplotlib is not installed.
+
+    Raises:
+        InputError: there are no lengths.
+    """
+    values = [np.asarray(numbers) for numbers in lengths.values() if len(numbers)]
+    if not values:
+        raise InputError("there are no lengths to draw")
+    try:
+        from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
+    except ImportError:
+        return None
+    low, high = min(int(v.min()) for v in values), max(int(v.max()) for v in values)
+    # Every bin holds the same number of lengths, or the histogram would show a comb that the data do not have.
+    width = math.ceil((high - low + 1) / 40)
+    edges = np.arange(low, high + width + 1, width) - 0.5
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    for name, numbers in lengths.items():
+        if len(numbers):
+            axes.hist(numbers, edges.tolist(), alpha=0.5, label=f"{name}, mean {np.mean(numbers):.1f}")
+    axes.set_xlabel("length (tokens)")
+    axes.set_ylabel("sequences" if width == 1 else f"sequences in each {width} lengths")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for text in axes.legend(frameon=False).get_texts():
+        text.set_parse_math(False)
+    return _save(figure, path)
+
+
+def _check_attention(item: AttentionMap) -> None:
+    expected = (len(item.target), len(item.source))
+    if 0 in expected:
+        raise InputError("an attention map needs at least one source token and one target token")
+    if np.shape(item.weights) != expected:
+        raise InputError(
+            f"the attention weights have shape {np.shape(item.weights)}: expected {expected}, "
+            f"a row for each target token and a column for each source token"
+        )
+
+
+def _label(token: str) -> str:
+    token = INVISIBLE.get(token, token)
+    return token if len(token) <= 20 else token[:19] + "…"
+
+
+def _edges(groups: Sequence[Sequence[tuple[Sequence[str], int]]], cell: float) -> tuple[list[float], float]:
+    """Where the maps of each column begin, and where the last ends, in inches; rows in the same way.
+
+    For each column `groups` has, for each map, the tokens written before its cells and the number of its cells.
+    """
+    starts, position = [], 0.0
+    for group in groups:
+        longest = max(len(_label(token)) for tokens, _ in group for token in tokens)
+        starts.append(position + 0.09 * longest + 0.4)
+        # A map of two cells still leaves room for its title.
+        position = starts[-1] + max(1.5, cell * max(size for _, size in group))
+    return starts, position
+
+
+def _draw_attention(axes: Any, item: AttentionMap, cell: float, largest: float) -> Any:
+    """One heat map with cells of `cell` inches and colours from 0 to `largest`; returns the image."""
+    from matplotlib import colormaps
+
+    cmap = colormaps["Blues"].with_extremes(bad="0.75")
+    image = axes.imshow(np.asarray(item.weights, dtype=np.float64), cmap=cmap, vmin=0, vmax=largest)
+    # A label needs 0.12 inches; where cells are smaller, every second, third, … token has one.
+    step = math.ceil(0.12 / cell)
+    # `$` is a token like any other, not the start of a formula.
+    style = {"fontsize": min(9.0, 60 * cell * step), "parse_math": False}
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    for set_ticks, tokens, rotation in ((axes.set_xticks, item.source, 90), (axes.set_yticks, item.target, 0)):
+        labels = [_label(token) for token in tokens[::step]]
+        set_ticks(range(0, len(tokens), step), labels, rotation=rotation, **style)
+    if step == 1:
+        # Thin lines between the cells keep neighbours of equal weight apart.
+        axes.set_xticks(np.arange(1, len(item.source)) - 0.5, minor=True)
+        axes.set_yticks(np.arange(1, len(item.target)) - 0.5, minor=True)
+        axes.tick_params(which="minor", length=0)
+        axes.grid(which="minor", color="0.9", linewidth=0.5)
+    axes.spines[:].set_color("0.7")
+    if item.title is not None:
+        axes.set_title(item.title, fontsize=10, loc="left", parse_math=False)
+    return image
+
+
+def _save(figure: Any, path: str | Path, bbox_inches: str | None = None) -> Path:
+    with warnings.catch_warnings():
+        # A character that the font lacks becomes a box; the picture is still worth having.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(path, dpi=150, bbox_inches=bbox_inches)
     return Path(path)

@@ -5,11 +5,14 @@ Each could be composed from `ops`; as one operation it is steadier in floating p
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from minirnn import backend
 from minirnn.autograd import ops
-from minirnn.autograd.tensor import Tensor, record
+from minirnn.autograd.tape import Pending, pending_product
+from minirnn.autograd.tensor import Tensor, record, record_many
 from minirnn.backend import Array, array_module, like
 from minirnn.errors import InputError
 
@@ -46,42 +49,65 @@ def softmax(a: Tensor, axis: int = -1, mask: Array | None = None) -> Tensor:
 
 
 def cross_entropy(
-    logits: Tensor, targets: Array, *, ignore_index: int | None = None, reduction: str = "mean"
+    logits: Tensor,
+    targets: Array,
+    *,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
 ) -> Tensor:
-    """The negative log-likelihood of `targets` under softmax(logits), in nats.
+    """The negative log-likelihood of `targets` under p = softmax(logits), in nats.
+
+    With label smoothing ε the target is not one class but a mixture, 1-ε of it and ε of all classes alike (Szegedy et
+    al. 2016):  loss = -(1-ε) log p_target - ε/V Σ_v log p_v.
 
     Args:
-        logits: (…, classes).
+        logits: (…, V).
         targets: integer array (…); host ids are checked against the number of classes.
         ignore_index: positions with this target count for nothing: neither loss, nor gradient, nor the mean's
             denominator.
         reduction: "mean" over the positions that count, "sum", or "none" (shape of `targets`).
+        label_smoothing: ε, in [0, 1).
 
     Raises:
-        InputError: a shape does not fit, a target is out of range, or the reduction is unknown.
+        InputError: a shape does not fit, a target is out of range, the reduction is unknown, or ε is not in [0, 1).
     """
     if reduction not in ("mean", "sum", "none"):
         raise InputError(f"unknown reduction {reduction!r}: expected 'mean', 'sum' or 'none'")
-    targets = check_ids(targets, logits.shape[-1], "target", ignore_index)
+    if not 0 <= label_smoothing < 1:
+        raise InputError(f"label smoothing {label_smoothing} is not in [0, 1)")
+    V, eps = logits.shape[-1], float(label_smoothing)
+    targets = check_ids(targets, V, "target", ignore_index)
     if targets.shape != logits.shape[:-1]:
         raise InputError(f"targets of shape {targets.shape} do not fit logits of shape {logits.shape}")
     xp, z = array_module(logits.data), logits.data
     targets = like(targets, z)
     counts = xp.ones(targets.shape, dtype=bool) if ignore_index is None else targets != ignore_index
-    chosen = xp.where(counts, targets, 0)[..., None]
+    chosen = xp.where(counts, targets, 0)
     weight = counts.astype(z.dtype)
     if reduction == "mean":  # stays on the device: reading the count would wait for the GPU
         weight = weight / xp.maximum(weight.sum(), 1)
 
+    # (…, V) is the largest array of a language model, so it is gone over as few times as possible: -log p_target is
+    # log Σ exp(z) - z_target, and exp(z) is kept for the gradient. All z are relative to their largest.
     z = z - z.max(axis=-1, keepdims=True)
-    log_p = z - xp.log(xp.exp(z).sum(axis=-1, keepdims=True))
+    z_target = xp.take_along_axis(z, chosen[..., None], axis=-1)[..., 0]
+    z_mean = z.mean(axis=-1) if eps else 0.0
+    e = xp.exp(z, out=z)
+    total = e.sum(axis=-1)
+    losses = xp.log(total) - (1 - eps) * z_target - eps * z_mean
     # `where` and not only the weight: 0 · inf would be nan.
-    losses = xp.where(counts, -xp.take_along_axis(log_p, chosen, axis=-1)[..., 0], 0) * weight
+    losses = xp.where(counts, losses, 0) * weight
 
     def by_logits(dy: Array) -> Array:
-        # d loss / d logits = softmax - one_hot(target), at the positions that count.
-        one_hot = chosen == xp.arange(z.shape[-1])
-        return xp.where(counts[..., None], xp.exp(log_p) - one_hot, 0) * (weight * dy)[..., None]
+        # d loss / d logits = p - (1-ε) one_hot(target) - ε/V, at the positions that count.
+        scale = weight * dy
+        dz = e * (scale / total)[..., None]
+        if eps:
+            dz -= (scale * (eps / V))[..., None]
+        rows = dz.reshape(-1, V)
+        rows[xp.arange(len(rows)), chosen.reshape(-1)] -= (1 - eps) * scale.reshape(-1)
+        return dz if ignore_index is None else xp.where(counts[..., None], dz, 0)
 
     return record(losses if reduction == "none" else losses.sum(), (logits, by_logits))
 
@@ -105,7 +131,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return record(
         y,
         (x, lambda dy: (as_rows(dy) @ W).reshape(x.shape)),
-        (weight, lambda dy: as_rows(dy).T @ rows),
+        (weight, lambda dy: pending_product(as_rows(dy), rows)),
         (bias, lambda dy: as_rows(dy).sum(axis=0)),
     )
 
@@ -157,6 +183,24 @@ def embedding(weight: Tensor, ids: Array) -> Tensor:
     return record(weight.data[ids], (weight, by_weight))
 
 
+def pack(x: Tensor, lengths: Any) -> Tensor:
+    """The real steps of padded sequences, without the padding: (T, B, features) to (Σ lengths, features), time by time.
+
+    Args:
+        x: (T, B, features).
+        lengths: (B,) host integers.
+    """
+    T, B, features = x.shape
+    real = like(np.flatnonzero(np.arange(T)[:, None] < np.asarray(lengths)), x.data)
+
+    def by_x(dy: Array) -> Array:
+        dx = array_module(dy).zeros((T * B, features), dtype=x.dtype)
+        dx[real] = dy
+        return dx.reshape(T, B, features)
+
+    return record(x.data.reshape(T * B, features)[real], (x, by_x))
+
+
 def one_hot(ids: Array, size: int, reference: Array) -> Tensor:
     """A constant (…, size), 1 at each id and 0 elsewhere, in the dtype and on the device of `reference`.
 
@@ -181,3 +225,62 @@ def dropout(a: Tensor, p: float, rng: np.random.Generator) -> Tensor:
     kept = rng.random(a.shape, dtype=np.float32) >= p
     scale = like(kept.astype(a.dtype) / (1 - float(p)), a.data)
     return record(a.data * scale, (a, lambda dy: dy * scale))
+
+
+def additive_scores(query: Tensor, keys: Tensor, w: Tensor) -> Tensor:
+    """e_bs = wᵀ tanh(q_b + k_bs), the additive attention score after its projections (Bahdanau et al. 2015).
+
+    Args:
+        query: (B, A).
+        keys: (B, S, A).
+        w: (A,).
+
+    Returns:
+        (B, S).
+    """
+    xp = array_module(keys.data)
+    ops.values(query, keys, w)
+    t = xp.tanh(keys.data + query.data[:, None, :])
+    vector = w.data
+
+    def backward(de: Array | None) -> list[Array | None]:
+        # With a = q + k: da = de w (1 - t²). Each query meets all keys of its sentence, so dq is the sum of their da.
+        assert de is not None
+        dt_da = t * t
+        xp.subtract(1, dt_da, out=dt_da)
+        dt_da *= vector
+        dt_da *= de[..., None]
+        return [dt_da.sum(axis=1), dt_da, t.reshape(-1, t.shape[-1]).T @ de.reshape(-1)]
+
+    return record_many((t @ vector,), [query, keys, w], backward)[0]
+
+
+def dot_scores(query: Tensor, keys: Tensor) -> Tensor:
+    """e_bs = q_bᵀ k_bs for queries (B, A) and keys (B, S, A): (B, S). The gradients of keys that are used again and again
+    are collected and summed in one product."""
+    q, k = ops.values(query, keys)
+    return record(
+        (k @ q[:, :, None])[..., 0],
+        (query, lambda de: (de[:, None, :] @ k)[:, 0]),
+        (keys, lambda de: _pending_outer(de, q)),
+    )
+
+
+def weighted_sum(weights: Tensor, values: Tensor) -> Tensor:
+    """c_b = Σ_s α_bs v_bs for weights (B, S) and values (B, S, E): (B, E)."""
+    alpha, v = ops.values(weights, values)
+    return record(
+        (alpha[:, None, :] @ v)[:, 0],
+        (weights, lambda dc: (v @ dc[:, :, None])[..., 0]),
+        (values, lambda dc: _pending_outer(alpha, dc)),
+    )
+
+
+def _pending_outer(a: Array, b: Array) -> Pending:
+    """For each row of the batch the outer product of a (B, n) and b (B, m), as a sum still to be made: (B, n, m)."""
+
+    def total(parts: list) -> Array:
+        xp = array_module(parts[0][0])
+        return xp.stack([a for a, _ in parts], axis=2) @ xp.stack([b for _, b in parts], axis=1)
+
+    return Pending([(a, b)], total, (*a.shape, b.shape[1]), "outer")

@@ -217,6 +217,11 @@ def transpose(a: Tensor, axes: Sequence[int] | None = None) -> Tensor:
     return record(a.data.transpose(axes), (a, lambda dy: dy.transpose(inverse)))
 
 
+def contiguous(a: Tensor) -> Tensor:
+    """The same values, laid out in memory in the order of the axes."""
+    return record(array_module(a.data).ascontiguousarray(a.data), (a, lambda dy: dy))
+
+
 def astype(a: Tensor, dtype: Any) -> Tensor:
     """The same values as float32 or float64."""
     return record(a.data.astype(dtype), (a, lambda dy: dy.astype(a.dtype)))

@@ -33,7 +33,7 @@ class Node:
     """One recorded operation.
 
     `backward` takes the gradients of the operation's outputs (None where the loss does not depend on one)
-    and returns the gradients of its inputs (None where an input needs none).
+    and returns the gradients of its inputs (None where an input needs none; possibly `Pending`).
     """
 
     __slots__ = ("backward", "inputs", "num_outputs")
@@ -42,6 +42,50 @@ class Node:
         self.inputs = inputs
         self.num_outputs = num_outputs
         self.backward = backward
+
+
+class Pending:
+    """A gradient that is a sum, kept as its summands until somebody needs the sum.
+
+    A weight that is used at every step of a loop receives T summands dy_t x_tᵀ, each of the size of the weight. Adding
+    them up one by one would move that much memory T times; collected first, they are one product of all the rows.
+
+    Args:
+        parts: the summands, in whatever form `total` takes them.
+        total: from the collected parts of all summands to the gradient.
+        shape: of the gradient.
+        kind: only summands of the same kind are collected together.
+    """
+
+    __slots__ = ("kind", "parts", "shape", "total")
+    __array_ufunc__ = None  # so that array + Pending asks Pending.__radd__
+
+    def __init__(self, parts: list, total: Callable[[list], Any], shape: tuple[int, ...], kind: Any):
+        self.parts, self.total, self.shape, self.kind = parts, total, shape, kind
+
+    def __add__(self, other: Any) -> Any:
+        if isinstance(other, Pending) and other.kind == self.kind:
+            return Pending(self.parts + other.parts, self.total, self.shape, self.kind)
+        return settle(self) + settle(other)
+
+    __radd__ = __add__
+
+
+def settle(gradient: Any) -> Any:
+    """The gradient as an array."""
+    return gradient.total(gradient.parts) if isinstance(gradient, Pending) else gradient
+
+
+def pending_product(a: Array, b: Array) -> Any:
+    """aᵀ b for a (rows, n) and b (rows, m): at once where there are many rows, else as a `Pending` that collects more."""
+    if len(a) >= min(a.shape[1], b.shape[1]):
+        return a.T @ b
+
+    def total(parts: list) -> Array:
+        xp = array_module(parts[0][0])
+        return xp.concatenate([a for a, _ in parts]).T @ xp.concatenate([b for _, b in parts])
+
+    return Pending([(a, b)], total, (a.shape[1], b.shape[1]), "product")
 
 
 def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
@@ -81,7 +125,7 @@ def walk_back(output: Tensor, gradient: Array, wanted: Sequence[Tensor] | None =
         arriving = [sums.get(slot) if slot in keep else sums.pop(slot, None) for slot in slots]
         if all(g is None for g in arriving):
             continue
-        for x, dx in zip(node.inputs, node.backward(*arriving), strict=True):
+        for x, dx in zip(node.inputs, node.backward(*map(settle, arriving)), strict=True):
             if dx is None or not x.requires_grad:
                 continue
             if dx.shape != x.shape:
@@ -91,12 +135,15 @@ def walk_back(output: Tensor, gradient: Array, wanted: Sequence[Tensor] | None =
                 leaves.append(x)
             sums[slot] = sums[slot] + dx if slot in sums else dx
     if wanted is not None:
-        return [sums.get(_slot(x)) for x in wanted]
+        return [settle(sums.get(_slot(x))) for x in wanted]
     for leaf in leaves:
-        total = sums[_slot(leaf)]
+        arrived = sums[_slot(leaf)]
+        total = settle(arrived)
         xp = array_module(total)
-        # A copy: the sum may be a view of, or the same array as, another tensor's gradient.
-        leaf.grad = xp.array(total) if leaf.grad is None else xp.asarray(leaf.grad + total)
+        if leaf.grad is not None:
+            leaf.grad = xp.asarray(leaf.grad + total)
+        else:  # a copy, unless just made: the sum may be a view of, or the same array as, another tensor's gradient
+            leaf.grad = total if isinstance(arrived, Pending) else xp.array(total)
     return []
 
 

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minirnn.autograd import ops
+from minirnn.autograd.tape import Pending
 from minirnn.autograd.tensor import Tensor, needs_grad, record_many
 from minirnn.backend import Array, array_module, like
 from minirnn.cells.cell import Cell, State, Weights
@@ -197,8 +198,64 @@ def backward_through_time(
         da[:, t] = da_t
 
     da = da.reshape(len(da), T * B)  # the columns in the order of the rows of x and h_prev below
-    da_gates = da[:rows]
-    dw = {"W": da_gates @ x.reshape(T * B, x.shape[2]), "b": da_gates.sum(axis=1)}  # (3)
-    dw |= cell.weight_gradients(da, h_prev.reshape(T * B, H), kept)  # (3)
-    dx = (da_gates.T @ w.W).reshape(x.shape) if needs_dx else None  # (4)
+    dw = weight_gradients(cell, da, x.reshape(T * B, x.shape[2]), h_prev.reshape(T * B, H), kept)
+    dx = (da[:rows].T @ w.W).reshape(x.shape) if needs_dx else None  # (4)
     return dx, dw, (dh_from_future.T, *(d.T for d in d_memory))
+
+
+def weight_gradients(cell: Cell, da: Array, x: Array, h_prev: Array, kept: Sequence[Any]) -> dict[str, Array]:
+    """(3) for all weights of a cell, by name, from the da (…, T·B), x (T·B, I) and h_{t-1} (T·B, H) of all steps."""
+    da_gates = da[: len(da) - cell.extra_blocks * h_prev.shape[1]]
+    dw = {"W": da_gates @ x, "b": da_gates.sum(axis=1)}
+    return dw | cell.weight_gradients(da, h_prev, kept)
+
+
+class Stepper:
+    """A cell that is walked step by step, where x_t is known only once h_{t-1} is: with attention, x_t depends on it.
+
+    Every step is then an operation of its own on the tape, and the walk back along the tape is the loop of
+    `backward_through_time`: it adds dh_from_above and dh_from_future where h_t was used twice. Only (3) still waits for
+    the end: the steps leave what it needs as the `Pending` gradient of a token that stands for all the weights.
+
+    Args:
+        cell: the step.
+        weights: the cell's weights by name.
+    """
+
+    def __init__(self, cell: Cell, weights: Mapping[str, Tensor]):
+        self.cell = cell
+        self.w = SimpleNamespace(**{name: tensor.data for name, tensor in weights.items()})
+
+        def backward(steps: list) -> list[Array]:
+            xp = array_module(self.w.W)
+            da, x, h_prev, kept = zip(*steps, strict=True)
+            rows = xp.concatenate(x), xp.concatenate(h_prev)
+            dw = weight_gradients(cell, xp.concatenate(da, axis=1), *rows, kept)
+            return [dw[name] for name in weights]
+
+        zero = array_module(self.w.W).zeros((), dtype=self.w.W.dtype)
+        (self.token,) = record_many((zero,), list(weights.values()), backward)
+
+    def __call__(self, x: Tensor, state: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """One step.
+
+        Args:
+            x: (B, I).
+            state: `cell.num_states` tensors (B, H).
+
+        Returns:
+            The state after the step; its first tensor is the output.
+        """
+        ops.values(x, *state, self.token)  # refuses a mix of float32 and float64
+        w, cell = self.w, self.cell
+        wx = w.W @ x.data.T + w.b[:, None]  # (1)
+        new, kept = cell.forward(w, wx, tuple(s.data.T for s in state))
+
+        def backward(*dstate: Array | None) -> list[Any]:
+            zero = array_module(wx).zeros_like(new[0])
+            da, d_prev = cell.backward(w, kept, tuple(zero if d is None else d.T for d in dstate))
+            dx = da[: len(w.b)].T @ w.W if x.requires_grad else None  # (4)
+            note = Pending([(da, x.data, state[0].data, kept)], lambda steps: steps, (), self)
+            return [dx, note, *(d.T for d in d_prev)]
+
+        return record_many(tuple(s.T for s in new), [x, self.token, *state], backward)

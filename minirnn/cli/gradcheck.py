@@ -6,6 +6,7 @@ import argparse
 import fnmatch
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,16 @@ from minirnn.autograd.tensor import Tensor
 from minirnn.cells import CELL_NAMES, make_cell, unroll
 from minirnn.errors import InputError
 from minirnn.layers import Dropout, Embedding, Linear, Recurrent
-from minirnn.models import LanguageModel
+from minirnn.layers.attention import SCORES
+from minirnn.models import (
+    AttentionDecoder,
+    ContextDecoder,
+    EncoderDecoder,
+    HandoverDecoder,
+    LanguageModel,
+    RecurrentEncoder,
+)
+from minirnn.training.translation import attention_regularizer
 
 Case = tuple[str, Callable[..., Any], dict[str, Any]]
 """A name, a function of tensors, and its inputs by name."""
@@ -62,6 +72,7 @@ def operation_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield "reshape", lambda x: ops.reshape(x, (2, -1)), {"a": a}
     yield "transpose", lambda x: ops.transpose(x, (2, 0, -2)), {"a": normal(2, 3, 4)}
     yield "astype", lambda x: ops.astype(x, np.float64), {"a": a}
+    yield "contiguous", lambda x: ops.contiguous(ops.transpose(x)), {"a": a}
     yield "broadcast_to", lambda x: ops.broadcast_to(x, (5, 3, 4)), {"a": column}
     yield "getitem (slices)", lambda x: x[1:, ::-2], {"a": a}
     yield "getitem (integer)", lambda x: x[-1], {"a": a}
@@ -92,7 +103,25 @@ def functional_cases(rng: np.random.Generator) -> Iterator[Case]:
         lambda z: functional.cross_entropy(z, targets, ignore_index=int(targets[0, 0])),
         {"logits": logits},
     )
+    for label, options in (("smoothed", {}), ("smoothed, ignored", {"ignore_index": int(targets[0, 0])})):
+        yield (
+            f"cross_entropy ({label})",
+            lambda z, o=options: functional.cross_entropy(z, targets, label_smoothing=0.2, **o),
+            {"logits": logits},
+        )
+    yield "pack", lambda x: functional.pack(x, np.array([3, 1])), {"x": logits}
+    query, keys = rng.standard_normal((3, 4)), rng.standard_normal((3, 2, 4))
+    yield "additive_scores", functional.additive_scores, {"query": query, "keys": keys, "w": rng.standard_normal(4)}
+    yield "dot_scores", functional.dot_scores, {"query": query, "keys": keys}
+    yield "weighted_sum", functional.weighted_sum, {"weights": rng.standard_normal((3, 2)), "values": keys}
     weight, bias = rng.standard_normal((2, 5)), rng.standard_normal(2)
+    # Few rows, used twice: the gradient of the weight is then collected first.
+    few = scores[:1]
+    yield (
+        "linear (shared)",
+        lambda x, w, b: functional.linear(functional.linear(x, w, b) @ w, w, b),
+        {"x": few, "weight": weight, "bias": bias},
+    )
     yield "linear", functional.linear, {"x": logits, "weight": weight, "bias": bias}
     yield "embedding", lambda w: functional.embedding(w, np.array([[0, 2], [2, 2]])), {"weight": scores}
     # Drawing the same mask at every evaluation makes the random function a fixed one.
@@ -157,10 +186,49 @@ def layer_cases(rng: np.random.Generator) -> Iterator[Case]:
         yield f"model LanguageModel ({label})", *with_parameters(model, lambda m=model, ids=ids: m(ids))
 
 
+def translation_cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Whole encoder-decoder models, by all their parameters: every decoder, attention score and bridge, on padded
+    sentences, with the attention's weights and penalty among the outputs."""
+    double: dict[str, Any] = {"rng": rng, "dtype": np.float64}
+    X, X_lengths = rng.integers(0, 5, (4, 3)), np.array([3, 2, 4])
+    Y, Y_lengths = rng.integers(0, 5, (3, 3)), np.array([3, 1, 2])
+
+    def case(name: str, decoder: Any, cell: str, bridge: str, layers: int = 1, tied: bool = False) -> Case:
+        bidirectional = bridge != "zero"
+        sides: dict[str, Any] = {"bidirectional": bidirectional, "reverse": not bidirectional}
+        encoder = RecurrentEncoder(5, 2, 2 if bidirectional else 4, cell=cell, num_layers=layers, **sides, **double)
+        built = decoder(5, 2, 4, 4, cell=cell, num_layers=layers, **double)
+        model = EncoderDecoder(encoder, built, bridge=bridge, tied=tied, **double)
+
+        def outputs(*_: Tensor) -> list[Tensor]:
+            features, state, attention = model(X, X_lengths, Y)
+            packed = functional.pack(features, Y_lengths)
+            found = [model.decoder.logits(packed), *(state.hidden if isinstance(state.hidden, tuple) else ())]
+            if attention is not None:
+                found += [attention, attention_regularizer(attention, X_lengths, Y_lengths, 0.7)]
+            return found
+
+        return f"translation {name}", outputs, dict(model.named_parameters())
+
+    yield case("handover (copy)", HandoverDecoder, "lstm", "copy", layers=2)
+    yield case("handover (zero, reversed source)", partial(HandoverDecoder, deep_output=False), "gru", "zero")
+    yield case("context (learned)", ContextDecoder, "gru-after", "learned", layers=2)
+    for score in SCORES:
+        yield case(f"attention ({score})", partial(AttentionDecoder, score=score), "gru", "learned")
+    fed: dict[str, Any] = {"readout_size": 2, "input_feeding": True}
+    yield case(
+        "attention (before, fed, z0)", partial(AttentionDecoder, score="location", **fed), "lstm", "z0", layers=2
+    )
+    after = partial(AttentionDecoder, score="general", attend="after", tied=True, **fed)
+    yield case("attention (after, fed, tied)", after, "rnn", "copy", tied=True)
+    plain = partial(AttentionDecoder, score="dot", attend="after", normalize="none", readout_size=3)
+    yield case("attention (after, no softmax)", plain, "lstm-peephole", "learned")
+
+
 def all_cases(seed: int = 0) -> list[Case]:
     """The whole catalogue; the same seed gives the same numbers."""
     rng = np.random.default_rng(seed)
-    return [*operation_cases(rng), *functional_cases(rng), *cell_cases(rng), *layer_cases(rng)]
+    return [*operation_cases(rng), *functional_cases(rng), *cell_cases(rng), *layer_cases(rng), *translation_cases(rng)]
 
 
 def add_parser(commands: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,16 +11,16 @@ import numpy as np
 from minirnn import backend
 from minirnn.cells import CELL_NAMES
 from minirnn.cli.options import number, path
+from minirnn.cli.training import Options, optimization_options, read_options
 from minirnn.data import UNKNOWN, Vocabulary, detokenize, tokenize
 from minirnn.data.text import CLEANING, TOKENS
 from minirnn.decoding import generate
 from minirnn.decoding.sampling import Choose
 from minirnn.errors import InputError
 from minirnn.models import LanguageModel
-from minirnn.training import OPTIMIZERS, Run
+from minirnn.training import Run
 
-# option: (default, argparse settings). Nothing is set by argparse itself, so that --resume can tell what was asked for.
-OPTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
+OPTIONS: Options = {
     "data": (
         None,
         {"type": path, "metavar": "FILE", "help": "a UTF-8 text; without it, the English that ships with Python"},
@@ -39,22 +38,7 @@ OPTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "batch-size": (32, {"type": number(int, 1), "metavar": "N", "help": "sequences in a batch"}),
     "steps": (64, {"type": number(int, 1), "metavar": "N", "help": "time steps that gradients flow back"}),
     "partition": ("sequential", {"choices": ("sequential", "random"), "help": "carry the state on, or cut anywhere"}),
-    "optimizer": ("adam", {"choices": tuple(OPTIMIZERS), "help": "the optimiser"}),
-    "lr": (0.004, {"type": number(float, 0), "metavar": "X", "help": "the learning rate"}),
-    "momentum": (0.0, {"type": number(float, 0, 1), "metavar": "X", "help": "momentum, for sgd"}),
-    "weight-decay": (
-        None,
-        {"type": number(float, 0), "metavar": "X", "help": "weight decay (default: 0.01 for adamw, 0 for the others)"},
-    ),
-    "clip": (1.0, {"type": number(float, above=0), "metavar": "X", "help": "the largest gradient norm"}),
-    "epochs": (4, {"type": number(int, 1), "metavar": "N", "help": "passes through the text"}),
-    "validate-every": (1, {"type": number(int, 1), "metavar": "N", "help": "epochs between validations"}),
-    "save-every": (
-        10.0,
-        {"type": number(float, 0), "metavar": "SECONDS", "help": "between checkpoints to resume from"},
-    ),
-    "seed": (0, {"type": number(int, 0), "metavar": "N", "help": "of all randomness"}),
-    "device": ("cpu", {"choices": backend.DEVICES, "help": "where to compute"}),
+    **optimization_options(lr=0.004, epochs=4),
 }
 
 
@@ -73,24 +57,14 @@ def read_config(run_directory: Run) -> LanguageModelConfig:
     Raises:
         InputError: the run is not a language model's, or its run.json is damaged.
     """
-    config = run_directory.config
-    if config.get("task") != "lm":
-        raise InputError(f"{run_directory.path} is a run of {config.get('task')!r}, not of 'lm'")
+    options, config = read_options(run_directory, "lm", OPTIONS), run_directory.config
     try:
-        options = {}
-        for name, (default, settings) in OPTIONS.items():
-            value = config["options"].get(name, default)
-            if value is not None and "type" in settings:
-                value = settings["type"](str(value))
-            if "choices" in settings and value not in settings["choices"]:
-                raise ValueError(f"{name} is {value!r}")
-            options[name] = value
         if not all(isinstance(text, str) for text in (*config["vocabulary"], config["prefix"], config["sha256"])):
             raise TypeError("expected strings in vocabulary, prefix and sha256")
         if UNKNOWN not in config["vocabulary"]:
             raise ValueError(f"the vocabulary has no {UNKNOWN}")
         return LanguageModelConfig(options, Vocabulary(config["vocabulary"]), config["prefix"], config["sha256"])
-    except (KeyError, TypeError, ValueError, AttributeError, argparse.ArgumentTypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{run_directory.path / 'run.json'}: damaged: {error}") from error
 
 

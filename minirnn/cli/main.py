@@ -11,7 +11,7 @@ from typing import NoReturn
 import numpy as np
 
 from minirnn import __version__
-from minirnn.cli import generate, gradcheck, train_lm
+from minirnn.cli import evaluate, fetch, generate, gradcheck, train_lm, train_translate, translate
 from minirnn.cli.options import Parser, complain
 from minirnn.errors import MinirnnError
 
@@ -24,7 +24,11 @@ def build_parser() -> Parser:
     train = commands.add_parser("train", help="train a model", description="Train a model.")
     tasks = train.add_subparsers(title="tasks", metavar="TASK", required=True, parser_class=Parser)
     train_lm.add_parser(tasks)
+    train_translate.add_parser(tasks)
+    translate.add_parser(commands)
+    evaluate.add_parser(commands)
     generate.add_parser(commands)
+    fetch.add_parser(commands)
     gradcheck.add_parser(commands)
     return parser
 

@@ -9,7 +9,10 @@ import numpy as np
 
 from minirnn.errors import InputError
 
-UNKNOWN = "<unk>"
+PAD, BOS, EOS, UNKNOWN = "<pad>", "<bos>", "<eos>", "<unk>"
+
+SPECIALS = (PAD, BOS, EOS, UNKNOWN)
+"""The first tokens, ids 0 to 3, of a vocabulary of sentences: padding, beginning, end, and any token not known."""
 
 
 class Vocabulary:

@@ -12,6 +12,7 @@ from minirnn.autograd import functional, ops
 from minirnn.autograd.tensor import Parameter, Tensor
 from minirnn.backend import array_module, to_host
 from minirnn.cells import Cell, make_cell, unroll
+from minirnn.cells.bptt import Stepper
 from minirnn.cells.gru import GRUCell, GRUResetAfterCell
 from minirnn.cells.lstm import LSTMCell
 from minirnn.cells.rnn import RNNCell
@@ -32,6 +33,8 @@ class Recurrent(Module):
         hidden_size: H, the features of the state.
         num_layers: how many layers are stacked.
         bidirectional: whether each layer also runs from right to left.
+        reverse: whether the one direction is from right to left: each sequence is read from its last real step to its
+            first (Sutskever, Vinyals & Le 2014, for sources of translation). Outputs stay at the step they belong to.
         dropout: the probability with which, in training, each element of the output of every layer but the last is
             zeroed (Zaremba, Sutskever & Vinyals 2014).
         rng: a generator or seed, for the initial weights (uniform in ±1/√H, as in torch.nn) and the dropout.
@@ -49,17 +52,20 @@ class Recurrent(Module):
         num_layers: int = 1,
         *,
         bidirectional: bool = False,
+        reverse: bool = False,
         dropout: float = 0.0,
         rng: int | np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
+        if bidirectional and reverse:
+            raise InputError("a bidirectional layer reads in both directions already: leave out reverse")
         for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
             if size < 1:
                 raise InputError(f"{name} must be at least 1, not {size}")
         rng = backend.generator(rng)
         self.cell = make_cell(cell) if isinstance(cell, str) else cell
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
-        self.num_directions = 2 if bidirectional else 1
+        self.num_directions, self.reverse = 2 if bidirectional else 1, reverse
         self.dropout = Dropout(dropout, rng=rng)
         for layer, suffix in self._suffixes():
             size = input_size if layer == 0 else hidden_size * self.num_directions
@@ -95,12 +101,22 @@ class Recurrent(Module):
             for direction in range(self.num_directions):
                 weights = self._weights(_suffix(layer, direction))
                 state_before = next(initial)
-                y, state_after = unroll(self.cell, x, weights, state_before, lengths, reverse=direction == 1)
+                from_right = self.reverse or direction == 1
+                y, state_after = unroll(self.cell, x, weights, state_before, lengths, from_right)
                 outputs.append(y)
                 final.append(state_after)
             x = outputs[0] if len(outputs) == 1 else ops.concatenate(outputs, axis=-1)
         stacked = tuple(ops.stack(arrays) for arrays in zip(*final, strict=True))
         return x, stacked if self.cell.num_states > 1 else stacked[0]
+
+    def stepper(self, x: Tensor, state: Tensor | tuple[Tensor, ...] | None) -> RecurrentStepper:
+        """The layer as something to be walked step by step, for inputs that depend on the output before.
+
+        Args:
+            x: any input of the sequence (time, batch, …), which tells the batch size, dtype and device.
+            state: the initial state, as for `forward`.
+        """
+        return RecurrentStepper(self, list(self._states_by_cell(x, state)))
 
     def _suffixes(self) -> Iterator[tuple[int, str]]:
         for layer in range(self.num_layers):
@@ -149,6 +165,35 @@ class Recurrent(Module):
                 f"torch.nn has no {type(self.cell).__name__} with these options, so weights cannot be exchanged "
                 "(its GRU resets after the product, its LSTM has no peepholes)"
             )
+
+
+class RecurrentStepper:
+    """A `Recurrent` layer on its way through time, one step with each call; made by `Recurrent.stepper`."""
+
+    def __init__(self, layer: Recurrent, states: list[tuple[Tensor, ...]]):
+        if layer.num_directions > 1 or layer.reverse:
+            raise InputError("only a layer that reads from left to right can be walked step by step")
+        self.states, self.dropout = states, layer.dropout
+        self.cells = [Stepper(layer.cell, layer._weights(suffix)) for _, suffix in layer._suffixes()]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The input of a step (B, I) to the output of the last layer (B, H)."""
+        for i, cell in enumerate(self.cells):
+            if i > 0:
+                x = self.dropout(x)
+            self.states[i] = cell(x, self.states[i])
+            x = self.states[i][0]
+        return x
+
+    @property
+    def output(self) -> Tensor:
+        """The output of the last layer after the latest step: (B, H)."""
+        return self.states[-1][0]
+
+    def state(self) -> Tensor | tuple[Tensor, ...]:
+        """The state of all layers, in the form that `Recurrent.forward` takes."""
+        stacked = tuple(ops.stack(arrays) for arrays in zip(*self.states, strict=True))
+        return stacked if len(stacked) > 1 else stacked[0]
 
 
 def _suffix(layer: int, direction: int) -> str:

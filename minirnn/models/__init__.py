@@ -1,5 +1,18 @@
 """Models: layers put together for a job."""
 
+from minirnn.models.decoders import AttentionDecoder, ContextDecoder, Decoder, HandoverDecoder
+from minirnn.models.encoders import Bridge, Encoder, RecurrentEncoder
 from minirnn.models.language_model import LanguageModel
+from minirnn.models.seq2seq import EncoderDecoder
 
-__all__ = ["LanguageModel"]
+__all__ = [
+    "AttentionDecoder",
+    "Bridge",
+    "ContextDecoder",
+    "Decoder",
+    "Encoder",
+    "EncoderDecoder",
+    "HandoverDecoder",
+    "LanguageModel",
+    "RecurrentEncoder",
+]

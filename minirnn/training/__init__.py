@@ -5,6 +5,7 @@ from minirnn.training.language_modeling import LanguageModeling
 from minirnn.training.loop import Trainer
 from minirnn.training.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, RMSProp, clip_grad_norm
 from minirnn.training.run import Run
+from minirnn.training.translation import Translation
 
 __all__ = [
     "OPTIMIZERS",
@@ -16,6 +17,7 @@ __all__ = [
     "RMSProp",
     "Run",
     "Trainer",
+    "Translation",
     "clip_grad_norm",
     "load_checkpoint",
     "save_checkpoint",

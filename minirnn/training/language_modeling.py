@@ -55,19 +55,21 @@ class LanguageModeling:
         cut = sequential_batches if self.partition == "sequential" else random_batches
         return cut(self.corpus, self.batch_size, self.num_steps, rng)
 
-    def loss(self, batch: Batch, carry: Carry) -> tuple[Tensor, int, Carry]:
+    loss_is_nll = True
+
+    def loss(self, batch: Batch, carry: Carry, step: int = 0) -> tuple[Tensor, int, Carry]:
         """The mean negative log-likelihood of a batch; where the state is carried, its gradient is not."""
         inputs, targets = batch
         logits, state = self.model(inputs, carry)
         loss = functional.cross_entropy(logits, targets)
         return loss, targets.size, detach(state) if self.partition == "sequential" else None
 
-    def validate(self) -> tuple[float, int]:
-        """Total negative log-likelihood and number of the held-out tokens: all but the first, read as one sequence."""
+    def validate(self) -> dict[str, float]:
+        """The loss per token of the held-out text: all tokens but the first, read as one sequence."""
         nll, state = 0.0, None
         piece = 512
         for start in range(0, len(self.valid) - 1, piece):
             inputs = self.valid[start : start + piece + 1]
             logits, state = self.model(inputs[:-1, None], state)
             nll += functional.cross_entropy(logits, inputs[1:, None], reduction="sum").item()
-        return nll, max(len(self.valid) - 1, 0)
+        return {"valid_loss": nll / (len(self.valid) - 1)} if len(self.valid) > 1 else {}

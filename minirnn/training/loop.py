@@ -28,6 +28,7 @@ from minirnn.metrics import perplexity
 from minirnn.training.checkpoint import load_checkpoint, save_checkpoint, subset
 from minirnn.training.optimizers import Optimizer, clip_grad_norm
 from minirnn.training.run import Run
+from minirnn.training.schedules import Schedule, badness, waited
 
 Carry = tuple[Tensor, ...] | Tensor | None
 
@@ -45,14 +46,19 @@ class Task(Protocol):
     num_batches: int
     """About how many batches an epoch has, for the progress bar."""
 
+    loss_is_nll: bool
+    """Whether the training loss is the plain negative log-likelihood, so that its exponential is a perplexity."""
+
     def batches(self, rng: np.random.Generator) -> Iterator[Any]:
         """The batches of one epoch; all chance comes from `rng`."""
 
-    def loss(self, batch: Any, carry: Carry) -> tuple[Tensor, int, Carry]:
-        """The mean loss of a batch, over how many tokens, and the state to carry to the next batch (detached)."""
+    def loss(self, batch: Any, carry: Carry, step: int) -> tuple[Tensor, int, Carry]:
+        """The mean loss of a batch, over how many tokens, and the state to carry to the next batch (detached). `step` is
+        how many steps have been done before."""
 
-    def validate(self) -> tuple[float, int]:
-        """The total negative log-likelihood of the held-out tokens, and their number."""
+    def validate(self) -> dict[str, float]:
+        """Measures of the held-out data for a row of the metrics: `valid_loss`, the negative log-likelihood per token,
+        and perhaps more. Empty if nothing is held out."""
 
 
 @dataclass
@@ -84,6 +90,10 @@ class Trainer(Generic[AnyTask]):
         validate_every: epochs between validations.
         save_every: seconds between checkpoints, at least; one is always written at the end.
         check_every: steps between looks at the loss. Each look waits for a GPU.
+        schedule: what the optimiser's learning rate is multiplied by as training goes on; see `schedules`.
+        monitor: the measure by which the best checkpoint is chosen and training stops early: "valid_loss", or one that
+            ends with "bleu", of which more is better.
+        patience: stop after so many validations in a row without a new best; None never stops early.
         progress: whether to show a progress bar.
 
     After `train`, `history` holds the rows of the metrics file, and the model is in evaluation mode.
@@ -103,13 +113,20 @@ class Trainer(Generic[AnyTask]):
         validate_every: int = 1,
         save_every: float = 10.0,
         check_every: int = 10,
+        schedule: Schedule | None = None,
+        monitor: str = "valid_loss",
+        patience: int | None = None,
         progress: bool = True,
     ):
         if validate_every < 1 or check_every < 1:
             raise InputError(f"the intervals must be at least 1, not {validate_every} and {check_every}")
         if clip is not None and not clip > 0:
             raise InputError(f"the clipping norm must be above 0, not {clip}")
+        if patience is not None and patience < 1:
+            raise InputError(f"the patience must be at least 1 validation, not {patience}")
         self.task, self.optimizer, self.run, self.seed, self.clip = task, optimizer, run, seed, clip
+        self.schedule, self.monitor, self.patience = schedule, monitor, patience
+        self.base_rate = optimizer.learning_rate
         self.validate_every, self.save_every, self.check_every = validate_every, save_every, check_every
         self.progress = progress
         self.place = Place()
@@ -129,12 +146,16 @@ class Trainer(Generic[AnyTask]):
             if self.run and not self.run.last.exists():
                 self.save()
             self._saved_at = time.monotonic()
-            while self.place.epoch < epochs:
+            while self.place.epoch < epochs and not self.stopped_early():
                 self._train_epoch(bar)
                 self._finish_epoch(bar, last=self.place.epoch + 1 == epochs)
             bar.total = bar.n
         self.task.model.eval()
         return self.history
+
+    def stopped_early(self) -> bool:
+        """Whether the patience has run out."""
+        return self.patience is not None and waited(self.history, self.monitor) >= self.patience
 
     def _train_epoch(self, bar: tqdm) -> None:
         place = self.place
@@ -157,7 +178,9 @@ class Trainer(Generic[AnyTask]):
         place.seconds = time.perf_counter() - started
 
     def _train_step(self, batch: Any) -> None:
-        loss, tokens, self.carry = self.task.loss(batch, self.carry)
+        if self.schedule is not None:
+            self.optimizer.learning_rate = self.base_rate * self.schedule(self.place, self.history)
+        loss, tokens, self.carry = self.task.loss(batch, self.carry, self.place.step)
         self.optimizer.zero_grad()
         loss.backward()
         if self.clip is not None:
@@ -208,25 +231,26 @@ class Trainer(Generic[AnyTask]):
         place, model = self.place, self.task.model
         model.eval()
         with no_grad():
-            nll, tokens = self.task.validate()
+            measures = self.task.validate()
         model.train()
-        if not math.isfinite(nll):
+        loss = measures.get("valid_loss", 0.0)
+        if not math.isfinite(loss):
             raise NonFiniteLossError(
-                f"the loss on held-out data became {nll} after step {place.step}: {self._advice()}"
+                f"the loss on held-out data became {loss} after step {place.step}: {self._advice()}"
             )
-        row = {
-            "epoch": place.epoch + 1,
-            "step": place.step,
-            "train_loss": place.nll / place.tokens,
-            "train_perplexity": perplexity(place.nll, place.tokens),
-            "tokens_per_second": round(place.tokens / max(place.seconds, 1e-9)),
-        }
-        if tokens:
-            row |= {"valid_loss": nll / tokens, "valid_perplexity": perplexity(nll, tokens)}
+        row: dict[str, Any] = {"epoch": place.epoch + 1, "step": place.step, "train_loss": place.nll / place.tokens}
+        if self.task.loss_is_nll:
+            row["train_perplexity"] = perplexity(place.nll, place.tokens)
+        row["tokens_per_second"] = round(place.tokens / max(place.seconds, 1e-9))
+        if self.schedule is not None:
+            row["learning_rate"] = self.optimizer.learning_rate
+        row |= measures
+        if "valid_loss" in measures:
+            row["valid_perplexity"] = perplexity(loss, 1)
         self.history.append(row)
         shown = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in row.items()}
         bar.write("  ".join(f"{name} {value}" for name, value in shown.items()))
-        score = row.get("valid_loss", row["train_loss"])
+        score = badness(row, self.monitor)
         if self.run:
             self.run.append_metrics(row)
             if score < place.best:
@@ -236,7 +260,8 @@ class Trainer(Generic[AnyTask]):
     def _speed(self) -> str:
         place = self.place
         loss = place.nll / place.tokens
-        return f"loss {loss:.3f}, perplexity {perplexity(loss, 1):.2f}, {place.tokens / place.seconds:,.0f} tokens/s"
+        shown = f", perplexity {perplexity(loss, 1):.2f}" if self.task.loss_is_nll else ""
+        return f"loss {loss:.3f}{shown}, {place.tokens / place.seconds:,.0f} tokens/s"
 
     def save(self) -> None:
         """Write the checkpoint to resume from."""

@@ -1,0 +1,121 @@
+"""`minirnn evaluate`: how good a trained translation model is."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minirnn.autograd.tape import no_grad
+from minirnn.cli.options import number, path
+from minirnn.cli.translate import add_search_options, search_options
+from minirnn.cli.translation import OPTIONS, load_translator, test_pairs
+from minirnn.cli.training import read_options
+from minirnn.data import Pair, read_aligned, read_pairs
+from minirnn.errors import InputError
+from minirnn.metrics import bleu_details, exact_match, perplexity
+from minirnn.training import Run, Translation
+from minirnn.training.checkpoint import write_atomically
+from minirnn.translator import Translated, Translator
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="measure a trained translation model",
+        description="BLEU, perplexity and length ratio on pairs of sentences. Without data: on the test set of the "
+        "built-in corpus, or on what the run held out.",
+        epilog="example: minirnn evaluate runs/translate-1 --source test.de --target test.en --beam 5",
+    )
+    parser.add_argument("RUN", help="the run directory")
+    parser.add_argument("--data", type=path, metavar="FILE", help="tab-separated pairs")
+    parser.add_argument("--source", type=path, metavar="FILE", help="instead: source sentences, one a line (also .gz)")
+    parser.add_argument("--target", type=path, metavar="FILE", help="and their translations, line by line")
+    parser.add_argument("--max-pairs", type=number(int, 1), metavar="N", help="the first N pairs only")
+    add_search_options(parser)
+    parser.add_argument(
+        "--exact",
+        action="store_true",
+        help="also find the most probable translations, and say how often the search did",
+    )
+    parser.add_argument(
+        "--output", type=path, metavar="FILE", help="write the translations, tokens separated by spaces"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the measures."""
+    run_directory = Run(arguments.RUN)
+    pairs, what = _pairs(run_directory, arguments)
+    translator = load_translator(run_directory, arguments.checkpoint, arguments.device)
+    if arguments.output and Path(arguments.output).is_dir():
+        raise InputError(f"{arguments.output} is a directory: expected a file to write")
+    started = time.perf_counter()
+    search = search_options(arguments)
+    found = [best[0] for best in translator.translate([pair.source for pair in pairs], **search)]
+    seconds = time.perf_counter() - started
+    references = [translator.target.reference(pair.target) for pair in pairs]
+    hypotheses = [one.words for one in found]
+    bleu = bleu_details(hypotheses, references)
+    how = "greedy" if arguments.beam == 1 else f"beam {arguments.beam}"
+    print(f"{len(pairs):,} {what}, {how}: {seconds:.1f} s")
+    print(f"BLEU          {bleu.score:.2f}  ({' '.join(f'{p:.1f}' for p in bleu.precisions)}, "
+          f"brevity penalty {bleu.brevity_penalty:.3f})")  # fmt: skip
+    print(f"length ratio  {bleu.length_ratio:.3f}  ({bleu.hypothesis_length:,} words for {bleu.reference_length:,})")
+    print(f"exact match   {100 * exact_match(hypotheses, references):.1f} %")
+    print(f"perplexity    {_perplexity(translator, pairs):.3f}  (each token given the true ones before it)")
+    if arguments.exact:
+        _compare_with_exact(translator, pairs, found, search)
+    if arguments.output:
+        write_atomically(arguments.output, "".join(" ".join(words) + "\n" for words in hypotheses).encode())
+    return 0
+
+
+def _pairs(run_directory: Run, arguments: argparse.Namespace) -> tuple[list[Pair], str]:
+    options = read_options(run_directory, "translate", OPTIONS)
+    if arguments.data and (arguments.source or arguments.target):
+        raise InputError("--data goes without --source and --target: it has both sides")
+    if bool(arguments.source) != bool(arguments.target):
+        raise InputError("--source and --target go together: give both or neither")
+    if arguments.data or arguments.source:
+        if arguments.data:
+            pairs = read_pairs(arguments.data, arguments.max_pairs)
+        else:
+            pairs = read_aligned(arguments.source, arguments.target, arguments.max_pairs)
+        if options["swap"] and arguments.data:
+            return [Pair(*pair[::-1]) for pair in pairs], "pairs"
+        return list(pairs), "pairs"
+    found, what = test_pairs(options)
+    if not found:
+        raise InputError(f"{run_directory.path} held nothing out: give --data, or --source and --target")
+    return found[: arguments.max_pairs], what
+
+
+def _perplexity(translator: Translator, pairs: list[Pair]) -> float:
+    sides = (
+        [translator.source.encode(pair.source) for pair in pairs],
+        [translator.target.encode(pair.target) for pair in pairs],
+    )
+    task = Translation(translator.model, sides, ([], []), batch_size=64, rng=np.random.default_rng(0))
+    with no_grad():
+        return perplexity(*task.nll(*sides))
+
+
+def _compare_with_exact(
+    translator: Translator, pairs: list[Pair], found: list[Translated], search: dict[str, Any]
+) -> None:
+    """How far the search is from the optimum of the very score that it looks for."""
+    search = {"length_penalty": search["length_penalty"]}
+    best = [one[0] for one in translator.translate([pair.source for pair in pairs], exact=True, **search)]
+    proven = [(a, b) for a, b in zip(found, best, strict=True) if b.proven]
+    missed = [b.score - a.score for a, b in proven if b.score - a.score > 1e-6]
+    print(f"exact search  proven for {len(proven):,} of {len(pairs):,} sentences; the search above missed the best of "
+          f"{len(missed):,}, by {np.mean(missed) if missed else 0:.3f} nats on average")  # fmt: skip
+    references = [translator.target.reference(pair.target) for pair in pairs]
+    bleu = bleu_details([one.words for one in best], references).score
+    print(f"              BLEU of what exact search found: {bleu:.2f}")

@@ -1,0 +1,190 @@
+"""What all `minirnn train` commands share: options, beginning a run, resuming one, interrupting it."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from minirnn import backend
+from minirnn.cli.options import number, path
+from minirnn.errors import InputError
+from minirnn.layers import Module
+from minirnn.training import OPTIMIZERS, Optimizer, Run, Trainer
+
+# option: (default, argparse settings). Nothing is set by argparse itself, so that --resume can tell what was asked for.
+Options = dict[str, tuple[Any, dict[str, Any]]]
+
+FLAG: dict[str, Any] = {"action": "store_true"}
+
+
+def optimization_options(lr: float, epochs: int) -> Options:
+    """How to train, with the defaults that differ between tasks."""
+    return {
+        "optimizer": ("adam", {"choices": tuple(OPTIMIZERS), "help": "the optimiser"}),
+        "lr": (lr, {"type": number(float, 0), "metavar": "X", "help": "the learning rate"}),
+        "momentum": (0.0, {"type": number(float, 0, 1), "metavar": "X", "help": "momentum, for sgd"}),
+        "weight-decay": (
+            None,
+            {
+                "type": number(float, 0),
+                "metavar": "X",
+                "help": "weight decay (default: 0.01 for adamw, 0 for the others)",
+            },
+        ),
+        "clip": (1.0, {"type": number(float, above=0), "metavar": "X", "help": "the largest gradient norm"}),
+        "epochs": (epochs, {"type": number(int, 1), "metavar": "N", "help": "passes through the data"}),
+        "validate-every": (1, {"type": number(int, 1), "metavar": "N", "help": "epochs between validations"}),
+        "save-every": (
+            10.0,
+            {"type": number(float, 0), "metavar": "SECONDS", "help": "between checkpoints to resume from"},
+        ),
+        "seed": (0, {"type": number(int, 0), "metavar": "N", "help": "of all randomness"}),
+        "device": ("cpu", {"choices": backend.DEVICES, "help": "where to compute"}),
+    }
+
+
+@dataclass(frozen=True)
+class Command:
+    """A `minirnn train` command.
+
+    Attributes:
+        task: what run.json calls it.
+        options: all it can be told.
+        changeable: the options that may change on --resume.
+        begin: from the options to a trainer and what run.json keeps beside them.
+        reopen: from an existing run and its options, changed where that is allowed, to a trainer.
+        announce: the line before training.
+        report: what to show after it.
+    """
+
+    task: str
+    options: Options
+    changeable: tuple[str, ...]
+    begin: Callable[[dict[str, Any], bool], tuple[Trainer, dict[str, Any]]]
+    reopen: Callable[[Run, dict[str, Any], bool], Trainer]
+    announce: Callable[[Trainer, dict[str, Any]], str]
+    report: Callable[[Run, Trainer], None]
+
+    def add_to(self, tasks: Any, help_line: str, description: str, example: str) -> None:
+        """Add the command to the parser's `train` tasks."""
+        parser = tasks.add_parser(self.task, help=help_line, description=description, epilog=f"example: {example}")
+        for name, (default, settings) in self.options.items():
+            shown = "" if default is None or default is False else f" (default: {default})"
+            parser.add_argument(
+                f"--{name}", default=argparse.SUPPRESS, **{**settings, "help": settings["help"] + shown}
+            )
+        stem = f"runs/{self.task}"
+        parser.add_argument(
+            "--out", type=path, metavar="DIR", help=f"the run directory to make (default: {stem}-1, {stem}-2, …)"
+        )
+        parser.add_argument(
+            "--resume", type=path, metavar="RUN", help="go on with an interrupted run, or with more --epochs"
+        )
+        parser.add_argument("--quiet", action="store_true", help="no progress bar")
+        parser.set_defaults(run=self.run)
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Train, or go on training, and show what came of it."""
+        asked = vars(arguments)
+        given = {name: value for name in self.options if (value := asked.get(name.replace("-", "_"))) is not None}
+        if arguments.resume is None:
+            return self._begin(arguments.out, given, not arguments.quiet)
+        if arguments.out is not None:
+            raise InputError("--out does not go with --resume: the run stays in its directory")
+        return self._resume(Path(arguments.resume), given, not arguments.quiet)
+
+    def _begin(self, out: str | None, given: dict[str, Any], progress: bool) -> int:
+        """A run directory is made only when everything else is known to be right."""
+        options = {name: given.get(name, default) for name, (default, _) in self.options.items()}
+        backend.library(options["device"])  # a missing GPU is said before any work is done
+        trainer, config = self.begin(options, progress)
+        config = {"task": self.task, "options": absolute_paths(options), **config}
+        run = Run.create(out, config) if out is not None else Run.create_numbered(f"runs/{self.task}", config)
+        trainer.run = run
+        with run.lock():
+            return self._train(run, trainer, options)
+
+    def _resume(self, path: Path, given: dict[str, Any], progress: bool) -> int:
+        run = Run(path)
+        options = read_options(run, self.task, self.options)
+        for name in given:
+            if name not in self.changeable:
+                raise InputError(f"--{name} cannot change on --resume; only --{', --'.join(self.changeable)} can")
+        options |= given
+        backend.library(options["device"])
+        for name in PATHS:
+            source = options.get(name)
+            if source and name not in given and Path(source).exists() and not Path(source).is_file():  # a pipe, perhaps
+                raise InputError(f"{source} is not a file that can be read again: name the text with --{name}")
+        trainer = self.reopen(run, options, progress)
+        trainer.run = run
+        with run.lock():
+            trainer.resume()
+            run.update({"options": absolute_paths(options)})
+            return self._train(run, trainer, options)
+
+    def _train(self, run: Run, trainer: Trainer, options: dict[str, Any]) -> int:
+        print(f"{run.path}: {self.announce(trainer, options)}", flush=True)
+        try:
+            trainer.train(options["epochs"])
+        except KeyboardInterrupt:
+            again = shlex.join(["minirnn", "train", self.task, "--resume", str(run.path)])
+            print(f"\ninterrupted; go on with: {again}", file=sys.stderr)
+            return 130
+        if not trainer.history:
+            print(f"nothing has been validated yet: go on with more --epochs (so far {trainer.place.epoch})")
+            return 0
+        self.report(run, trainer)
+        return 0
+
+
+PATHS = ("data", "source", "target", "valid-data", "valid-source", "valid-target")
+"""The options that name files."""
+
+
+def absolute_paths(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with absolute paths, so that --resume finds the files from anywhere."""
+    return {n: str(Path(v).resolve()) if n in PATHS and v else v for n, v in options.items()}
+
+
+def read_options(run: Run, task: str, known: Options) -> dict[str, Any]:
+    """The options in a run's run.json, every one checked. An option that the run does not have yet has its default.
+
+    Raises:
+        InputError: the run is another task's, or its run.json is damaged.
+    """
+    if run.config.get("task") != task:
+        raise InputError(f"{run.path} is a run of {run.config.get('task')!r}, not of {task!r}")
+    options = {}
+    try:
+        for name, (default, settings) in known.items():
+            value = run.config["options"].get(name, default)
+            if value is not None and "type" in settings:
+                value = settings["type"](str(value))
+            if "choices" in settings and value not in settings["choices"]:
+                raise ValueError(f"{name} is {value!r}")
+            if settings.get("action") == "store_true" and not isinstance(value, bool):
+                raise ValueError(f"{name} is {value!r}")
+            options[name] = value
+    except (KeyError, TypeError, ValueError, AttributeError, argparse.ArgumentTypeError) as error:
+        raise InputError(f"{run.path / 'run.json'}: damaged: {error}") from error
+    return options
+
+
+def make_optimizer(model: Module, options: Mapping[str, Any]) -> Optimizer:
+    """The optimiser that the options describe.
+
+    Raises:
+        InputError: an option does not go with it.
+    """
+    if options["momentum"] and options["optimizer"] != "sgd":
+        raise InputError(f"--momentum goes with --optimizer sgd, not with {options['optimizer']}")
+    extra = {"momentum": options["momentum"]} if options["optimizer"] == "sgd" else {}
+    if options["weight-decay"] is not None:
+        extra["weight_decay"] = options["weight-decay"]
+    return OPTIMIZERS[options["optimizer"]](model.named_parameters(), options["lr"], **extra)

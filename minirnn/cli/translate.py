@@ -1,0 +1,146 @@
+"""`minirnn translate`: translate sentences with a trained model."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from minirnn import backend
+from minirnn.cli.options import number, path
+from minirnn.cli.translation import load_translator
+from minirnn.decoding import gnmt_penalty, power_penalty, sampler
+from minirnn.decoding.hypotheses import LengthPenalty
+from minirnn.errors import InputError
+from minirnn.plots import AttentionMap, plot_attention, plot_attentions
+from minirnn.training import Run
+from minirnn.translator import BATCH, Translated
+
+MOST_MAPS = 16
+PENALTIES = {"power": power_penalty, "gnmt": gnmt_penalty}
+
+
+def add_search_options(parser: argparse.ArgumentParser) -> None:
+    """How to search, for all commands that translate."""
+    count = number(int, 1)
+    parser.add_argument("--beam", type=count, default=1, metavar="N", help="beam size; 1 is greedy (default: 1)")
+    parser.add_argument(
+        "--length-penalty",
+        type=number(float, 0),
+        default=None,
+        metavar="A",
+        help="divide log-probabilities by length^A (default: 0 for greedy, else 0.75)",
+    )
+    parser.add_argument(
+        "--penalty", choices=tuple(PENALTIES), default="power", help="length^A, or GNMT's ((5+length)/6)^A"
+    )
+    parser.add_argument(
+        "--coverage-penalty",
+        type=number(float, 0),
+        default=0.0,
+        metavar="B",
+        help="prefer translations that looked at every source word (default: 0)",
+    )
+    parser.add_argument("--checkpoint", choices=("best", "last"), default="best", help="which weights (default: best)")
+    parser.add_argument("--device", choices=backend.DEVICES, default="cpu", help="where to compute (default: cpu)")
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "translate",
+        help="translate sentences with a trained model",
+        description="Translate the sentences given, or else the lines of the standard input, one line each.",
+        epilog="example: minirnn translate runs/translate-1 'The black cat sleeps.' --beam 5 --attention map.png",
+    )
+    parser.add_argument("RUN", help="the run directory")
+    parser.add_argument("SENTENCE", nargs="*", help="what to translate (default: the lines of the standard input)")
+    add_search_options(parser)
+    parser.add_argument("--n-best", type=number(int, 1), metavar="N", help="show the N best, with their scores")
+    parser.add_argument("--attention", type=path, metavar="PNG", help="draw where the model looked")
+    parser.add_argument("--exact", action="store_true", help="find the most probable translation there is (slow)")
+    parser.add_argument("--sample", action="store_true", help="draw translations at random")
+    parser.add_argument(
+        "--temperature", type=number(float, above=0), default=1.0, metavar="X", help="of --sample (default: 1)"
+    )
+    parser.add_argument("--top-k", type=number(int, 1), metavar="K", help="draw from the K most probable tokens only")
+    parser.add_argument(
+        "--top-p", type=number(float, above=0), metavar="P", help="draw from the most probable that sum to P only"
+    )
+    parser.add_argument("--seed", type=number(int, 0), default=0, metavar="N", help="of --sample (default: 0)")
+    parser.add_argument("--no-unknown", action="store_true", help="never write <unk>")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Translate line by line."""
+    n_best = arguments.n_best or 1
+    if n_best > arguments.beam:
+        raise InputError(f"--n-best {n_best} needs a beam at least as wide: add --beam {n_best}")
+    if (arguments.exact or arguments.sample) and (arguments.beam > 1 or arguments.exact and arguments.sample):
+        raise InputError("choose one of --beam, --exact and --sample")
+    translator = load_translator(Run(arguments.RUN), arguments.checkpoint, arguments.device)
+    if arguments.attention and (translator.attention is None or arguments.exact):
+        raise InputError(f"--attention: {'exact search keeps' if arguments.exact else 'this model has'} no attention")
+    search = search_options(arguments) | {"n_best": n_best, "exact": arguments.exact}
+    search["allow_unknown"] = not arguments.no_unknown
+    if arguments.sample:
+        rng = backend.generator(arguments.seed)
+        search["choose"] = sampler(rng, arguments.temperature, arguments.top_k, arguments.top_p)
+    maps: list[AttentionMap] = []
+    for sentences in _groups(arguments.SENTENCE or read_lines()):
+        for found in translator.translate(sentences, **search):
+            _print(found, arguments.n_best is not None)
+            if arguments.attention and len(maps) < MOST_MAPS and found[0].attention is not None:
+                maps.append(AttentionMap(found[0].attention, found[0].source, found[0].target))
+        sys.stdout.flush()
+    if arguments.attention:
+        _draw(maps, arguments.attention)
+    return 0
+
+
+def search_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What `Translator.translate` needs of `add_search_options`."""
+    alpha = arguments.length_penalty
+    if alpha is None:
+        alpha = 0.75 if arguments.beam > 1 else 0.0
+    penalty: LengthPenalty = PENALTIES[arguments.penalty](alpha)
+    return {
+        "beam_size": arguments.beam,
+        "length_penalty": penalty,
+        "coverage_penalty": arguments.coverage_penalty,
+    }
+
+
+def read_lines() -> Iterator[str]:
+    """The lines of the standard input. Whatever bytes come, they are a line: what is not UTF-8 is read as U+FFFD."""
+    if sys.stdin is None:
+        raise InputError("there is nothing to translate: give sentences, or lines on the standard input")
+    for line in sys.stdin.buffer:
+        yield line.rstrip(b"\r\n").decode("utf-8", "replace")
+
+
+def _groups(sentences: Iterable[str]) -> Iterator[list[str]]:
+    """So many sentences at a time as are translated together; from a terminal one by one, to answer at once."""
+    size = 1 if sys.stdin is not None and sys.stdin.isatty() else 4 * BATCH
+    rest = iter(sentences)
+    while group := list(islice(rest, size)):
+        yield group
+
+
+def _print(found: list[Translated], with_scores: bool) -> None:
+    for one in found:
+        note = "" if one.proven is None else ("\tproven best" if one.proven else "\tbest found, not proven")
+        print(f"{one.score:.4f}\t{one.text}{note}" if with_scores else f"{one.text}{note}")
+    if with_scores:
+        print()
+
+
+def _draw(maps: list[AttentionMap], picture: str) -> None:
+    if not maps:
+        raise InputError(f"{picture}: there was nothing to draw")
+    drawn = plot_attention(*maps[0][:3], picture) if len(maps) == 1 else plot_attentions(maps, picture)
+    if drawn is None:
+        raise InputError("no picture: matplotlib is not installed (pip install 'minirnn[plot]')")

@@ -1,0 +1,192 @@
+"""Decoding one path at a time, and beam search.
+
+The model is a function `step(tokens, state) -> (log_probs, state)` from (rows,) ids to log-probabilities (rows, V), on
+the host; nothing else about it is known here.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minirnn.decoding.hypotheses import (
+    Attention,
+    Hypothesis,
+    LengthPenalty,
+    Prefixes,
+    Search,
+    Select,
+    check_log_probs,
+    check_start,
+    latest_attention,
+    per_sentence,
+    power_penalty,
+    select,
+)
+from minirnn.decoding.sampling import Choose, Step, greedy
+from minirnn.errors import InputError
+
+
+def decode(
+    step: Step,
+    state: Any,
+    start: Any,
+    *,
+    eos: int,
+    max_length: int | Sequence[int] | np.ndarray,
+    choose: Choose = greedy,
+    attention: Attention | None = None,
+) -> list[Hypothesis]:
+    """Write each sentence token by token, never looking back.
+
+    Args:
+        step: the model.
+        state: its state before `start`, of `batch` rows.
+        start: (batch,) ids, the first tokens that it reads.
+        eos: the id that ends a sentence.
+        max_length: the most tokens to generate, <eos> included; one for all sentences or one for each.
+        choose: `greedy`, or what `sampler` returns (which makes this ancestral sampling).
+        attention: gives the weights (batch, S) of the latest step from a state.
+
+    Returns:
+        A hypothesis for each sentence; its score is its log-probability under the model.
+
+    Raises:
+        InputError: an argument is out of range, the step returns something else than log-probabilities, or a sentence
+            has no possible continuation.
+    """
+    start = check_start(start)
+    batch = len(start)
+    limits = per_sentence("max_length", max_length, batch, least=1)
+    live, log_prob, length = np.ones(batch, bool), np.zeros(batch), np.zeros(batch, np.int64)
+    tokens, written, weights = start, [], []
+    while live.any():
+        log_probs, state = step(tokens, state)
+        check_log_probs(log_probs, batch, eos)
+        tokens = np.full(batch, eos)  # what has ended reads on, so that rows stay rows, but chooses no more
+        tokens[live] = choose(log_probs[live])
+        log_prob[live] += log_probs[live, tokens[live]]
+        if not np.isfinite(log_prob).all():
+            raise InputError(f"sentence {log_prob.argmin()}: a forbidden token (-inf) was chosen")
+        written.append(tokens)
+        if attention is not None:
+            weights.append(latest_attention(attention, state))
+        length[live] += 1
+        live &= (tokens != eos) & (length < limits)
+    return [
+        _hypothesis([int(tokens[i]) for tokens in written[:n]], log_prob[i], eos, [row[i] for row in weights[:n]])
+        for i, n in enumerate(length)
+    ]
+
+
+def _hypothesis(ids: list[int], log_prob: float, eos: int, weights: list[np.ndarray]) -> Hypothesis:
+    finished = ids[-1] == eos
+    tokens = tuple(ids[:-1] if finished else ids)
+    return Hypothesis(tokens, float(log_prob), float(log_prob), finished, np.stack(weights) if weights else None)
+
+
+def beam_search(
+    step: Step,
+    state: Any,
+    start: Any,
+    *,
+    beam_size: int,
+    eos: int,
+    max_length: int | Sequence[int] | np.ndarray,
+    n_best: int = 1,
+    length_penalty: LengthPenalty = power_penalty(0.0),
+    coverage_penalty: float = 0.0,
+    attention: Attention | None = None,
+    source_lengths: Any = None,
+    select: Select = select,
+) -> list[list[Hypothesis]]:
+    """Write each sentence, keeping its `beam_size` most probable beginnings at every step (Sutskever et al. 2014).
+
+    Every step extends each beginning by every token and keeps, for each sentence, the `beam_size` continuations of
+    highest log-probability (of equal ones the one from the better beginning, then the lower id). Those that are
+    complete leave the beam and are scored; the others go on. What can no longer come among the `n_best` best complete
+    ones is dropped, and a sentence is done when nothing is left in its beam. That is often later than when the first is
+    complete: a longer one may score higher. A beam of 1 is greedy search; one as wide as the space of sequences is
+    exhaustive search.
+
+    All sentences advance together: one call of `step` has a row for every beginning of every sentence that is not done.
+
+    Args:
+        step: the model.
+        state: its state before `start`, of `batch` rows.
+        start: (batch,) ids, the first tokens that it reads.
+        beam_size: how many beginnings to keep for each sentence.
+        eos: the id that ends a sentence.
+        max_length: the most tokens to generate, <eos> included; one for all sentences or one for each.
+        n_best: how many hypotheses to return for each sentence, at most `beam_size`.
+        length_penalty: what a log-probability is divided by, given the length: see `power_penalty`, `gnmt_penalty`.
+        coverage_penalty: β, the weight of `coverage` in the score.
+        attention: gives the weights (rows, S) of the latest step from a state.
+        source_lengths: (batch,) how many source positions of each sentence are not padding; None for all S.
+        select: gives the state of some rows from a state.
+
+    Returns:
+        For each sentence its best hypotheses, best first: `n_best`, or fewer if the beam has met fewer.
+
+    Raises:
+        InputError: an argument is out of range, the step returns something else than log-probabilities, or a sentence
+            has no possible continuation.
+    """
+    if not 1 <= n_best <= beam_size:
+        raise InputError(f"expected 1 <= n_best <= beam_size, not n_best {n_best} and beam_size {beam_size}")
+    search = Search(
+        step,
+        start,
+        eos=eos,
+        max_length=max_length,
+        n_best=n_best,
+        length_penalty=length_penalty,
+        coverage_penalty=coverage_penalty,
+        attention=attention,
+        source_lengths=source_lengths,
+    )
+    walk_beams(search, search.begin(state), beam_size, select)
+    return search.results()
+
+
+def walk_beams(search: Search, prefixes: Prefixes, beam_size: int, select: Select) -> None:
+    """Beam search from `prefixes` on; what it finds is in `search.best`."""
+    while len(prefixes):
+        read, totals = search.read(prefixes)
+        parents, tokens = _best_continuations(totals, read.sentence, beam_size)
+        log_prob = totals[parents, tokens]
+        live = search.settle(read, parents, tokens, log_prob)
+        # Dropping those that cannot win changes no result: only the less probable could have come in their place, and
+        # those cannot win either.
+        live &= search.can_win(read.sentence[parents], log_prob)
+        prefixes = read.extend(parents[live], tokens[live], log_prob[live], select)
+
+
+def _best_continuations(totals: np.ndarray, sentence: np.ndarray, beam_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """For each sentence the most probable continuations, most probable first, as (row, token).
+
+    Args:
+        totals: (rows, V) log-probabilities of the continuations.
+        sentence: (rows,) ascending: the rows of a sentence are neighbours.
+        beam_size: how many for each sentence, if so many are possible.
+
+    Returns:
+        The rows and the tokens, (n,) each.
+    """
+    V = totals.shape[1]
+    edges = [0, *(np.flatnonzero(np.diff(sentence)) + 1), len(sentence)]
+    best = [first * V + largest(totals[first:last].ravel(), beam_size) for first, last in itertools.pairwise(edges)]
+    return np.divmod(np.concatenate(best), V)
+
+
+def largest(values: np.ndarray, k: int) -> np.ndarray:
+    """The indices of the k largest of `values` (n,), largest first, among equals the lower index first.
+
+    There are fewer than k if fewer are above -inf.
+    """
+    threshold = np.partition(values, -k)[-k] if k < len(values) else -np.inf
+    indices = np.flatnonzero((values >= threshold) & (values > -np.inf))
+    return indices[np.argsort(-values[indices], kind="stable")][:k]

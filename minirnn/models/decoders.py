@@ -1,0 +1,288 @@
+"""Three decoders: how the source reaches the target.
+
+    HandoverDecoder   as the first state only                     h_t = cell(x_t, h_{t-1})         (Sutskever et al. 2014)
+    ContextDecoder    also as one vector fed at every step         h_t = cell([x_t; c], h_{t-1})    (Cho et al. 2014)
+    AttentionDecoder  as a context looked up anew at every step    h_t = cell([x_t; c_t], h_{t-1})  (Bahdanau et al. 2015)
+
+x_t is the embedding of the target token before. All have the same two halves: `forward` walks along any number of steps
+and returns features, `logits` scores the next token from them. One step of search is a `forward` over one token.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minirnn import backend
+from minirnn.autograd import ops
+from minirnn.autograd.tensor import Tensor
+from minirnn.backend import Array, array_module, like
+from minirnn.errors import InputError
+from minirnn.layers import Dropout, Embedding, Linear, Module, Recurrent
+from minirnn.layers.attention import Attention, Memory
+from minirnn.models.encoders import Encoding
+
+Hidden = Tensor | tuple[Tensor, ...]
+
+
+@dataclass
+class DecoderState:
+    """Where a decoder is in each of its sentences. `hidden` is the recurrent layer's state, each (layers, B, H)."""
+
+    hidden: Hidden
+    context: Tensor | None = None  # (B, M): the source in one vector
+    memory: Memory | None = None  # what attention looks at
+    weights: Tensor | None = None  # (B, S): where it looked last
+    feed: Tensor | None = None  # (B, R): the last features, where they are fed back
+
+    def select(self, rows: np.ndarray) -> DecoderState:
+        """The state of the given rows of the batch, in that order; a row may be taken several times."""
+
+        def take(x: Tensor | None) -> Tensor | None:
+            return None if x is None else Tensor(x.data.take(like(np.asarray(rows), x.data), axis=-2))
+
+        arrays = self.hidden if isinstance(self.hidden, tuple) else (self.hidden,)
+        memory = None if self.memory is None else self.memory.select(rows)
+        hidden = tuple(Tensor(h.data.take(like(np.asarray(rows), h.data), axis=-2)) for h in arrays)
+        return DecoderState(_unwrap(hidden), take(self.context), memory, take(self.weights), take(self.feed))
+
+
+def _unwrap(arrays: tuple[Tensor, ...]) -> Hidden:
+    """(h,) as h, and (h, c) as it is: the two forms a recurrent layer's state has."""
+    return arrays if len(arrays) > 1 else arrays[0]
+
+
+class Decoded(NamedTuple):
+    """What a stretch of decoding gives: features (T, B, F), the state after it, and where attention looked (T, B, S)."""
+
+    features: Tensor
+    state: DecoderState
+    attention: Tensor | None
+
+
+class Decoder(Module):
+    """What all decoders share: the embedding before the recurrent layer, and the way from features to logits behind it.
+
+    Args:
+        vocabulary_size: V, the number of target tokens.
+        embedding_size: the features of a token.
+        hidden_size: H.
+        memory_size: M, the features of what comes from the encoder.
+        cell, num_layers: of the recurrent layer.
+        deep_output: whether the next token is scored from [h_t; context; x_t] and not from h_t alone.
+        readout_size: R; the features are then r_t = tanh(W_r [h_t; …] + b_r) (the "attentional vector" of Luong et al.).
+        tied: the output layer's weights are the embedding's (Press & Wolf 2017); R must be the embedding's size.
+        dropout, embedding_dropout, output_dropout: between layers, on x_t, and before the output layer.
+        rng, dtype: as for every layer.
+
+    Raises:
+        InputError: the embedding is tied but the features have another size.
+    """
+
+    sees_memory = True
+    """Whether a part of M features comes from the encoder at every step."""
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        embedding_size: int,
+        hidden_size: int,
+        memory_size: int,
+        *,
+        cell: str = "gru",
+        num_layers: int = 1,
+        deep_output: bool = True,
+        readout_size: int | None = None,
+        tied: bool = False,
+        dropout: float = 0.0,
+        embedding_dropout: float = 0.0,
+        output_dropout: float = 0.0,
+        rng: int | np.random.Generator | None = None,
+        dtype: Any = np.float32,
+    ):
+        rng = backend.generator(rng)
+        options: dict[str, Any] = {"rng": rng, "dtype": dtype}
+        self.deep_output = deep_output
+        self.embedding = Embedding(vocabulary_size, embedding_size, **options)
+        self.embedding_dropout = Dropout(embedding_dropout, rng=rng)
+        input_size = embedding_size + self._extra_input_size(memory_size, readout_size)
+        self.recurrent = Recurrent(cell, input_size, hidden_size, num_layers, dropout=dropout, **options)
+        size = hidden_size
+        if deep_output:
+            size += embedding_size + (memory_size if self.sees_memory else 0)
+        self.readout = Linear(size, readout_size, **options) if readout_size else None
+        size = readout_size or size
+        self.output_dropout = Dropout(output_dropout, rng=rng)
+        self.output = Linear(size, vocabulary_size, **options)
+        if tied:
+            if size != embedding_size:
+                raise InputError(f"tied embeddings need a readout of their size, {embedding_size}, not {size} features")
+            # As output weights, standard normal rows would give logits far too large.
+            self.embedding.weight.data = self.embedding.weight.data * embedding_size**-0.5
+            self.output.weight = self.embedding.weight
+
+    def _extra_input_size(self, memory_size: int, readout_size: int | None) -> int:
+        """How many features a step's input has beside the embedding."""
+        return memory_size if self.sees_memory else 0
+
+    def start(self, encoding: Encoding, hidden: tuple[Tensor, ...]) -> DecoderState:
+        """The state before the first token, from what the encoder and the bridge say."""
+        return DecoderState(_unwrap(hidden))
+
+    def forward(self, ids: Array, state: DecoderState) -> Decoded:
+        """Read target tokens.
+
+        Args:
+            ids: (T, B), each the token before the one to be predicted.
+            state: where the sentences are.
+
+        Returns:
+            T steps' features, from which `logits` scores the next tokens, and the state after them.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define forward")
+
+    def embed(self, ids: Array) -> Tensor:
+        """ids (T, B) to x (T, B, embedding_size)."""
+        return self.embedding_dropout(self.embedding(ids))
+
+    def features(self, h: Tensor, context: Tensor | None, x: Tensor) -> Tensor:
+        """What the next token is scored from, for h (…, H), context (…, M) and x (…, embedding_size)."""
+        if self.deep_output:
+            h = ops.concatenate([h, x] if context is None else [h, context, x], axis=-1)
+        return ops.tanh(self.readout(h)) if self.readout else h
+
+    def logits(self, features: Tensor) -> Tensor:
+        """features (…, F) to scores of the next token (…, V)."""
+        return self.output(self.output_dropout(features))
+
+
+class HandoverDecoder(Decoder):
+    """The source is the first state, and nothing else (Sutskever, Vinyals & Le 2014). Arguments as for `Decoder`."""
+
+    sees_memory = False
+
+    def forward(self, ids: Array, state: DecoderState) -> Decoded:
+        """As `Decoder.forward`."""
+        x = self.embed(ids)
+        h, hidden = self.recurrent(x, state.hidden)
+        return Decoded(self.features(h, None, x), replace(state, hidden=hidden), None)
+
+
+class ContextDecoder(Decoder):
+    """The encoder's final h, of the top layer, is part of every step's input and output (Cho et al. 2014). Arguments as
+    for `Decoder`."""
+
+    def start(self, encoding: Encoding, hidden: tuple[Tensor, ...]) -> DecoderState:
+        """As `Decoder.start`, with c = the final h of the top layer, both directions side by side."""
+        h, width = encoding.state[0], encoding.outputs.shape[2]
+        directions = ops.unstack(h[h.shape[0] - width // h.shape[2] :])
+        return DecoderState(_unwrap(hidden), context=ops.concatenate(directions, axis=-1))
+
+    def forward(self, ids: Array, state: DecoderState) -> Decoded:
+        """As `Decoder.forward`."""
+        assert state.context is not None
+        x = self.embed(ids)
+        context = ops.broadcast_to(state.context, (len(x), *state.context.shape))
+        h, hidden = self.recurrent(ops.concatenate([x, context], axis=-1), state.hidden)
+        return Decoded(self.features(h, context, x), replace(state, hidden=hidden), None)
+
+
+class AttentionDecoder(Decoder):
+    """At every step the decoder looks at the source, with its state as the query.
+
+    attend="before" (Bahdanau, Cho & Bengio 2015): the query is h_{t-1}, and the context is part of the step's input:
+
+        c_t = attention(h_{t-1})     h_t = cell([x_t; c_t], h_{t-1})
+
+    attend="after" (Luong, Pham & Manning 2015): the query is h_t, and the context is part of the output alone:
+
+        h_t = cell(x_t, h_{t-1})     c_t = attention(h_t)
+
+    With input feeding (Luong et al.), the features of the step before are part of the input too: the decoder then knows
+    what was looked at and said.
+
+    Args beside those of `Decoder`:
+        score, normalize: of the `Attention`.
+        attention_size: A, for scores that have it; H by default.
+        attend: "before" or "after".
+        input_feeding: whether; needs a readout.
+
+    Raises:
+        InputError: as `Decoder` and `Attention`, or options that do not go together.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        embedding_size: int,
+        hidden_size: int,
+        memory_size: int,
+        *,
+        score: str = "additive",
+        normalize: str = "softmax",
+        attention_size: int | None = None,
+        attend: str = "before",
+        input_feeding: bool = False,
+        rng: int | np.random.Generator | None = None,
+        dtype: Any = np.float32,
+        **options: Any,
+    ):
+        if attend not in ("before", "after"):
+            raise InputError(f"unknown place to attend {attend!r}: expected 'before' or 'after'")
+        if attend == "after" and not options.get("deep_output", True):
+            raise InputError("attention after the step reaches the output only with deep_output")
+        if input_feeding and not options.get("readout_size"):
+            raise InputError("input feeding feeds the readout: give a readout_size")
+        rng = backend.generator(rng)
+        self.attend, self.input_feeding = attend, input_feeding
+        super().__init__(vocabulary_size, embedding_size, hidden_size, memory_size, rng=rng, dtype=dtype, **options)
+        self.attention = Attention(
+            score, hidden_size, memory_size, attention_size or hidden_size, normalize=normalize, rng=rng, dtype=dtype
+        )
+
+    def _extra_input_size(self, memory_size: int, readout_size: int | None) -> int:
+        fed = (readout_size or 0) if self.input_feeding else 0
+        return fed + (memory_size if self.attend == "before" else 0)
+
+    def start(self, encoding: Encoding, hidden: tuple[Tensor, ...]) -> DecoderState:
+        """As `Decoder.start`, with the memory to look at, and nothing looked at or said yet."""
+        S, B, _ = encoding.outputs.shape
+        xp = array_module(encoding.outputs.data)
+        zeros = {
+            name: Tensor(xp.zeros((B, n), dtype=encoding.outputs.dtype)) for name, n in (("S", S), ("R", self._fed))
+        }
+        memory = self.attention.remember(encoding.outputs, encoding.lengths)
+        feed = zeros["R"] if self.input_feeding else None
+        return DecoderState(_unwrap(hidden), memory=memory, weights=zeros["S"], feed=feed)
+
+    @property
+    def _fed(self) -> int:
+        return self.output.weight.shape[1]
+
+    def forward(self, ids: Array, state: DecoderState) -> Decoded:
+        """As `Decoder.forward`."""
+        assert state.memory is not None
+        x = self.embed(ids)
+        stepper = self.recurrent.stepper(x, state.hidden)
+        weights, feed = state.weights, state.feed
+        hs, contexts, looks, said = [], [], [], []
+        for x_t in ops.unstack(x):
+            parts = [x_t] if feed is None else [x_t, feed]
+            if self.attend == "before":
+                context, weights = self.attention(stepper.output, state.memory, weights)
+                h = stepper(ops.concatenate([*parts, context], axis=-1))
+            else:
+                h = stepper(ops.concatenate(parts, axis=-1))
+                context, weights = self.attention(h, state.memory, weights)
+            if feed is not None:
+                feed = self.features(h, context, x_t)
+                said.append(feed)
+            hs.append(h)
+            contexts.append(context)
+            looks.append(weights)
+        # What is not fed back need not be computed step by step.
+        features = ops.stack(said) if said else self.features(ops.stack(hs), ops.stack(contexts), x)
+        after = replace(state, hidden=stepper.state(), weights=weights, feed=feed)
+        return Decoded(features, after, ops.stack(looks))

@@ -1,0 +1,170 @@
+"""From a source sentence to what a decoder starts from: the encoder, and the bridge between the two."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minirnn import backend
+from minirnn.autograd import ops
+from minirnn.autograd.tensor import Tensor
+from minirnn.backend import Array, array_module
+from minirnn.errors import InputError
+from minirnn.layers import Dropout, Embedding, Linear, Module, Recurrent
+from minirnn.layers.basic import uniform
+
+BRIDGES = ("copy", "learned", "zero", "z0")
+
+
+class Encoding(NamedTuple):
+    """What an encoder hands on: its outputs (S, B, E), 0 on padding; for each array of its cell's state the final one,
+    (layers · directions, B, H), never taken from padding; and the lengths (B,)."""
+
+    outputs: Tensor
+    state: tuple[Tensor, ...]
+    lengths: np.ndarray
+
+
+class Encoder(Module):
+    """The base of encoders. A subclass sets `output_size` and implements `forward(ids, lengths) -> Encoding`."""
+
+    output_size: int
+    """E, the features of an output."""
+
+
+class RecurrentEncoder(Encoder):
+    """An embedding and a recurrent layer (Sutskever, Vinyals & Le 2014; both directions: Bahdanau, Cho & Bengio 2015).
+
+    Args:
+        vocabulary_size: the number of source tokens.
+        embedding_size: the features of a token.
+        hidden_size: H, of each direction.
+        cell: one of `minirnn.CELL_NAMES`.
+        num_layers, bidirectional: as for `Recurrent`.
+        reverse: read each sentence from its end to its beginning, so that its first words, which the translation needs
+            first, are seen last (Sutskever et al. 2014).
+        dropout: between the layers.
+        embedding_dropout: on the embedding.
+        output_dropout: on the outputs that the decoder attends to.
+        rng, dtype: as for every layer.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        embedding_size: int,
+        hidden_size: int,
+        *,
+        cell: str = "gru",
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        reverse: bool = False,
+        dropout: float = 0.0,
+        embedding_dropout: float = 0.0,
+        output_dropout: float = 0.0,
+        rng: int | np.random.Generator | None = None,
+        dtype: Any = np.float32,
+    ):
+        rng = backend.generator(rng)
+        self.embedding = Embedding(vocabulary_size, embedding_size, rng=rng, dtype=dtype)
+        self.recurrent = Recurrent(
+            cell,
+            embedding_size,
+            hidden_size,
+            num_layers,
+            bidirectional=bidirectional,
+            reverse=reverse,
+            dropout=dropout,
+            rng=rng,
+            dtype=dtype,
+        )
+        self.embedding_dropout = Dropout(embedding_dropout, rng=rng)
+        self.output_dropout = Dropout(output_dropout, rng=rng)
+        self.output_size = hidden_size * self.recurrent.num_directions
+
+    def forward(self, ids: Array, lengths: Any) -> Encoding:
+        """Encode source ids (S, B) of sentences of `lengths` (B,) host integers.
+
+        Raises:
+            InputError: an id or length is out of range.
+        """
+        x = self.embedding_dropout(self.embedding(ids))
+        outputs, state = self.recurrent(x, lengths=lengths)
+        arrays = state if isinstance(state, tuple) else (state,)
+        return Encoding(self.output_dropout(outputs), arrays, np.asarray(lengths))
+
+
+class Bridge(Module):
+    """From the encoder's final state to the decoder's first, for h and, where both have it, for c.
+
+        "copy"     the state itself; the sizes must agree, where the two directions of a layer count as one side by side
+        "learned"  tanh(W h + b), from the top layer to each layer of the decoder (Bahdanau et al. 2015)
+        "zero"     zero
+        "z0"       a learned constant, the same for every sentence: the decoder knows the source by attention alone
+
+    Args:
+        kind: one of these four.
+        source: the encoder's recurrent layer.
+        target: the decoder's.
+        rng, dtype: as for every layer.
+
+    Raises:
+        InputError: the kind is unknown, or the state cannot be copied because the sizes differ.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        source: Recurrent,
+        target: Recurrent,
+        *,
+        rng: int | np.random.Generator | None = None,
+        dtype: Any = np.float32,
+    ):
+        if kind not in BRIDGES:
+            raise InputError(f"unknown bridge {kind!r}: expected one of {', '.join(BRIDGES)}")
+        rng = backend.generator(rng)
+        self.kind, self.directions = kind, source.num_directions
+        self.num_states, self.num_layers, self.hidden_size = (
+            target.cell.num_states,
+            target.num_layers,
+            target.hidden_size,
+        )
+        width = source.num_directions * source.hidden_size
+        if kind == "copy" and (source.num_layers, width) != (target.num_layers, target.hidden_size):
+            raise InputError(
+                f"cannot copy the state of {source.num_layers} layer(s) of {width} units in all directions "
+                f"to {target.num_layers} of {target.hidden_size}: make the sizes equal, or take the bridge 'learned'"
+            )
+        rows, H = target.num_layers * target.hidden_size, target.hidden_size
+        self.maps: list[Linear] = []
+        self.constants: list[Tensor] = []
+        if kind == "learned":
+            handed_on = min(self.num_states, source.cell.num_states)
+            self.maps = [Linear(width, rows, rng=rng, dtype=dtype) for _ in range(handed_on)]
+        elif kind == "z0":
+            shape = (target.num_layers, 1, H)
+            self.constants = [uniform(rng, H**-0.5, shape, dtype) for _ in range(self.num_states)]
+
+    def forward(self, encoding: Encoding) -> tuple[Tensor, ...]:
+        """The decoder's first state: for each array of its cell, (layers, B, H)."""
+        B, xp = encoding.outputs.shape[1], array_module(encoding.outputs.data)
+        shape = (self.num_layers, B, self.hidden_size)
+        if self.kind == "copy":
+            arrays = [self._by_layer(s) for s in encoding.state]
+        elif self.kind == "learned":
+            tops = (self._by_layer(s)[-1] for s in encoding.state)
+            mapped = (ops.tanh(m(top)) for m, top in zip(self.maps, tops, strict=False))
+            arrays = [ops.transpose(ops.reshape(y, (B, *shape[::2])), (1, 0, 2)) for y in mapped]
+        else:
+            arrays = [ops.broadcast_to(constant, shape) for constant in self.constants]
+        missing = self.num_states - len(arrays)  # a cell may carry more than the encoder's has
+        zero = Tensor(xp.zeros(shape, dtype=encoding.outputs.dtype))
+        return (*arrays[: self.num_states], *[zero] * missing)
+
+    def _by_layer(self, state: Tensor) -> Tensor:
+        """(layers · directions, B, H) to (layers, B, directions · H)."""
+        rows, B, H = state.shape
+        by_direction = ops.reshape(state, (rows // self.directions, self.directions, B, H))
+        return ops.reshape(ops.transpose(by_direction, (0, 2, 1, 3)), (-1, B, self.directions * H))

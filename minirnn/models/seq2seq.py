@@ -1,0 +1,114 @@
+"""Encoder-decoder models: from one sequence to another (Sutskever, Vinyals & Le 2014; Cho et al. 2014)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minirnn import backend
+from minirnn.autograd import functional, ops
+from minirnn.autograd.tape import no_grad
+from minirnn.autograd.tensor import Tensor
+from minirnn.backend import Array, array_module, like
+from minirnn.layers import Module, Recurrent
+from minirnn.models.decoders import Decoded, Decoder, DecoderState
+from minirnn.models.encoders import Bridge, Encoder
+
+
+class EncoderDecoder(Module):
+    """Any encoder and any decoder, and the bridge between their states.
+
+        encoding = encoder(source)     s_0 = bridge(encoding)     p(y_t | y_1 … y_{t-1}, source) = softmax(logits_t)
+
+    Args:
+        encoder: makes an `Encoding` of the source.
+        decoder: predicts each target token from the tokens before it and the encoding.
+        bridge: "copy", "learned", "zero" or "z0"; see `Bridge`.
+        tied: whether source and target share one embedding; the two vocabularies must be one.
+        rng, dtype: as for every layer; of the bridge.
+
+    Raises:
+        InputError: the bridge is unknown or does not fit.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        decoder: Decoder,
+        *,
+        bridge: str = "learned",
+        tied: bool = False,
+        rng: int | np.random.Generator | None = None,
+        dtype: Any = np.float32,
+    ):
+        self.encoder, self.decoder = encoder, decoder
+        source = getattr(encoder, "recurrent", None)
+        assert isinstance(source, Recurrent)
+        self.bridge = Bridge(bridge, source, decoder.recurrent, rng=rng, dtype=dtype)
+        if tied:
+            encoder.embedding.weight = decoder.embedding.weight
+
+    def start(self, source: Array, lengths: Any) -> DecoderState:
+        """Encode.
+
+        Args:
+            source: (S, B) ids, padded.
+            lengths: (B,) host integers, how much of each is real.
+
+        Returns:
+            The state from which the decoder begins.
+        """
+        encoding = self.encoder(source, lengths)
+        return self.decoder.start(encoding, self.bridge(encoding))
+
+    def forward(self, source: Array, lengths: Any, inputs: Array, own: np.ndarray | None = None) -> Decoded:
+        """Read the source, then the target.
+
+        Args:
+            source, lengths: as for `start`.
+            inputs: (T, B) target ids, each the one before the token to be predicted: `<bos>` first.
+            own: (T, B) booleans: where true, the decoder is fed not the input but its own most probable token of the
+                step before (scheduled sampling, Bengio et al. 2015; everywhere: no teacher forcing at all). No gradient
+                flows through that choice. The first step has nothing of its own and is fed its input.
+
+        Returns:
+            The features (T, B, F), which `decoder.logits` scores, the final state, and the attention weights (T, B, S)
+            or None.
+        """
+        state = self.start(source, lengths)
+        if own is None or not own[1:].any():
+            return self.decoder(inputs, state)
+        on_device = like(np.asarray(inputs), self.decoder.output.weight.data)
+        coins, xp = like(own, on_device), array_module(on_device)
+        tokens, features, looks = on_device[:1], [], []
+        for t in range(len(on_device)):
+            if t > 0:
+                with no_grad():
+                    best = self.decoder.logits(features[-1]).data.argmax(axis=-1)
+                tokens = xp.where(coins[t], best, on_device[t : t + 1])
+            step = self.decoder(tokens, state)
+            state = step.state
+            features.append(step.features)
+            looks += [] if step.attention is None else [step.attention]
+        return Decoded(ops.concatenate(features), state, ops.concatenate(looks) if looks else None)
+
+    def step(self, tokens: np.ndarray, state: DecoderState) -> tuple[np.ndarray, DecoderState]:
+        """One step of search: the function that `minirnn.decoding` walks along.
+
+        Args:
+            tokens: (B,) ids, the latest token of each sentence; `<bos>` first.
+            state: from `start`, or the step before.
+
+        Returns:
+            The log-probabilities (B, V) of the next token, on the host, and the new state.
+        """
+        with no_grad():
+            features, state, _ = self.decoder(np.asarray(tokens)[None], state)
+            log_probs = functional.log_softmax(self.decoder.logits(features))
+            return backend.to_host(log_probs.data[0]), state
+
+    @staticmethod
+    def attention(state: DecoderState) -> np.ndarray | None:
+        """Where the latest step looked, (B, S) on the host; None for a decoder that does not attend."""
+        return None if state.weights is None else backend.to_host(state.weights.data)

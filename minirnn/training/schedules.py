@@ -1,0 +1,130 @@
+"""Numbers that change as training goes on: the learning rate, and how often the decoder is fed the truth.
+
+A learning-rate schedule is a function `factor(place, history)` of the place in the run and the rows of the validations so
+far; the rate is the optimiser's own times the factor. It keeps no state, so a resumed run has the same rates. Several
+schedules multiply.
+
+A teacher-forcing schedule is a function of the number of steps done, the probability with which the decoder is fed the
+true token: 1 is teacher forcing (Williams & Zipser 1989), and its fall is scheduled sampling (Bengio et al. 2015).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from minirnn.errors import InputError
+
+
+class HasPlace(Protocol):
+    """The part of the loop's place that a schedule reads."""
+
+    step: int
+    epoch: int
+
+
+History = Sequence[Mapping[str, Any]]
+Schedule = Callable[[HasPlace, History], float]
+TeacherForcing = Callable[[int], float]
+
+
+def warmup(steps: int) -> Schedule:
+    """From near 0 to 1 in a straight line over the first `steps` steps (Goyal et al. 2017)."""
+    if steps < 1:
+        raise InputError(f"the warm-up must take at least 1 step, not {steps}")
+    return lambda place, history: min(1.0, (place.step + 1) / steps)
+
+
+def step_decay(epochs: int, factor: float) -> Schedule:
+    """Times `factor` after every `epochs` epochs."""
+    _require_factor(factor)
+    if epochs < 1:
+        raise InputError(f"the learning rate can decay every 1 epoch or more, not every {epochs}")
+    return lambda place, history: factor ** (place.epoch // epochs)
+
+
+def plateau(factor: float, patience: int, monitor: str = "valid_loss") -> Schedule:
+    """Times `factor` whenever `monitor` has not reached a new best for `patience` validations, which then count anew."""
+    _require_factor(factor)
+    if patience < 1:
+        raise InputError(f"the patience must be at least 1 validation, not {patience}")
+
+    def scale(place: HasPlace, history: History) -> float:
+        best, waited, falls = math.inf, 0, 0
+        for row in history:
+            score = badness(row, monitor)
+            waited = 0 if score < best else waited + 1
+            best = min(best, score)
+            if waited == patience:
+                waited, falls = 0, falls + 1
+        return factor**falls
+
+    return scale
+
+
+def product(schedules: Sequence[Schedule]) -> Schedule:
+    """All schedules at once."""
+    return lambda place, history: math.prod(schedule(place, history) for schedule in schedules)
+
+
+def badness(row: Mapping[str, Any], monitor: str) -> float:
+    """What is monitored in a row of the history, as a number that is better the lower it is: BLEU gets a minus sign. A
+    run without held-out data is judged by its training loss."""
+    value = row.get(monitor, row.get("valid_loss", row["train_loss"]))
+    return -float(value) if monitor in row and monitor.endswith("bleu") else float(value)
+
+
+def waited(history: History, monitor: str) -> int:
+    """How many validations ago the best of them was."""
+    scores = [badness(row, monitor) for row in history]
+    return len(scores) - 1 - scores.index(min(scores)) if scores else 0
+
+
+def constant_forcing(ratio: float) -> TeacherForcing:
+    """Always the same ratio."""
+    if not 0 <= ratio <= 1:
+        raise InputError(f"the teacher forcing ratio must be between 0 and 1, not {ratio}")
+    return lambda step: ratio
+
+
+def linear_forcing(steps: float, least: float = 0.0) -> TeacherForcing:
+    """ε_i = max(least, 1 - i / steps)."""
+    _require_positive(steps)
+    constant_forcing(least)
+    return lambda step: max(least, 1 - step / steps)
+
+
+def exponential_forcing(steps: float, least: float = 0.0) -> TeacherForcing:
+    """ε_i = k^i with k = exp(-1 / steps), so that after `steps` steps it is 1/e; at least `least`."""
+    _require_positive(steps)
+    constant_forcing(least)
+    return lambda step: max(least, math.exp(-step / steps))
+
+
+def inverse_sigmoid_forcing(steps: float, least: float = 0.0) -> TeacherForcing:
+    """ε_i = k / (k + exp(i / k)) with the k for which ε is 1/2 after `steps` steps: k ln k = steps; at least `least`."""
+    _require_positive(steps)
+    constant_forcing(least)
+    k = 1.0 + steps
+    for _ in range(100):  # Newton's method for k ln k = steps
+        k -= (k * math.log(k) - steps) / (math.log(k) + 1)
+    return lambda step: max(least, k / (k + math.exp(min(step / k, 700.0))))
+
+
+FORCING: dict[str, Callable[..., TeacherForcing]] = {
+    "linear": linear_forcing,
+    "exponential": exponential_forcing,
+    "inverse-sigmoid": inverse_sigmoid_forcing,
+}
+"""The decays of scheduled sampling by name; each takes `steps` and `least`."""
+
+
+def _require_factor(factor: float) -> None:
+    if not 0 < factor < 1:
+        raise InputError(f"the learning rate's factor must be between 0 and 1, not {factor}")
+
+
+def _require_positive(steps: float) -> None:
+    if not steps > 0:
+        raise InputError(f"the decay must take more than 0 steps, not {steps}")

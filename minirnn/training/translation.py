@@ -1,0 +1,149 @@
+"""Translation as a task for the training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from minirnn.autograd import functional, ops
+from minirnn.autograd.tensor import Tensor
+from minirnn.backend import array_module, like
+from minirnn.data.sequences import PairBatch, length_batches, pad, pair_batches
+from minirnn.data.vocabulary import SPECIALS
+from minirnn.decoding import decode
+from minirnn.errors import InputError
+from minirnn.metrics import corpus_bleu
+from minirnn.models import EncoderDecoder
+from minirnn.training.loop import Carry
+from minirnn.training.schedules import TeacherForcing, constant_forcing
+
+PAD_ID, BOS_ID, EOS_ID, UNKNOWN_ID = range(len(SPECIALS))
+Ids = Sequence[np.ndarray]
+
+
+def length_limit(source_lengths: np.ndarray) -> np.ndarray:
+    """The most tokens a translation may have, for sources of these lengths: a function of the sentence alone, so that
+    it is translated alike alone and in a batch."""
+    return 2 * np.asarray(source_lengths) + 10
+
+
+class Translation:
+    """Predict each target token from the source and the target tokens before it.
+
+    Args:
+        model: the model.
+        train: sources and targets to learn from, each a sequence of id arrays that end with `<eos>`.
+        valid: the same held out; may be empty.
+        batch_size: pairs in a batch.
+        rng: the generator the model draws its dropout from, and the coins of scheduled sampling.
+        references: the words of the held-out targets; without them there is no BLEU.
+        to_words: from ids that the model wrote to words.
+        teacher_forcing: the probability of feeding the true token, by the number of steps done.
+        label_smoothing: ε of the cross-entropy.
+        attention_penalty, attention_target: λ and τ of `attention_regularizer`.
+
+    Raises:
+        InputError: there is nothing to learn from, or the penalty does not fit the model.
+    """
+
+    def __init__(
+        self,
+        model: EncoderDecoder,
+        train: tuple[Ids, Ids],
+        valid: tuple[Ids, Ids],
+        *,
+        batch_size: int,
+        rng: np.random.Generator,
+        references: Sequence[Sequence[str]] | None = None,
+        to_words: Callable[[Sequence[int]], list[str]] = lambda ids: [str(i) for i in ids],
+        teacher_forcing: TeacherForcing = constant_forcing(1.0),
+        label_smoothing: float = 0.0,
+        attention_penalty: float = 0.0,
+        attention_target: float = 1.0,
+    ):
+        if not len(train[0]):
+            raise InputError("there are no pairs to learn from")
+        if attention_penalty and not hasattr(model.decoder, "attention"):
+            raise InputError("the attention penalty needs a decoder with attention")
+        self.model, self.train_pairs, self.valid_pairs, self.rng = model, train, valid, rng
+        self.batch_size, self.references, self.to_words = batch_size, references, to_words
+        self.teacher_forcing, self.label_smoothing = teacher_forcing, label_smoothing
+        self.attention_penalty, self.attention_target = attention_penalty, attention_target
+        self.num_batches = -(-len(train[0]) // batch_size)
+        self.loss_is_nll = label_smoothing == 0 and attention_penalty == 0
+
+    def batches(self, rng: np.random.Generator) -> Iterator[PairBatch]:
+        """The batches of one epoch, pairs of similar length together."""
+        return pair_batches(*self.train_pairs, self.batch_size, rng, PAD_ID)
+
+    def loss(self, batch: PairBatch, carry: Carry, step: int) -> tuple[Tensor, int, Carry]:
+        """The mean over the real target tokens of a batch, and the attention's penalty."""
+        X, X_lengths, Y, Y_lengths = batch
+        ratio = self.teacher_forcing(step)
+        own = self.rng.random(Y.shape) >= ratio if ratio < 1 else None
+        decoded = self.model(X, X_lengths, shift_right(Y), own)
+        total = self._cross_entropy(decoded.features, Y, Y_lengths, self.label_smoothing, "mean")
+        if self.attention_penalty and decoded.attention is not None:
+            uneven = attention_regularizer(decoded.attention, X_lengths, Y_lengths, self.attention_target)
+            total = total + self.attention_penalty * uneven
+        return total, int(Y_lengths.sum()), None
+
+    def _cross_entropy(self, features: Tensor, Y: np.ndarray, lengths: np.ndarray, eps: float, how: str) -> Tensor:
+        """Over the real tokens alone: padding is dropped before the output layer, the costliest of all."""
+        real = np.arange(len(Y))[:, None] < lengths
+        logits = self.model.decoder.logits(functional.pack(features, lengths))
+        return functional.cross_entropy(logits, Y[real], reduction=how, label_smoothing=eps)
+
+    def validate(self) -> dict[str, float]:
+        """Loss per token (teacher-forced, `<eos>` counted, padding not) and BLEU (greedy) on the held-out pairs."""
+        if not len(self.valid_pairs[0]):
+            return {}
+        nll, tokens = self.nll(*self.valid_pairs)
+        row = {"valid_loss": nll / tokens}
+        if self.references is not None:
+            row["valid_bleu"] = corpus_bleu([self.to_words(ids) for ids in self.greedy()], self.references)
+        return row
+
+    def nll(self, sources: Ids, targets: Ids) -> tuple[float, int]:
+        """The summed negative log-likelihood of the targets, in nats, and how many tokens they have."""
+        nll = 0.0
+        for X, X_lengths, Y, Y_lengths in pair_batches(sources, targets, self.batch_size, None, PAD_ID):
+            decoded = self.model(X, X_lengths, shift_right(Y))
+            nll += self._cross_entropy(decoded.features, Y, Y_lengths, 0.0, "sum").item()
+        return nll, sum(len(target) for target in targets)
+
+    def greedy(self) -> list[tuple[int, ...]]:
+        """Greedy translations of the held-out sources."""
+        sources = self.valid_pairs[0]
+        result: list[tuple[int, ...]] = [()] * len(sources)
+        for at in length_batches([len(s) for s in sources], self.batch_size):
+            X, lengths = pad([sources[i] for i in at], PAD_ID)
+            state, start = self.model.start(X, lengths), np.full(len(at), BOS_ID)
+            found = decode(self.model.step, state, start, eos=EOS_ID, max_length=length_limit(lengths))
+            for i, hypothesis in zip(at, found, strict=True):
+                result[i] = hypothesis.tokens
+        return result
+
+
+def shift_right(Y: np.ndarray) -> np.ndarray:
+    """The decoder's inputs for targets (T, B): `<bos>`, then each token but the last."""
+    return np.concatenate([np.full_like(Y[:1], BOS_ID), Y[:-1]])
+
+
+def attention_regularizer(attention: Tensor, source_lengths: np.ndarray, lengths: np.ndarray, target: float) -> Tensor:
+    """Σ_i (τ - Σ_t α_ti)² over the real source positions i and target steps t, averaged over the sentences: every source
+    word should be looked at about τ times in all (Xu et al. 2015).
+
+    Args:
+        attention: α (T, B, S).
+        source_lengths, lengths: (B,), how much of S and T is real.
+        target: τ.
+    """
+    T, B, S = attention.shape
+    xp, data = array_module(attention.data), attention.data
+    real_steps = like(np.arange(T)[:, None] < lengths, data).astype(data.dtype)
+    real_positions = like(np.arange(S) < source_lengths[:, None], data).astype(data.dtype)
+    looked = ops.sum(attention * xp.expand_dims(real_steps, -1), axis=0)  # Σ_t α_ti: (B, S)
+    missing = (target - looked) * real_positions
+    return ops.sum(missing * missing) / B
