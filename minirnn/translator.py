@@ -114,7 +114,7 @@ class Translator:
             if exact:
                 found = exact_search(step, state, start, **limits, length_penalty=length_penalty, max_steps=max_steps)
                 hypotheses, proven = [[one.hypothesis] for one in found], [one.proven for one in found]
-            elif choose is not None or beam_size == n_best == 1 and not coverage_penalty:
+            elif choose is not None or (beam_size == n_best == 1 and not coverage_penalty):
                 found_one = decode(step, state, start, **limits, choose=choose or greedy, attention=self.attention)
                 hypotheses = [[one] for one in found_one]
             else:

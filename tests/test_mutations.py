@@ -12,12 +12,15 @@ from types import CodeType
 import numpy as np
 import pytest
 from reference_cells import unroll_reference
+from test_translation_models import build, outcome, sentences
 
 from minirnn import CELL_NAMES, GradcheckError, Tensor, backend, functional, grad, gradcheck, make_cell, ops, unroll
 from minirnn.autograd import tape
 from minirnn.cells import bptt, gru, lstm, rnn
 from minirnn.cli.gradcheck import all_cases
-from minirnn.training import optimizers
+from minirnn.layers import attention
+from minirnn.training import optimizers, translation
+from minirnn.training.translation import shift_right
 
 
 @contextmanager
@@ -65,6 +68,22 @@ def twins_agree(name):
             results.append([output.data, *(s.data for s in final), *grad(loss, inputs)])
         for ours, theirs in zip(*results, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-10)
+
+
+def padding_changes_nothing(kind):
+    """Loss and gradients of a batch with and without further padding, and the loss against the definition."""
+    model, rng = build(kind), np.random.default_rng(0)
+    (X, xl), (Y, yl) = sentences(rng, 3, 1, width=5), sentences(rng, 2, 3, width=4)
+    wide, narrow = outcome(model, X, xl, Y, yl), outcome(model, X[:3], xl, Y[:3], yl)
+    np.testing.assert_allclose(wide[0].item(), narrow[0].item(), rtol=1e-12)
+    for a, b in zip(wide[1], narrow[1], strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
+    decoded = model(X, xl, shift_right(Y))
+    losses = functional.cross_entropy(model.decoder.logits(decoded.features), Y, reduction="none").data
+    expected = sum(losses[:n, b].sum() for b, n in enumerate(yl))
+    task = translation.Translation(model, ([X], [Y]), ([], []), batch_size=1, rng=rng)
+    found = task.loss((X, xl, Y, yl), None, 0)[0].item() * yl.sum()
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 def second_backward_adds():
@@ -117,7 +136,7 @@ MISTAKES = {
     "direction reversed in time but not within length": (
         FORWARD, "for t in order:", "mask = None if reverse else mask\n    for t in order:", lambda: twins_agree("lstm"),
     ),
-    "bias gradient of one sequence only": (BACKWARD, "da_gates.sum(axis=1)", "da_gates[:, 0]", CELLS),
+    "bias gradient of one sequence only": (bptt.weight_gradients, "da_gates.sum(axis=1)", "da_gates[:, 0]", CELLS),
     # RNN
     "1 - h instead of 1 - h²": (rnn.tanh_and_slope, "1 - h * h", "1 - h", CELLS),
     "U instead of Uᵀ": (rnn.RNNCell.backward, "w.U.T @ da", "w.U @ da", CELLS),
@@ -166,8 +185,34 @@ MISTAKES = {
         lambda: gradients_are_right("softmax"),
     ),
     "ignored targets weigh on the gradient": (
-        functional.cross_entropy, "xp.where(counts[..., None], xp.exp(log_p) - one_hot, 0) * (weight * dy)[..., None]", "(xp.exp(log_p) - one_hot) * dy",
-        lambda: gradients_are_right("cross_entropy"),
+        functional.cross_entropy, "scale = weight * dy", "scale = dy + 0 * weight", lambda: gradients_are_right("cross_entropy"),
+    ),
+    "label smoothing in the loss alone": (
+        functional.cross_entropy, "dz -= (scale * (eps / V))[..., None]", "pass", lambda: gradients_are_right("cross_entropy"),
+    ),
+    # Attention
+    "a collected gradient forgets its earlier parts": (
+        tape.Pending.__add__, "self.parts + other.parts", "other.parts", lambda: gradients_are_right("linear", "translation"),
+    ),
+    "additive score: no tanh'": (
+        functional.additive_scores, "xp.subtract(1, dt_da, out=dt_da)", "dt_da = dt_da * 0 + 1", lambda: gradients_are_right("additive"),
+    ),
+    "context: values and weights exchanged": (
+        functional.weighted_sum, "_pending_outer(alpha, dc)", "_pending_outer(alpha * 0 + 1, dc)", lambda: gradients_are_right("weighted"),
+    ),
+    "a step whose memory goes unheard": (
+        bptt.Stepper.__call__, "zero if d is None else d.T for d in dstate", "zero if i or d is None else d.T for i, d in enumerate(dstate)",
+        lambda: gradients_are_right("translation attention (before, fed"),
+    ),
+    "padding is attended to": (
+        attention.Attention.forward, "mask=memory.mask", "mask=None", lambda: padding_changes_nothing("attention additive"),
+    ),
+    "the loss counts padding": (
+        translation.Translation._cross_entropy, "Y[real]", "Y[real] * 0", lambda: padding_changes_nothing("handover"),
+    ),
+    "the penalty counts padded steps": (
+        translation.attention_regularizer, "np.arange(T)[:, None] < lengths", "np.arange(T)[:, None] <= lengths",
+        lambda: padding_changes_nothing("attention additive"),
     ),
     "mean over the wrong count": (ops.mean, "/ count", "/ a.size", lambda: gradients_are_right("mean")),
     "matmul gradient not transposed": (ops.matmul, "X.swapaxes(-1, -2) @ as_matrix(dz)", "X @ as_matrix(dz)", lambda: gradients_are_right("matmul")),

@@ -159,7 +159,7 @@ def test_weights_that_are_not_finite_replace_no_checkpoint(tmp_path):
 
 def test_a_loss_on_held_out_data_that_is_not_finite(tmp_path):
     trainer = new_trainer(Run.create(tmp_path / "r", {}))
-    trainer.task.validate = lambda: (float("nan"), 10)
+    trainer.task.validate = lambda: {"valid_loss": float("nan")}
     with pytest.raises(NonFiniteLossError, match="held-out data became nan after step 19"):
         trainer.train(1)
     assert trainer.run.metrics() == []

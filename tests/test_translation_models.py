@@ -149,16 +149,14 @@ def test_all_of_the_state_follows_its_hypothesis(kind, rng):
     attends = hasattr(model.decoder, "attention")
     found = beam_search(
         model.step, model.start(X, lengths), np.full(3, 1), beam_size=5, n_best=5, eos=EOS, max_length=6,
-        attention=model.attention if attends else None, coverage_penalty=0.2 if attends and "no soft" not in kind else 0.0,
-        source_lengths=lengths,
+        attention=model.attention if attends else None, source_lengths=lengths,
+        coverage_penalty=0.2 if attends and "no softmax" not in kind else 0.0,
     )  # fmt: skip
     assert sum(len(best) for best in found) > 10
     for k, best in enumerate(found):
         for one in best:
             source, n = X[: lengths[k], k : k + 1], lengths[k : k + 1]
-            again = rescore(
-                model.step, model.start(source, n), 1, one.tokens, eos=EOS if one.finished else None
-            )
+            again = rescore(model.step, model.start(source, n), 1, one.tokens, eos=EOS if one.finished else None)
             assert one.log_prob == pytest.approx(again, abs=1e-9)
             written = [*one.tokens, *([EOS] if one.finished else [])]
             if attends:
@@ -176,6 +174,23 @@ def test_the_final_state_is_never_taken_from_padding(rng):
             np.testing.assert_allclose(a.data[:, :1], b.data, rtol=0, atol=1e-14)
         np.testing.assert_allclose(together.outputs.data[:2, :1], alone.outputs.data, rtol=0, atol=1e-14)
         assert not together.outputs.data[2:, 0].any()
+
+
+def test_a_copied_state_is_both_directions_side_by_side(rng):
+    X, lengths = sentences(rng, 2, 4)
+    model = build("context", "lstm", layers=2, bridge="copy")
+    encoding = model.encoder(X, lengths)
+    (h, c), state = encoding.state, model.start(X, lengths)
+    for ours, theirs in zip(state.hidden, (h, c), strict=True):
+        for layer in (0, 1):
+            both = np.concatenate([theirs.data[2 * layer], theirs.data[2 * layer + 1]], axis=-1)
+            np.testing.assert_array_equal(ours.data[layer], both)
+    np.testing.assert_array_equal(state.context.data, np.concatenate([h.data[2], h.data[3]], axis=-1))
+    for bridge in ("zero", "z0"):
+        hidden = build("context", "lstm", layers=2, bridge=bridge).start(X, lengths).hidden
+        assert hidden[0].shape == (2, 2, 4)
+        assert (hidden[0].data[:, 0] == hidden[0].data[:, 1]).all()
+        assert hidden[0].data.any() == (bridge == "z0")
 
 
 def test_a_reversed_source_is_the_source_read_from_its_end(rng):

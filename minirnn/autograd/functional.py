@@ -256,8 +256,8 @@ def additive_scores(query: Tensor, keys: Tensor, w: Tensor) -> Tensor:
 
 
 def dot_scores(query: Tensor, keys: Tensor) -> Tensor:
-    """e_bs = q_bᵀ k_bs for queries (B, A) and keys (B, S, A): (B, S). The gradients of keys that are used again and again
-    are collected and summed in one product."""
+    """e_bs = q_bᵀ k_bs for queries (B, A) and keys (B, S, A): (B, S). Gradients of keys that are used again
+    and again are collected and summed in one product."""
     q, k = ops.values(query, keys)
     return record(
         (k @ q[:, :, None])[..., 0],

@@ -77,7 +77,7 @@ def settle(gradient: Any) -> Any:
 
 
 def pending_product(a: Array, b: Array) -> Any:
-    """aᵀ b for a (rows, n) and b (rows, m): at once where there are many rows, else as a `Pending` that collects more."""
+    """aᵀ b for a (rows, n) and b (rows, m): at once where there are many rows, else `Pending`, to collect more."""
     if len(a) >= min(a.shape[1], b.shape[1]):
         return a.T @ b
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from minirnn.autograd.tape import no_grad
 from minirnn.cli.options import number, path
+from minirnn.cli.training import read_options
 from minirnn.cli.translate import add_search_options, search_options
 from minirnn.cli.translation import OPTIONS, load_translator, test_pairs
-from minirnn.cli.training import read_options
 from minirnn.data import Pair, read_aligned, read_pairs
 from minirnn.errors import InputError
 from minirnn.metrics import bleu_details, exact_match, perplexity

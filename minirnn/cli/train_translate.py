@@ -22,7 +22,7 @@ from minirnn.data import Pair, encode_pairs, length_histogram
 from minirnn.data.codec import Codec
 from minirnn.errors import InputError
 from minirnn.metrics import corpus_bleu
-from minirnn.plots import plot_attentions, plot_lengths, plot_losses
+from minirnn.plots import AttentionMap, plot_attentions, plot_lengths, plot_losses
 from minirnn.training import Run, Trainer, Translation
 from minirnn.training.schedules import (
     FORCING,
@@ -182,5 +182,5 @@ def _show(run: Run, translator: Any, pairs: Sequence[Pair]) -> Any:
         print(f"\n  source     {pair.source}\n  reference  {pair.target}\n  greedy     {one.text}")
         print(f"  beam 5     {other.text}{'' if other.text != one.text else '  (the same)'}")
     print()
-    maps = [(one.attention, one.source, one.target) for one in greedy if one.attention is not None]
+    maps = [AttentionMap(one.attention, one.source, one.target) for one in greedy if one.attention is not None]
     return plot_attentions(maps[:4], run.path / "attention.png") if maps else None

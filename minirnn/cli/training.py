@@ -100,7 +100,7 @@ class Command:
 
     def _begin(self, out: str | None, given: dict[str, Any], progress: bool) -> int:
         """A run directory is made only when everything else is known to be right."""
-        options = {name: given.get(name, default) for name, (default, _) in self.options.items()}
+        options: dict[str, Any] = {name: given.get(name, default) for name, (default, _) in self.options.items()}
         backend.library(options["device"])  # a missing GPU is said before any work is done
         trainer, config = self.begin(options, progress)
         config = {"task": self.task, "options": absolute_paths(options), **config}
@@ -160,7 +160,7 @@ def read_options(run: Run, task: str, known: Options) -> dict[str, Any]:
     """
     if run.config.get("task") != task:
         raise InputError(f"{run.path} is a run of {run.config.get('task')!r}, not of {task!r}")
-    options = {}
+    options: dict[str, Any] = {}
     try:
         for name, (default, settings) in known.items():
             value = run.config["options"].get(name, default)

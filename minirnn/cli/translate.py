@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     n_best = arguments.n_best or 1
     if n_best > arguments.beam:
         raise InputError(f"--n-best {n_best} needs a beam at least as wide: add --beam {n_best}")
-    if (arguments.exact or arguments.sample) and (arguments.beam > 1 or arguments.exact and arguments.sample):
+    if [arguments.beam > 1, arguments.exact, arguments.sample].count(True) > 1:
         raise InputError("choose one of --beam, --exact and --sample")
     translator = load_translator(Run(arguments.RUN), arguments.checkpoint, arguments.device)
     if arguments.attention and (translator.attention is None or arguments.exact):

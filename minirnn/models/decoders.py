@@ -1,8 +1,8 @@
 """Three decoders: how the source reaches the target.
 
-    HandoverDecoder   as the first state only                     h_t = cell(x_t, h_{t-1})         (Sutskever et al. 2014)
-    ContextDecoder    also as one vector fed at every step         h_t = cell([x_t; c], h_{t-1})    (Cho et al. 2014)
-    AttentionDecoder  as a context looked up anew at every step    h_t = cell([x_t; c_t], h_{t-1})  (Bahdanau et al. 2015)
+    HandoverDecoder   as the first state only                 h_t = cell(x_t, h_{t-1})         (Sutskever et al. 2014)
+    ContextDecoder    also as one vector fed at every step    h_t = cell([x_t; c], h_{t-1})    (Cho et al. 2014)
+    AttentionDecoder  as a context looked up at every step    h_t = cell([x_t; c_t], h_{t-1})  (Bahdanau et al. 2015)
 
 x_t is the embedding of the target token before. All have the same two halves: `forward` walks along any number of steps
 and returns features, `logits` scores the next token from them. One step of search is a `forward` over one token.
@@ -55,7 +55,7 @@ def _unwrap(arrays: tuple[Tensor, ...]) -> Hidden:
 
 
 class Decoded(NamedTuple):
-    """What a stretch of decoding gives: features (T, B, F), the state after it, and where attention looked (T, B, S)."""
+    """What a stretch of decoding gives: features (T, B, F), the state after it, where attention looked (T, B, S)."""
 
     features: Tensor
     state: DecoderState
@@ -63,7 +63,7 @@ class Decoded(NamedTuple):
 
 
 class Decoder(Module):
-    """What all decoders share: the embedding before the recurrent layer, and the way from features to logits behind it.
+    """What all decoders share: the embedding before the recurrent layer, and the way from features to logits after it.
 
     Args:
         vocabulary_size: V, the number of target tokens.
@@ -72,7 +72,7 @@ class Decoder(Module):
         memory_size: M, the features of what comes from the encoder.
         cell, num_layers: of the recurrent layer.
         deep_output: whether the next token is scored from [h_t; context; x_t] and not from h_t alone.
-        readout_size: R; the features are then r_t = tanh(W_r [h_t; …] + b_r) (the "attentional vector" of Luong et al.).
+        readout_size: R; the features are then r_t = tanh(W_r [h_t; …] + b_r) (Luong et al.'s "attentional vector").
         tied: the output layer's weights are the embedding's (Press & Wolf 2017); R must be the embedding's size.
         dropout, embedding_dropout, output_dropout: between layers, on x_t, and before the output layer.
         rng, dtype: as for every layer.

@@ -27,10 +27,16 @@ class Encoding(NamedTuple):
 
 
 class Encoder(Module):
-    """The base of encoders. A subclass sets `output_size` and implements `forward(ids, lengths) -> Encoding`."""
+    """The base of encoders. A subclass sets these attributes and implements `forward(ids, lengths) -> Encoding`."""
 
     output_size: int
     """E, the features of an output."""
+
+    embedding: Embedding
+    """Of the source tokens."""
+
+    recurrent: Recurrent
+    """The layer whose final state is handed on."""
 
 
 class RecurrentEncoder(Encoder):

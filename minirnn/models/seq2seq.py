@@ -11,7 +11,7 @@ from minirnn.autograd import functional, ops
 from minirnn.autograd.tape import no_grad
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, array_module, like
-from minirnn.layers import Module, Recurrent
+from minirnn.layers import Module
 from minirnn.models.decoders import Decoded, Decoder, DecoderState
 from minirnn.models.encoders import Bridge, Encoder
 
@@ -43,9 +43,7 @@ class EncoderDecoder(Module):
         dtype: Any = np.float32,
     ):
         self.encoder, self.decoder = encoder, decoder
-        source = getattr(encoder, "recurrent", None)
-        assert isinstance(source, Recurrent)
-        self.bridge = Bridge(bridge, source, decoder.recurrent, rng=rng, dtype=dtype)
+        self.bridge = Bridge(bridge, encoder.recurrent, decoder.recurrent, rng=rng, dtype=dtype)
         if tied:
             encoder.embedding.weight = decoder.embedding.weight
 
@@ -81,7 +79,7 @@ class EncoderDecoder(Module):
             return self.decoder(inputs, state)
         on_device = like(np.asarray(inputs), self.decoder.output.weight.data)
         coins, xp = like(own, on_device), array_module(on_device)
-        tokens, features, looks = on_device[:1], [], []
+        tokens, features, looks = on_device[:1], list[Tensor](), list[Tensor]()
         for t in range(len(on_device)):
             if t > 0:
                 with no_grad():

@@ -53,8 +53,8 @@ class Task(Protocol):
         """The batches of one epoch; all chance comes from `rng`."""
 
     def loss(self, batch: Any, carry: Carry, step: int) -> tuple[Tensor, int, Carry]:
-        """The mean loss of a batch, over how many tokens, and the state to carry to the next batch (detached). `step` is
-        how many steps have been done before."""
+        """The mean loss of a batch, over how many tokens, and the state to carry to the next batch (detached). `step`
+        says how many steps were done before."""
 
     def validate(self) -> dict[str, float]:
         """Measures of the held-out data for a row of the metrics: `valid_loss`, the negative log-likelihood per token,

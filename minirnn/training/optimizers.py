@@ -46,8 +46,8 @@ PIECE = 1 << 15
 
 
 def _pieces(*arrays: Array) -> Iterator[tuple[Array, ...]]:
-    """Corresponding pieces of arrays of one shape. An update goes over its arrays a dozen times; on a CPU, pieces stay in
-    the cache meanwhile, while whole arrays would come from memory each time. On a GPU one piece is one launch."""
+    """Corresponding pieces of arrays of one shape. An update goes over its arrays a dozen times; on a CPU, pieces stay
+    in the cache meanwhile, while whole arrays would come from memory each time. On a GPU one piece is one launch."""
     if arrays[0].size <= PIECE or device_of(arrays[0]) == "gpu" or not all(a.flags.c_contiguous for a in arrays):
         yield arrays
         return

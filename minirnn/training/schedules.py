@@ -1,8 +1,8 @@
 """Numbers that change as training goes on: the learning rate, and how often the decoder is fed the truth.
 
-A learning-rate schedule is a function `factor(place, history)` of the place in the run and the rows of the validations so
-far; the rate is the optimiser's own times the factor. It keeps no state, so a resumed run has the same rates. Several
-schedules multiply.
+A learning-rate schedule is a function `factor(place, history)` of the place in the run and the rows of the validations
+so far; the rate is the optimiser's own times the factor. It keeps no state, so a resumed run has the same rates.
+Several schedules multiply.
 
 A teacher-forcing schedule is a function of the number of steps done, the probability with which the decoder is fed the
 true token: 1 is teacher forcing (Williams & Zipser 1989), and its fall is scheduled sampling (Bengio et al. 2015).
@@ -45,7 +45,7 @@ def step_decay(epochs: int, factor: float) -> Schedule:
 
 
 def plateau(factor: float, patience: int, monitor: str = "valid_loss") -> Schedule:
-    """Times `factor` whenever `monitor` has not reached a new best for `patience` validations, which then count anew."""
+    """Times `factor` whenever `monitor` had no new best for `patience` validations, which then count anew."""
     _require_factor(factor)
     if patience < 1:
         raise InputError(f"the patience must be at least 1 validation, not {patience}")
@@ -103,7 +103,7 @@ def exponential_forcing(steps: float, least: float = 0.0) -> TeacherForcing:
 
 
 def inverse_sigmoid_forcing(steps: float, least: float = 0.0) -> TeacherForcing:
-    """ε_i = k / (k + exp(i / k)) with the k for which ε is 1/2 after `steps` steps: k ln k = steps; at least `least`."""
+    """ε_i = k / (k + exp(i / k)), at least `least`, where k is such that ε is 1/2 after `steps`: k ln k = steps."""
     _require_positive(steps)
     constant_forcing(least)
     k = 1.0 + steps

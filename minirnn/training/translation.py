@@ -22,6 +22,11 @@ PAD_ID, BOS_ID, EOS_ID, UNKNOWN_ID = range(len(SPECIALS))
 Ids = Sequence[np.ndarray]
 
 
+def numbers_as_words(ids: Sequence[int]) -> list[str]:
+    """The ids themselves as words, where nobody has said what they stand for."""
+    return [str(i) for i in ids]
+
+
 def length_limit(source_lengths: np.ndarray) -> np.ndarray:
     """The most tokens a translation may have, for sources of these lengths: a function of the sentence alone, so that
     it is translated alike alone and in a batch."""
@@ -56,7 +61,7 @@ class Translation:
         batch_size: int,
         rng: np.random.Generator,
         references: Sequence[Sequence[str]] | None = None,
-        to_words: Callable[[Sequence[int]], list[str]] = lambda ids: [str(i) for i in ids],
+        to_words: Callable[[Sequence[int]], list[str]] = numbers_as_words,
         teacher_forcing: TeacherForcing = constant_forcing(1.0),
         label_smoothing: float = 0.0,
         attention_penalty: float = 0.0,
@@ -132,8 +137,8 @@ def shift_right(Y: np.ndarray) -> np.ndarray:
 
 
 def attention_regularizer(attention: Tensor, source_lengths: np.ndarray, lengths: np.ndarray, target: float) -> Tensor:
-    """Σ_i (τ - Σ_t α_ti)² over the real source positions i and target steps t, averaged over the sentences: every source
-    word should be looked at about τ times in all (Xu et al. 2015).
+    """Σ_i (τ - Σ_t α_ti)² over the real source positions i and target steps t, averaged over the sentences: every
+    source word should be looked at about τ times in all (Xu et al. 2015).
 
     Args:
         attention: α (T, B, S).
