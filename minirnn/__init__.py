@@ -22,8 +22,11 @@ from minirnn.autograd import (
 )
 from minirnn.cells import CELL_NAMES, Cell, make_cell, unroll
 from minirnn.data import (
+    Codec,
     Pair,
+    Subwords,
     Vocabulary,
+    english_french,
     pair_batches,
     random_batches,
     read_aligned,
@@ -44,7 +47,19 @@ from minirnn.decoding import (
     sampler,
 )
 from minirnn.errors import DeviceError, InputError, MinirnnError, NonFiniteLossError
-from minirnn.layers import GRU, LSTM, RNN, Dropout, Embedding, Linear, Module, Recurrent, detach
+from minirnn.layers import (
+    GRU,
+    LSTM,
+    RNN,
+    SCORES,
+    Attention,
+    Dropout,
+    Embedding,
+    Linear,
+    Module,
+    Recurrent,
+    detach,
+)
 from minirnn.metrics import (
     corpus_bleu,
     d2l_bleu,
@@ -74,6 +89,10 @@ from minirnn.training import (
     load_checkpoint,
     save_checkpoint,
 )
+from minirnn.translator import (
+    Translated,
+    Translator,
+)
 
 __version__ = "0.1.0"
 
@@ -82,11 +101,14 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "SCORES",
     "SGD",
     "Adam",
     "AdamW",
+    "Attention",
     "AttentionDecoder",
     "Cell",
+    "Codec",
     "ContextDecoder",
     "DeviceError",
     "Dropout",
@@ -108,9 +130,12 @@ __all__ = [
     "Recurrent",
     "RecurrentEncoder",
     "Run",
+    "Subwords",
     "Tensor",
     "Trainer",
+    "Translated",
     "Translation",
+    "Translator",
     "Vocabulary",
     "beam_search",
     "clip_grad_norm",
@@ -121,6 +146,7 @@ __all__ = [
     "detach",
     "dropout",
     "embedding",
+    "english_french",
     "exact_match",
     "exact_search",
     "exhaustive_search",

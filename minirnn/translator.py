@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.data.codec import Codec
+from minirnn.data import Codec
 from minirnn.data.sequences import length_batches, pad
 from minirnn.data.vocabulary import EOS
 from minirnn.decoding import Hypothesis, beam_search, decode, exact_search, greedy, power_penalty

@@ -18,8 +18,7 @@ from minirnn.cli.translation import (
     read_codecs,
     test_pairs,
 )
-from minirnn.data import Pair, encode_pairs, length_histogram
-from minirnn.data.codec import Codec
+from minirnn.data import Codec, Pair, encode_pairs, length_histogram
 from minirnn.errors import InputError
 from minirnn.metrics import corpus_bleu
 from minirnn.plots import AttentionMap, plot_attentions, plot_lengths, plot_losses

@@ -11,9 +11,8 @@ from minirnn import backend
 from minirnn.cells import CELL_NAMES
 from minirnn.cli.options import number, path
 from minirnn.cli.training import FLAG, Options, optimization_options, read_options
-from minirnn.data import Pair, Pairs, read_aligned, read_pairs
-from minirnn.data.codec import SENTENCE_TOKENS, Codec
-from minirnn.data.english_french import english_french
+from minirnn.data import Codec, Pair, Pairs, english_french, read_aligned, read_pairs
+from minirnn.data.codec import SENTENCE_TOKENS
 from minirnn.data.text import CLEANING
 from minirnn.errors import InputError
 from minirnn.layers.attention import SCORES

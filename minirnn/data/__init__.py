@@ -1,6 +1,8 @@
 """Vocabularies, text, parallel text and batches."""
 
 from minirnn.data.batches import random_batches, sequential_batches
+from minirnn.data.codec import Codec
+from minirnn.data.english_french import english_french
 from minirnn.data.fetch import fetch_dataset
 from minirnn.data.parallel import Pair, Pairs, read_aligned, read_pairs
 from minirnn.data.sequences import (
@@ -21,6 +23,7 @@ __all__ = [
     "PAD",
     "SPECIALS",
     "UNKNOWN",
+    "Codec",
     "Pair",
     "Pairs",
     "Subwords",
@@ -30,6 +33,7 @@ __all__ = [
     "detokenize",
     "encode_pairs",
     "encode_sentence",
+    "english_french",
     "fetch_dataset",
     "length_batches",
     "length_histogram",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from minirnn.data.sequences import encode_sentence
 from minirnn.data.subwords import Subwords
-from minirnn.data.text import CLEANING, TOKENS, clean_text, detokenize, tokenize
+from minirnn.data.text import CLEANING, TOKENS, detokenize, simplify, tokenize
 from minirnn.data.vocabulary import SPECIALS, Vocabulary
 from minirnn.errors import InputError
 
@@ -25,12 +26,15 @@ class Codec:
         clean: "none", "lower" or "letters"; see `clean_text`.
         vocabulary: begins with `<pad> <bos> <eos> <unk>`.
         subwords: the learned merges, for "bpe".
+        spaced: the punctuation marks that have a space before them, as ? and ! have in French; for "word".
 
     Raises:
         InputError: a part is missing or unknown.
     """
 
-    def __init__(self, tokens: str, clean: str, vocabulary: Vocabulary, subwords: Subwords | None = None):
+    def __init__(
+        self, tokens: str, clean: str, vocabulary: Vocabulary, subwords: Subwords | None = None, spaced: str = ""
+    ):
         if tokens not in SENTENCE_TOKENS or clean not in CLEANING:
             raise InputError(f"unknown tokens {tokens!r} or cleaning {clean!r}")
         if (tokens == "bpe") != (subwords is not None):
@@ -38,6 +42,7 @@ class Codec:
         if tuple(vocabulary.tokens[: len(SPECIALS)]) != SPECIALS:
             raise InputError(f"a vocabulary of sentences begins with {' '.join(SPECIALS)}")
         self.tokens, self.clean, self.vocabulary, self.subwords = tokens, clean, vocabulary, subwords
+        self.spaced = spaced
 
     @classmethod
     def build(
@@ -58,7 +63,7 @@ class Codec:
             max_vocabulary: for "bpe", how many subwords to learn (8,000 if None); else how many tokens to keep, the
                 most frequent, beside the four special ones.
         """
-        texts = [_clean(text, clean) for text in texts]
+        texts = [simplify(text, clean) for text in texts]
         subwords = Subwords.learn(texts, max_vocabulary or 8000) if tokens == "bpe" else None
         cut = subwords.encode if subwords else lambda text: tokenize(text, tokens)
         vocabulary = Vocabulary.build((t for text in texts for t in cut(text)), min_frequency, SPECIALS)
@@ -66,11 +71,13 @@ class Codec:
             vocabulary = Vocabulary(vocabulary.tokens[: max_vocabulary + len(SPECIALS)])
         if len(vocabulary) == len(SPECIALS):
             raise InputError(f"no token occurs {min_frequency} times: lower the minimum frequency")
-        return cls(tokens, clean, vocabulary, subwords)
+        together = "\n".join(texts)
+        spaced = "".join(mark for mark in "!?:;" if 2 * together.count(" " + mark) > together.count(mark))
+        return cls(tokens, clean, vocabulary, subwords, spaced)
 
     def cut(self, text: str) -> list[str]:
         """The tokens of a sentence."""
-        text = _clean(text, self.clean)
+        text = simplify(text, self.clean)
         return self.subwords.encode(text) if self.subwords else tokenize(text, self.tokens)
 
     def encode(self, text: str, max_length: int | None = None) -> np.ndarray:
@@ -80,7 +87,10 @@ class Codec:
     def decode(self, ids: Iterable[int]) -> str:
         """The sentence of some ids, without special ones but `<unk>`."""
         pieces = self.pieces(ids)
-        return self.subwords.decode(pieces) if self.subwords else detokenize(pieces, self.tokens)
+        if self.subwords:
+            return self.subwords.decode(pieces)
+        text = detokenize(pieces, self.tokens)
+        return re.sub(rf"(?<=\S)([{self.spaced}])", r" \1", text) if self.spaced and self.tokens == "word" else text
 
     def pieces(self, ids: Iterable[int]) -> list[str]:
         """The tokens of some ids, without `<pad>`, `<bos>` and `<eos>`."""
@@ -92,11 +102,12 @@ class Codec:
 
     def reference(self, text: str) -> list[str]:
         """The words of a sentence as it is, to compare translations with."""
-        return tokenize(_clean(text, self.clean), "space" if self.tokens == "space" else "word")
+        return tokenize(simplify(text, self.clean), "space" if self.tokens == "space" else "word")
 
     def to_json(self) -> dict[str, Any]:
         """All of it, for a run.json."""
-        config: dict[str, Any] = {"tokens": self.tokens, "clean": self.clean, "vocabulary": self.vocabulary.tokens}
+        config: dict[str, Any] = {"tokens": self.tokens, "clean": self.clean, "spaced": self.spaced}
+        config["vocabulary"] = self.vocabulary.tokens
         if self.subwords:
             config["subwords"] = base64.b64encode(self.subwords.to_bytes()).decode("ascii")
         return config
@@ -112,8 +123,8 @@ class Codec:
         if not (isinstance(tokens, list) and all(isinstance(t, str) for t in tokens)):
             raise TypeError("the vocabulary must be a list of strings")
         subwords = Subwords.from_bytes(base64.b64decode(config["subwords"])) if "subwords" in config else None
-        return cls(config["tokens"], config["clean"], Vocabulary(tokens), subwords)
+        spaced = config.get("spaced", "")
+        if not set(spaced) <= set("!?:;"):
+            raise ValueError(f"unknown punctuation {spaced!r}")
+        return cls(config["tokens"], config["clean"], Vocabulary(tokens), subwords, spaced)
 
-
-def _clean(text: str, how: str) -> str:
-    return clean_text(text, how) if how != "letters" or any("a" <= c <= "z" for c in text.lower()) else ""

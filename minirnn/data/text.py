@@ -75,14 +75,24 @@ def clean_text(text: str, how: str) -> str:
     Raises:
         InputError: `how` is none of these, or nothing is left.
     """
+    text = simplify(text, how)
+    if not text:
+        raise InputError("nothing is left of the text when only the letters a-z are kept")
+    return text
+
+
+def simplify(text: str, how: str) -> str:
+    """As `clean_text`, of a text of which nothing need be left.
+
+    Raises:
+        InputError: `how` is unknown.
+    """
     if how not in CLEANING:
         raise InputError(f"unknown cleaning {how!r}: expected one of {', '.join(CLEANING)}")
     if how == "lower":
-        text = text.lower()
-    elif how == "letters":
-        text = "".join(re.sub("[^A-Za-z]+", " ", line).strip().lower() for line in text.splitlines())
-    if not text:
-        raise InputError("nothing is left of the text when only the letters a-z are kept")
+        return text.lower()
+    if how == "letters":
+        return "".join(re.sub("[^A-Za-z]+", " ", line).strip().lower() for line in text.splitlines())
     return text
 
 
