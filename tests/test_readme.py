@@ -26,5 +26,5 @@ def test_every_link_leads_somewhere():
 def test_the_first_two_commands_are_the_main_job_and_the_tests():
     commands = re.findall(r"^```sh\n(.*?)^```", README, re.M | re.S)[:2]
     assert [len(command.strip().splitlines()) for command in commands] == [1, 1]
-    assert "minirnn train lm" in commands[0]
+    assert "minirnn train translate" in commands[0]
     assert "pytest" in commands[1]

@@ -127,4 +127,3 @@ class Codec:
         if not set(spaced) <= set("!?:;"):
             raise ValueError(f"unknown punctuation {spaced!r}")
         return cls(config["tokens"], config["clean"], Vocabulary(tokens), subwords, spaced)
-
