@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,9 @@ BATCH = 64
 
 MOST_TOKENS = 500
 """A longer source is cut: no model remembers so much, and one endless line must not stop the others."""
+
+MOST_CHARACTERS = 100_000
+"""Nor is more of it cut into tokens, which for subwords takes sixty times the memory of the text."""
 
 
 @dataclass(frozen=True)
@@ -87,14 +90,14 @@ class Translator:
 
         Returns:
             For each sentence its translations, best first. An empty sentence has the empty translation; of a very long
-            one only the first 499 tokens are read.
+            one only the first 499 tokens are read, and only the first 100,000 characters.
 
         Raises:
             InputError: an argument is out of range, or the model gives no probabilities.
         """
         if coverage_penalty and self.attention is None:
             raise InputError("a coverage penalty needs a model with attention")
-        ids = [self.source.encode(sentence, MOST_TOKENS) for sentence in sentences]
+        ids = [self.source.encode(sentence[:MOST_CHARACTERS], MOST_TOKENS) for sentence in sentences]
         result: list[list[Translated]] = [[] for _ in ids]
         if not ids:
             return result
@@ -116,7 +119,7 @@ class Translator:
                 hypotheses, proven = [[one.hypothesis] for one in found], [one.proven for one in found]
             elif choose is not None or (beam_size == n_best == 1 and not coverage_penalty):
                 found_one = decode(step, state, start, **limits, choose=choose or greedy, attention=self.attention)
-                hypotheses = [[one] for one in found_one]
+                hypotheses = [[_scored(one, length_penalty)] for one in found_one]
             else:
                 hypotheses = beam_search(
                     step,
@@ -165,3 +168,8 @@ class Translator:
             self.target.words(hypothesis.tokens),
             proven,
         )
+
+
+def _scored(one: Hypothesis, length_penalty: LengthPenalty) -> Hypothesis:
+    """With the score that beam search would give it: greedy search and drawing know no penalties."""
+    return replace(one, score=one.log_prob / length_penalty(len(one.tokens) + one.finished))

@@ -47,7 +47,7 @@ def _only_outside_fuse(what):
 
 
 ATTRIBUTES = {"shape", "ndim", "size", "dtype", "nbytes", "T", "reshape", "transpose", "swapaxes", "ravel", "astype"}
-REDUCTIONS = {"copy", "sum", "mean", "max", "min", "any", "all", "argmax", "argmin"}
+METHODS = {"copy", "take", "sum", "mean", "max", "min", "any", "all", "argmax", "argmin"}
 
 
 def _outside(result):
@@ -129,7 +129,7 @@ class DeviceArray(NDArrayOperatorsMixin):
         return f"Device{self._wrapped!r}"
 
     def __getattr__(self, name):
-        if name not in ATTRIBUTES | REDUCTIONS:
+        if name not in ATTRIBUTES | METHODS:
             raise AttributeError(name)
         if name not in ("astype", "dtype"):
             _only_outside_fuse(name)

@@ -7,6 +7,7 @@ from pathlib import Path
 import device_double
 import numpy as np
 import pytest
+from test_translation_models import DECODERS, EOS, build, sentences
 
 import minirnn
 from minirnn import (
@@ -14,6 +15,7 @@ from minirnn import (
     SGD,
     Adam,
     AdamW,
+    Codec,
     InputError,
     LanguageModel,
     LanguageModeling,
@@ -21,8 +23,13 @@ from minirnn import (
     RMSProp,
     Tensor,
     Trainer,
+    Translation,
+    Translator,
+    Vocabulary,
     backend,
+    beam_search,
     clip_grad_norm,
+    exact_search,
     functional,
     generate,
     grad,
@@ -31,6 +38,7 @@ from minirnn import (
     unroll,
 )
 from minirnn.cli.gradcheck import functional_cases, operation_cases
+from minirnn.data import SPECIALS
 from minirnn.errors import DeviceError
 
 
@@ -173,6 +181,68 @@ def test_generation_works_there():
         model = LanguageModel(6, 4, embedding_size=3, rng=0).eval().to(device)
         texts.append(generate(model.step, [1, 2], 8, sampler(np.random.default_rng(0)), batch=2))
     np.testing.assert_array_equal(*texts)
+
+
+def translators(kind, cell, bridge, rng, **options):
+    """The same model on the CPU and on the double, and sentences for it."""
+    models = {device: build(kind, cell, layers=2, bridge=bridge, **options).to(device) for device in ("cpu", "gpu")}
+    return models, sentences(rng, 4, 1, 3), sentences(rng, 2, 3, 1)
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+@pytest.mark.parametrize(
+    ("cell", "bridge"), [("gru", "learned"), ("lstm", "copy"), ("gru-after", "z0"), ("lstm", "zero")]
+)
+def test_training_a_translator_there_gives_the_same_without_waiting(kind, cell, bridge, rng):
+    models, (X, X_lengths), (Y, Y_lengths) = translators(
+        kind, cell, bridge, rng, dropout=0.2, embedding_dropout=0.2, output_dropout=0.2
+    )
+    attends, results = hasattr(models["cpu"].decoder, "attention"), []
+    for model in models.values():
+        task = Translation(
+            model, ([X], [Y]), ([], []), batch_size=3, rng=np.random.default_rng(1), label_smoothing=0.1,
+            teacher_forcing=lambda step: 1 - step / 4, attention_penalty=0.3 if attends else 0.0,
+        )  # fmt: skip
+        optimizer, losses = Adam(model.named_parameters(), 0.1, weight_decay=0.01), []
+        device_double.syncs = 0
+        for step in range(4):
+            loss, _, _ = task.loss((X, X_lengths, Y, Y_lengths), None, step)
+            model.zero_grad()
+            loss.backward()
+            clip_grad_norm(model.parameters(), 0.5)
+            optimizer.step()
+            losses.append(loss.data)
+        assert device_double.syncs == 0
+        results.append([*map(backend.to_host, losses), *model.state_dict().values(), *optimizer.state_dict().values()])
+    for host, device in zip(*results, strict=True):
+        np.testing.assert_array_equal(host, device)
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+def test_searches_there_find_the_same(kind, rng):
+    models, (X, lengths), (Y, _) = translators(kind, "lstm", "learned", rng)
+    codec = Codec("space", "none", Vocabulary([*SPECIALS, "a", "b", "c"]))
+    texts, references, found = ["a b c", "c", "", "b b a a"], [["a", "b"]] * 3, []
+    for model in models.values():
+        model.eval()
+        attention = model.attention if hasattr(model.decoder, "attention") else None
+        start, one = np.full(3, 1), model.start(X[:, :1], lengths[:1])
+        beams = beam_search(
+            model.step, model.start(X, lengths), start, beam_size=4, n_best=3, eos=EOS, max_length=5,
+            attention=attention, source_lengths=lengths, coverage_penalty=0.1 if attention else 0.0,
+        )  # fmt: skip
+        translator, held_out = Translator(model, codec, codec), ([*X.T], [*Y.T])
+        task = Translation(model, held_out, held_out, batch_size=2, rng=rng, references=references)
+        found.append([
+            beams,
+            [None if h.attention is None else h.attention.tolist() for best in beams for h in best],
+            exact_search(model.step, one, start[:1], eos=EOS, max_length=3),
+            translator.translate(texts),
+            translator.translate(texts, beam_size=3, n_best=2),
+            task.validate(),
+        ])  # fmt: skip
+    assert repr(found[0]) == repr(found[1])
+    assert device_double.syncs > 0
 
 
 def test_layers_take_their_state_there_and_back():

@@ -6,14 +6,20 @@ import pytest
 from minirnn import (
     CELL_NAMES,
     Adam,
+    AttentionDecoder,
     DeviceError,
+    EncoderDecoder,
     LanguageModel,
     Recurrent,
+    RecurrentEncoder,
     Tensor,
+    Translation,
     backend,
+    beam_search,
     clip_grad_norm,
     cross_entropy,
 )
+from minirnn.layers.attention import SCORES
 
 try:
     cupy = backend.gpu_library()
@@ -61,6 +67,43 @@ def test_training(name, rng):
             losses[device].append(loss.item())
     np.testing.assert_allclose(losses["gpu"], losses["cpu"], rtol=1e-9)
     assert losses["cpu"][-1] < losses["cpu"][0]
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_translation(score, rng):
+    X, Y = [rng.integers(4, 30, n) for n in (9, 1, 5, 7)], [rng.integers(2, 30, n) for n in (3, 8, 1, 6)]
+    results = []
+    for device in ("cpu", "gpu"):
+        options = {"cell": "lstm", "num_layers": 2, "embedding_dropout": 0.2, "rng": 0, "dtype": np.float64}
+        encoder = RecurrentEncoder(30, 16, 16, bidirectional=True, **options)
+        decoder = AttentionDecoder(
+            30, 16, 32, 32, score=score, readout_size=16, input_feeding=True, tied=True, **options
+        )
+        model = EncoderDecoder(encoder, decoder, bridge="copy", dtype=np.float64).to(device)
+        task = Translation(
+            model, (X, Y), (X, Y), batch_size=4, rng=np.random.default_rng(1), label_smoothing=0.1,
+            attention_penalty=0.1, teacher_forcing=lambda step: 1 - step / 4,
+        )  # fmt: skip
+        optimizer, losses = Adam(model.named_parameters(), 0.01), []
+        (batch,) = task.batches(np.random.default_rng(2))
+        for step in range(3):
+            loss, _, _ = task.loss(batch, None, step)
+            model.zero_grad()
+            loss.backward()
+            clip_grad_norm(model.parameters(), 1.0)
+            optimizer.step()
+            losses.append(loss.item())
+        model.eval()
+        found = beam_search(
+            model.step, model.start(*batch[:2]), np.full(4, 1), beam_size=3, n_best=2, eos=2, max_length=6,
+            attention=model.attention, coverage_penalty=0.1, source_lengths=batch[1],
+        )  # fmt: skip
+        hypotheses = [one for best in found for one in best]
+        results.append((losses, task.nll(X, Y)[0], [h.score for h in hypotheses], [h.tokens for h in hypotheses]))
+    (*on_cpu, texts), (*on_gpu, texts_on_gpu) = results
+    assert texts == texts_on_gpu
+    for a, b in zip(on_cpu, on_gpu, strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-9)
 
 
 def test_the_timer_waits_for_the_work():

@@ -32,6 +32,15 @@ def test_the_catalogue_is_complete():
     assert {f"layer {name}" for name in CELL_NAMES} <= names
 
 
+@pytest.mark.parametrize("options", [{}, {"ignore_index": 1}, {"label_smoothing": 0.1}])
+def test_cross_entropy_does_not_mind_how_its_arguments_lie_in_memory(options, rng):
+    targets = rng.integers(0, 5, (3, 4)).T
+    inputs = {"logits": rng.standard_normal((3, 4, 5))}
+    assert (
+        gradcheck(lambda z: functional.cross_entropy(ops.transpose(z, (1, 0, 2)), targets, **options), inputs) <= 1e-6
+    )
+
+
 @given(
     shapes=mutually_broadcastable_shapes(num_shapes=2, max_dims=3, max_side=3),
     name=st.sampled_from(["add", "subtract", "multiply", "divide"]),

@@ -11,14 +11,29 @@ from types import CodeType
 
 import numpy as np
 import pytest
+import test_translation_models as translation_tests
 from reference_cells import unroll_reference
 from test_translation_models import build, outcome, sentences
 
-from minirnn import CELL_NAMES, GradcheckError, Tensor, backend, functional, grad, gradcheck, make_cell, ops, unroll
+from minirnn import (
+    CELL_NAMES,
+    GradcheckError,
+    Tensor,
+    backend,
+    functional,
+    grad,
+    gradcheck,
+    make_cell,
+    ops,
+    rescore,
+    unroll,
+)
 from minirnn.autograd import tape
 from minirnn.cells import bptt, gru, lstm, rnn
 from minirnn.cli.gradcheck import all_cases
+from minirnn.decoding import beam, hypotheses
 from minirnn.layers import attention
+from minirnn.models import decoders, encoders, seq2seq
 from minirnn.training import optimizers, translation
 from minirnn.training.translation import shift_right
 
@@ -84,6 +99,39 @@ def padding_changes_nothing(kind):
     task = translation.Translation(model, ([X], [Y]), ([], []), batch_size=1, rng=rng)
     found = task.loss((X, xl, Y, yl), None, 0)[0].item() * yl.sum()
     np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def hypotheses_keep_their_state(kind):
+    translation_tests.test_all_of_the_state_follows_its_hypothesis(kind, np.random.default_rng(0))
+
+
+def selected_rows_go_on():
+    translation_tests.test_selected_rows_go_on_as_they_would_have(
+        "attention additive", [0, 0, 1], np.random.default_rng(0)
+    )
+
+
+def states_are_copied():
+    translation_tests.test_a_copied_state_is_both_directions_side_by_side(np.random.default_rng(0))
+
+
+def bridges_are_learned():
+    translation_tests.test_a_learned_bridge_goes_from_the_top_layer_to_every_layer(np.random.default_rng(0))
+
+
+def own_tokens_are_fed():
+    translation_tests.test_the_decoders_own_tokens_are_fed_where_the_coin_says(np.random.default_rng(0))
+
+
+def validation_is_the_plain_loss():
+    """Of each token of the target, <eos> among them and padding not, whatever is trained for."""
+    model, rng = build("attention additive"), np.random.default_rng(0)
+    pairs = [rng.integers(4, 7, n) for n in (3, 1, 2)], [np.append(rng.integers(4, 7, n), 2) for n in (0, 3, 1)]
+    task = translation.Translation(
+        model, pairs, pairs, batch_size=3, rng=rng, label_smoothing=0.3, attention_penalty=1.0
+    )
+    nll = sum(-rescore(model.step, model.start(x[:, None], [len(x)]), 1, y) for x, y in zip(*pairs, strict=True))
+    np.testing.assert_allclose(task.validate()["valid_loss"], nll / 7, rtol=1e-12)
 
 
 def second_backward_adds():
@@ -188,7 +236,7 @@ MISTAKES = {
         functional.cross_entropy, "scale = weight * dy", "scale = dy + 0 * weight", lambda: gradients_are_right("cross_entropy"),
     ),
     "label smoothing in the loss alone": (
-        functional.cross_entropy, "dz -= (scale * (eps / V))[..., None]", "pass", lambda: gradients_are_right("cross_entropy"),
+        functional.cross_entropy, "dz -= (scale * (eps / V))[:, None]", "pass", lambda: gradients_are_right("cross_entropy"),
     ),
     # Attention
     "a collected gradient forgets its earlier parts": (
@@ -213,6 +261,92 @@ MISTAKES = {
     "the penalty counts padded steps": (
         translation.attention_regularizer, "np.arange(T)[:, None] < lengths", "np.arange(T)[:, None] <= lengths",
         lambda: padding_changes_nothing("attention additive"),
+    ),
+    "no gradient to what is looked at": (
+        functional.dot_scores, "_pending_outer(de, q)", "_pending_outer(de * 0, q)", lambda: gradients_are_right("translation attention (dot"),
+    ),
+    "scores have no gradient to the query": (
+        functional.additive_scores, "dt_da.sum(axis=1)", "dt_da.sum(axis=1) * 0", lambda: gradients_are_right("translation attention (additive"),
+    ),
+    "padding is given weight without softmax": (
+        attention.Attention.forward, "ops.where(memory.mask, scores, 0.0)", "scores",
+        lambda: translation_tests.test_scores_weights_and_context_are_those_of_the_definition("additive", "none", np.random.default_rng(0)),
+    ),
+    "location: the window looks one position aside": (
+        attention.LocationAwareScore.forward, "padded[:, i : i + S]", "padded[:, max(i - 1, 0) : max(i - 1, 0) + S]",
+        lambda: translation_tests.test_scores_weights_and_context_are_those_of_the_definition("location", "softmax", np.random.default_rng(0)),
+    ),
+    # A step at a time
+    "dU of a step from h_t instead of h_{t-1}": (
+        bptt.Stepper.__call__, "x.data, state[0].data, kept", "x.data, new[0].T, kept", lambda: gradients_are_right("translation attention (dot"),
+    ),
+    "weights of the latest step alone": (
+        bptt.Stepper.__call__, "lambda steps: steps,", "lambda steps: steps[-1:],", lambda: gradients_are_right("translation attention (dot"),
+    ),
+    "no gradient to the input of a step": (
+        bptt.Stepper.__call__, "da[: len(w.b)].T @ w.W if", "0 * da[: len(w.b)].T @ w.W if", lambda: gradients_are_right("translation attention (dot"),
+    ),
+    # Encoder and decoder
+    "the directions of a layer mixed with the sentences": (
+        encoders.Bridge._by_layer, "ops.transpose(by_direction, (0, 2, 1, 3))", "by_direction", states_are_copied,
+    ),
+    "the bridge starts at the bottom layer": (encoders.Bridge.forward, "self._by_layer(s)[-1]", "self._by_layer(s)[0]", bridges_are_learned),
+    "the bridge's layers mixed with the sentences": (
+        encoders.Bridge.forward, "ops.transpose(ops.reshape(y, (B, *shape[::2])), (1, 0, 2))", "ops.reshape(y, shape)", bridges_are_learned,
+    ),
+    "context from the bottom layer": (
+        decoders.ContextDecoder.start, "h[h.shape[0] - width // h.shape[2] :]", "h[: width // h.shape[2]]", states_are_copied,
+    ),
+    "the own token of the first step at every step": (seq2seq.EncoderDecoder.forward, "features[-1]", "features[0]", own_tokens_are_fed),
+    "the coin of the step before": (seq2seq.EncoderDecoder.forward, "coins[t]", "coins[t - 1]", own_tokens_are_fed),
+    "the truth of the step before": (
+        seq2seq.EncoderDecoder.forward, "on_device[t : t + 1]", "on_device[t - 1 : t]", own_tokens_are_fed,
+    ),
+    "the state of the step before": (seq2seq.EncoderDecoder.forward, "state = step.state", "pass", own_tokens_are_fed),
+    "held-out text judged by the smoothed loss": (
+        translation.Translation.nll, '0.0, "sum"', 'self.label_smoothing, "sum"', validation_is_the_plain_loss,
+    ),
+    "perplexity without <eos>": (
+        translation.Translation.nll, "sum(len(target)", "sum(len(target) - 1", validation_is_the_plain_loss,
+    ),
+    "targets not shifted": (translation.shift_right, "Y[:-1]", "Y[1:]", validation_is_the_plain_loss),
+    # Search
+    "hypotheses without their h": (
+        decoders.DecoderState.select, "Tensor(h.data.take(like(np.asarray(rows), h.data), axis=-2))", "Tensor(h.data.take(like(np.sort(rows)[::-1], h.data), axis=-2))",
+        lambda: hypotheses_keep_their_state("handover"),
+    ),
+    "hypotheses without their context": (
+        decoders.DecoderState.select, "take(self.context)", "self.context", lambda: hypotheses_keep_their_state("context"),
+    ),
+    "hypotheses without where they looked": (
+        decoders.DecoderState.select, "take(self.weights)", "self.weights", lambda: hypotheses_keep_their_state("attention location"),
+    ),
+    "hypotheses without what they said": (
+        decoders.DecoderState.select, "take(self.feed)", "self.feed", lambda: hypotheses_keep_their_state("attention after, fed"),
+    ),
+    "the memory of another sentence": (
+        attention.Memory.select, "np.array_equal(sentence, self.sentence)", "len(sentence) == len(self.sentence)", selected_rows_go_on,
+    ),
+    "the keys of another sentence": (
+        attention.Memory.select, "self.keys.data[at]", "self.keys.data[at * 0]", lambda: hypotheses_keep_their_state("attention additive"),
+    ),
+    "the values of another sentence": (
+        attention.Memory.select, "self.values.data[at]", "self.values.data[at * 0]", selected_rows_go_on,
+    ),
+    "the mask of another sentence": (
+        attention.Memory.select, "self.mask[at]", "self.mask[at * 0]", lambda: hypotheses_keep_their_state("attention additive"),
+    ),
+    "the state of another hypothesis": (
+        hypotheses.Prefixes.extend, "select(self.state, parents)", "select(self.state, np.sort(parents))", lambda: hypotheses_keep_their_state("handover"),
+    ),
+    "the attention of another hypothesis": (
+        hypotheses.Prefixes.extend, "self.attention[parents]", "self.attention[np.sort(parents)]", lambda: hypotheses_keep_their_state("attention additive"),
+    ),
+    "the probability of the last token alone": (
+        hypotheses.Search.read, "prefixes.log_prob[:, None] + log_probs", "log_probs", lambda: hypotheses_keep_their_state("handover"),
+    ),
+    "continuations of the first hypothesis alone": (
+        beam._best_continuations, "first * V + largest", "0 * V + largest", lambda: hypotheses_keep_their_state("handover"),
     ),
     "mean over the wrong count": (ops.mean, "/ count", "/ a.size", lambda: gradients_are_right("mean")),
     "matmul gradient not transposed": (ops.matmul, "X.swapaxes(-1, -2) @ as_matrix(dz)", "X @ as_matrix(dz)", lambda: gradients_are_right("matmul")),

@@ -10,18 +10,26 @@ from minirnn import (
     SGD,
     Adam,
     AdamW,
+    AttentionDecoder,
     Embedding,
+    EncoderDecoder,
+    HandoverDecoder,
     InputError,
     LanguageModel,
     Linear,
     Parameter,
+    RecurrentEncoder,
     RMSProp,
     Tensor,
+    Translation,
     clip_grad_norm,
     functional,
 )
+from minirnn.training.translation import shift_right
 
 torch = pytest.importorskip("torch")
+
+from benchmarks import torch_models as twins  # noqa: E402
 
 LAYERS = {
     "rnn-tanh": (RNN, {}, torch.nn.RNN, {}),
@@ -34,8 +42,7 @@ CLOSE = {"rtol": 1e-10, "atol": 1e-10}
 
 def torch_gradients(layer, module):
     """torch's gradients, in our layout: b takes part in a sum of two biases, each of which receives its gradient."""
-    gradients = {name: p.grad.numpy() for name, p in layer.named_parameters()}
-    ours = {}
+    gradients, ours = {name: p.grad.numpy() for name, p in layer.named_parameters()}, {}
     for _, suffix in module._suffixes():
         ours["W" + suffix], ours["U" + suffix] = gradients["weight_ih" + suffix], gradients["weight_hh" + suffix]
         ours["b" + suffix] = gradients["bias_ih" + suffix]
@@ -136,15 +143,56 @@ def test_a_whole_model_under_the_names_of_its_parts():
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-def test_cross_entropy(reduction, rng):
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 0.9])
+@pytest.mark.parametrize("ignore_index", [2, -100])
+def test_cross_entropy(reduction, label_smoothing, ignore_index, rng):
     logits, targets = rng.standard_normal((6, 5)), np.array([0, 4, 2, 2, 1, 3])
     z, tz = Tensor(logits, requires_grad=True), torch.tensor(logits, requires_grad=True)
-    loss = functional.cross_entropy(z, targets, ignore_index=2, reduction=reduction)
-    expected = torch.nn.functional.cross_entropy(tz, torch.tensor(targets), ignore_index=2, reduction=reduction)
+    options = {"ignore_index": ignore_index, "reduction": reduction, "label_smoothing": label_smoothing}
+    loss = functional.cross_entropy(z, targets, **options)
+    expected = torch.nn.functional.cross_entropy(tz, torch.tensor(targets), **options)
     np.testing.assert_allclose(loss.data, expected.detach().numpy(), **CLOSE)
     loss.sum().backward()
     expected.sum().backward()
     np.testing.assert_allclose(z.grad, tz.grad.numpy(), **CLOSE)
+
+
+def attention_and_its_twin():
+    encoder = RecurrentEncoder(7, 3, 4, cell="gru-after", bidirectional=True, rng=0, dtype=np.float64)
+    decoder = AttentionDecoder(6, 3, 4, 8, cell="gru-after", rng=1, dtype=np.float64)
+    return EncoderDecoder(encoder, decoder, rng=2, dtype=np.float64), twins.AttentionTwin(7, 6, 3, 4)
+
+
+def handover_and_its_twin():
+    options = {"cell": "lstm", "num_layers": 2, "dtype": np.float64}
+    encoder = RecurrentEncoder(7, 3, 4, rng=0, **options)
+    decoder = HandoverDecoder(6, 3, 4, 4, deep_output=False, rng=1, **options)
+    return EncoderDecoder(encoder, decoder, bridge="copy", dtype=np.float64), twins.HandoverTwin(7, 6, 3, 4, 2)
+
+
+@pytest.mark.parametrize("make", [attention_and_its_twin, handover_and_its_twin])
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+@pytest.mark.parametrize(("X_lengths", "Y_lengths"), [([5, 1, 3], [2, 4, 1]), ([3, 3, 3], [2, 2, 2]), ([1], [1])])
+def test_translation_models(make, label_smoothing, X_lengths, Y_lengths, rng):
+    model, twin = make()
+    twin.double()
+    twins.copy_weights(model, twin)
+    X_lengths, Y_lengths = np.array(X_lengths), np.array(Y_lengths)
+    X = rng.integers(0, 7, (max(X_lengths), len(X_lengths)))
+    Y = rng.integers(0, 6, (max(Y_lengths), len(Y_lengths)))
+    batch = X, X_lengths, Y, Y_lengths
+    task = Translation(model, ([X], [Y]), ([], []), batch_size=1, rng=rng, label_smoothing=label_smoothing)
+    loss, expected = task.loss(batch, None, 0)[0], twins.twin_loss(twin, batch, shift_right(Y), label_smoothing)
+    np.testing.assert_allclose(loss.item(), expected.item(), rtol=1e-10)
+    loss.backward()
+    expected.backward()
+    gradients = {name: p.grad.numpy() for name, p in twin.named_parameters() if ".recurrent." not in name}
+    for side in ("encoder", "decoder"):
+        layers = getattr(twin, side).recurrent, getattr(model, side).recurrent
+        gradients |= {f"{side}.recurrent.{name}": g for name, g in torch_gradients(*layers).items()}
+    assert set(gradients) == set(model.named_parameters())
+    for name, p in model.named_parameters().items():
+        np.testing.assert_allclose(p.grad, gradients[name], err_msg=name, **CLOSE)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from minirnn import (
     ContextDecoder,
     EncoderDecoder,
     InputError,
+    NonFiniteLossError,
     RecurrentEncoder,
     Run,
     Trainer,
@@ -148,13 +149,26 @@ def test_it_learns_and_its_validation_is_that_of_sacrebleu(rng):
     assert history[-1]["valid_loss"] == pytest.approx(total.item() / yl.sum(), rel=1e-5)
 
 
-def sampling_trainer(run, patience=None, monitor="valid_bleu"):
+def test_a_model_without_probabilities_stops_training_by_name(rng):
+    task = reverse_task(rng)
+    honest = task.validate
+
+    def validate():
+        task.model.decoder.output.bias.data[:] = np.nan
+        return honest()
+
+    task.validate = validate
+    with pytest.raises(NonFiniteLossError, match="the loss on held-out data became nan"):
+        Trainer(task, Adam(task.model.named_parameters()), progress=False).train(1)
+
+
+def sampling_trainer(run, patience=None, monitor="valid_bleu", save_every=0.0):
     rng = np.random.default_rng(3)
     task = reverse_task(
         rng, dropout=0.2, label_smoothing=0.1, attention_penalty=0.01, teacher_forcing=FORCING["linear"](20)
     )
     return Trainer(
-        task, Adam(task.model.named_parameters(), 0.01), run, seed=2, clip=1.0, save_every=0.0, check_every=1,
+        task, Adam(task.model.named_parameters(), 0.01), run, seed=2, clip=1.0, save_every=save_every, check_every=1,
         schedule=product([warmup(6), plateau(0.5, 1, monitor)]), monitor=monitor, patience=patience, progress=False,
     )  # fmt: skip
 
@@ -187,9 +201,10 @@ def test_scheduled_sampling_and_schedules_resume_to_the_bit(killed_at, tmp_path)
     assert len({row["learning_rate"] for row in whole.history}) > 1
 
 
-def test_training_stops_early_and_keeps_the_best(tmp_path, monkeypatch):
+@pytest.mark.parametrize("save_every", [0.0, 1e6])
+def test_training_stops_early_and_keeps_the_best(save_every, tmp_path, monkeypatch):
     scores = iter([10.0, 30.0, 20.0, 30.0, 25.0, 99.0])
-    trainer = sampling_trainer(Run.create(tmp_path / "r", {}), patience=3)
+    trainer = sampling_trainer(Run.create(tmp_path / "r", {}), patience=3, save_every=save_every)
     honest = trainer.task.validate
     monkeypatch.setattr(trainer.task, "validate", lambda: honest() | {"valid_bleu": next(scores)})
     history = trainer.train(10)

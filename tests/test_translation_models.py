@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minirnn import (
+    CELL_NAMES,
+    Adam,
     AttentionDecoder,
     ContextDecoder,
     EncoderDecoder,
@@ -14,11 +16,13 @@ from minirnn import (
     RecurrentEncoder,
     Tensor,
     beam_search,
+    clip_grad_norm,
     cross_entropy,
     decode,
     functional,
     grad,
     log_softmax,
+    ops,
     rescore,
 )
 from minirnn.layers.attention import SCORES, Attention
@@ -144,7 +148,7 @@ def test_all_of_the_state_follows_its_hypothesis(kind, rng):
     """What beam search returns, found again by reading the sentence alone: the score and every row of attention."""
     model = build(kind, "lstm", layers=2)
     for p in model.parameters():
-        p.data = 2 * p.data  # clear preferences, so that a state in the wrong row tells
+        p.data = 3 * p.data  # clear preferences, so that a state in the wrong row tells
     X, lengths = sentences(rng, 4, 2, 5)
     attends = hasattr(model.decoder, "attention")
     found = beam_search(
@@ -162,6 +166,21 @@ def test_all_of_the_state_follows_its_hypothesis(kind, rng):
             if attends:
                 replay = model(source, n, np.array([[1, *written[:-1]]]).T).attention.data[:, 0]
                 np.testing.assert_allclose(one.attention[:, : lengths[k]], replay, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+@pytest.mark.parametrize("rows", [[0, 1, 2], [2, 0, 1], [0, 0, 1], [1], [2, 2, 0, 1, 2]])
+def test_selected_rows_go_on_as_they_would_have(kind, rows, rng):
+    model, (X, lengths), rows = build(kind, "lstm", layers=2), sentences(rng, 4, 1, 3), np.array(rows)
+    first, second = rng.integers(4, V, (2, 3))
+    _, state = model.step(first, model.start(X, lengths))
+    expected, after = model.step(second, state)
+    state = state.select(rows)
+    found, state = model.step(second[rows], state)
+    np.testing.assert_allclose(found, expected[rows], rtol=0, atol=1e-13)
+    if state.memory is not None:
+        np.testing.assert_array_equal(state.memory.sentence, rows)
+        np.testing.assert_allclose(model.attention(state), model.attention(after)[rows], rtol=0, atol=1e-13)
 
 
 def test_the_final_state_is_never_taken_from_padding(rng):
@@ -191,6 +210,17 @@ def test_a_copied_state_is_both_directions_side_by_side(rng):
         assert hidden[0].shape == (2, 2, 4)
         assert (hidden[0].data[:, 0] == hidden[0].data[:, 1]).all()
         assert hidden[0].data.any() == (bridge == "z0")
+
+
+def test_a_learned_bridge_goes_from_the_top_layer_to_every_layer(rng):
+    X, lengths = sentences(rng, 2, 4)
+    model = build("context", "lstm", layers=2)
+    parameters, encoding = model.bridge.state_dict(), model.encoder(X, lengths)
+    for i, (array, first) in enumerate(zip(encoding.state, model.start(X, lengths).hidden, strict=True)):
+        top = np.concatenate([array.data[2], array.data[3]], axis=-1)
+        both = np.tanh(top @ parameters[f"maps.{i}.weight"].T + parameters[f"maps.{i}.bias"])
+        np.testing.assert_allclose(first.data[0], both[:, :4], rtol=0, atol=1e-14)
+        np.testing.assert_allclose(first.data[1], both[:, 4:], rtol=0, atol=1e-14)
 
 
 def test_a_reversed_source_is_the_source_read_from_its_end(rng):
@@ -224,6 +254,96 @@ def test_the_decoders_own_tokens_are_fed_where_the_coin_says(rng):
     found = grad(cross_entropy(model.decoder.logits(mixed.features), inputs), model.parameters())
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
+
+
+def composed(score, query, outputs, mask):
+    """A look with the dot or the additive score, from the primitive operations."""
+    values = ops.transpose(outputs, (1, 0, 2))
+    q = ops.reshape(query, (len(query.data), 1, -1))
+    if hasattr(score, "w"):
+        e = ops.sum(
+            ops.tanh(q @ score.query.weight.T + values @ score.key.weight.T + score.key.bias) * score.w, axis=-1
+        )
+    else:
+        e = ops.sum(q * values, axis=-1)
+    weights = functional.softmax(e, mask=mask)
+    return ops.sum(ops.reshape(weights, (*weights.shape, 1)) * values, axis=1), weights
+
+
+@pytest.mark.parametrize("score", ["dot", "additive"])
+@pytest.mark.parametrize("looks", [1, 3])
+def test_what_is_looked_at_again_and_again_gets_the_gradients_of_all_looks(score, looks, rng):
+    """Also where a gradient is asked for in the middle of the graph; the keys of the dot score are the values."""
+    lengths, B, S = np.array([3, 1]), 2, 3
+    attention = Attention(score, 4, 4, 5, rng=0, dtype=np.float64)
+    raw = Tensor(rng.standard_normal((S, B, 4)), requires_grad=True)
+    queries = [Tensor(rng.standard_normal((B, 4)), requires_grad=True) for _ in range(looks)]
+    middle = raw * 1.0
+    memory = attention.remember(middle, lengths)
+    by_hand = [attention(q, memory, None) for q in queries]
+    by_parts = [composed(attention.score, q, middle, memory.mask) for q in queries]
+    wanted = [raw, middle, *queries, *attention.parameters()]
+    results = []
+    for found in (by_hand, by_parts):
+        loss = sum((c * c * c).sum() + (w * w).sum() for c, w in found) + (middle * middle).sum()
+        results.append(grad(loss, wanted))
+        for _ in range(2):
+            loss.backward()
+        for x, g in zip([raw, *queries, *attention.parameters()], [results[-1][0], *results[-1][2:]], strict=True):
+            np.testing.assert_allclose(x.grad, 2 * g, rtol=0, atol=1e-11)
+            x.grad = None
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-11)
+    loss = sum((c * c * c).sum() for c, _ in by_hand)
+    by_values, by_keys, by_outputs = grad(loss, [memory.values, memory.keys, middle])
+    np.testing.assert_allclose(by_values.transpose(1, 0, 2), by_outputs, rtol=0, atol=1e-11)
+    if score == "additive":
+        (by_bias,) = grad(loss, [attention.score.key.bias])
+        np.testing.assert_allclose(by_keys.sum(axis=(0, 1)), by_bias, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+def test_backward_twice_adds_the_same_again(kind, rng):
+    model, (X, xl), (Y, yl) = build(kind, "lstm", layers=2), sentences(rng, 3, 1), sentences(rng, 2, 4)
+    loss, gradients, _ = outcome(model, X, xl, Y, yl)
+    loss.backward()
+    loss.backward()
+    for p, g in zip(model.parameters(), gradients, strict=True):
+        np.testing.assert_allclose(p.grad, 2 * g, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+@pytest.mark.parametrize("cell", CELL_NAMES)
+def test_single_precision_stays_single(kind, cell, rng):
+    options = {"dropout": 0.2, "embedding_dropout": 0.2, "output_dropout": 0.2}
+    model = build(kind, cell, layers=2, bridge=["learned", "copy"][len(cell) % 2], **options).astype(np.float32)
+    (X, xl), (Y, yl) = sentences(rng, 4, 1, 2), sentences(rng, 1, 3, 2)
+    task = Translation(
+        model, ([X], [Y]), ([], []), batch_size=1, rng=rng, label_smoothing=0.1, teacher_forcing=lambda step: 0.5,
+        attention_penalty=0.3 if hasattr(model.decoder, "attention") else 0.0,
+    )  # fmt: skip
+    optimizer = Adam(model.named_parameters(), 0.1, weight_decay=0.1)
+    arrays = []
+    for step in range(2):
+        loss, _, _ = task.loss((X, xl, Y, yl), None, step)
+        optimizer.zero_grad()
+        loss.backward()
+        clip_grad_norm(model.parameters(), 1.0)
+        optimizer.step()
+        arrays += [loss.data, *(p.data for p in model.parameters()), *(p.grad for p in model.parameters())]
+    arrays += [array for name, array in optimizer.state_dict().items() if name != "num_steps"]
+    log_probs, state = model.eval().step(np.array([1, 1, 1]), model.start(X, xl))
+    further = [x.data for x in (state.context, state.weights, state.feed) if x is not None]
+    assert {array.dtype for array in [log_probs, *arrays, *further, *_arrays(state.hidden)]} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+@pytest.mark.parametrize(("X_lengths", "Y_lengths"), [([1], [1]), ([0], [1]), ([0, 2], [1, 0]), ([1, 2], [0, 0])])
+def test_the_shortest_sentences_there_are(kind, X_lengths, Y_lengths, rng):
+    (X, xl), (Y, yl) = (sentences(rng, *lengths, width=max(1, *lengths, 1)) for lengths in (X_lengths, Y_lengths))
+    loss, gradients, _ = outcome(build(kind), X, xl, Y, yl)
+    assert all(np.isfinite(array).all() for array in (loss.data, *gradients))
+    assert (loss.data > 0) == (yl.sum() > 0) or hasattr(build(kind).decoder, "attention")  # the penalty remains
 
 
 def by_definition(score, q, k, previous, p):

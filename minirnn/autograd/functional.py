@@ -102,11 +102,12 @@ def cross_entropy(
     def by_logits(dy: Array) -> Array:
         # d loss / d logits = p - (1-ε) one_hot(target) - ε/V, at the positions that count.
         scale = weight * dy
-        dz = e * (scale / total)[..., None]
+        dz = (e * (scale / total)[..., None]).reshape(-1, V)
+        scale = scale.reshape(-1)
         if eps:
-            dz -= (scale * (eps / V))[..., None]
-        rows = dz.reshape(-1, V)
-        rows[xp.arange(len(rows)), chosen.reshape(-1)] -= (1 - eps) * scale.reshape(-1)
+            dz -= (scale * (eps / V))[:, None]
+        dz[xp.arange(len(dz)), chosen.reshape(-1)] -= (1 - eps) * scale
+        dz = dz.reshape(logits.shape)
         return dz if ignore_index is None else xp.where(counts[..., None], dz, 0)
 
     return record(losses if reduction == "none" else losses.sum(), (logits, by_logits))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,14 @@ from minirnn.autograd.tape import no_grad
 from minirnn.cli.options import number, path
 from minirnn.cli.training import read_options
 from minirnn.cli.translate import add_search_options, search_options
-from minirnn.cli.translation import OPTIONS, load_translator, test_pairs
+from minirnn.cli.translation import (
+    OPTIONS,
+    check_corpora,
+    check_output,
+    load_corpora,
+    load_translator,
+    test_pairs,
+)
 from minirnn.data import Pair, read_aligned, read_pairs
 from minirnn.errors import InputError
 from minirnn.metrics import bleu_details, exact_match, perplexity
@@ -31,9 +37,13 @@ def add_parser(commands: Any) -> None:
         "built-in corpus, or on what the run held out.",
         epilog="example: minirnn evaluate runs/translate-1 --source test.de --target test.en --beam 5",
     )
-    parser.add_argument("RUN", help="the run directory")
-    parser.add_argument("--data", type=path, metavar="FILE", help="tab-separated pairs")
-    parser.add_argument("--source", type=path, metavar="FILE", help="instead: source sentences, one a line (also .gz)")
+    parser.add_argument("RUN", type=path, help="the run directory")
+    parser.add_argument(
+        "--data", type=path, metavar="FILE", help="tab-separated pairs, with the columns of the training data"
+    )
+    parser.add_argument(
+        "--source", type=path, metavar="FILE", help="instead: sentences to translate, one a line (also .gz)"
+    )
     parser.add_argument("--target", type=path, metavar="FILE", help="and their translations, line by line")
     parser.add_argument("--max-pairs", type=number(int, 1), metavar="N", help="the first N pairs only")
     add_search_options(parser)
@@ -50,11 +60,13 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the measures."""
+    if arguments.exact and arguments.coverage_penalty:
+        raise InputError("--exact goes without --coverage-penalty, which it could not compare by")
+    if arguments.output:
+        check_output(arguments.output)
     run_directory = Run(arguments.RUN)
     pairs, what = _pairs(run_directory, arguments)
     translator = load_translator(run_directory, arguments.checkpoint, arguments.device)
-    if arguments.output and Path(arguments.output).is_dir():
-        raise InputError(f"{arguments.output} is a directory: expected a file to write")
     started = time.perf_counter()
     search = search_options(arguments)
     found = [best[0] for best in translator.translate([pair.source for pair in pairs], **search)]
@@ -90,10 +102,22 @@ def _pairs(run_directory: Run, arguments: argparse.Namespace) -> tuple[list[Pair
         if options["swap"] and arguments.data:
             return [Pair(*pair[::-1]) for pair in pairs], "pairs"
         return list(pairs), "pairs"
-    found, what = test_pairs(options)
+    corpora = None
+    if options["data"] or options["source"]:
+        try:
+            corpora = load_corpora(options)
+            check_corpora(run_directory, options, corpora)
+        except (InputError, OSError) as error:
+            raise InputError(f"what was held out cannot be read again: {_reason(error)}; give pairs with --data, or "
+                             "--source and --target") from error  # fmt: skip
+    found, what = test_pairs(options, corpora)
     if not found:
         raise InputError(f"{run_directory.path} held nothing out: give --data, or --source and --target")
     return found[: arguments.max_pairs], what
+
+
+def _reason(error: Exception) -> str:
+    return f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
 
 
 def _perplexity(translator: Translator, pairs: list[Pair]) -> float:

@@ -15,6 +15,17 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any):
         super().__init__(**{"allow_abbrev": False, **options})
+        self.intermixed = False  # whether options may stand between the arguments of a list
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse, which on its own takes a list of arguments for ended, even for empty, where an option stands."""
+        if not self.intermixed:
+            return super().parse_known_args(args, namespace)
+        self.intermixed = False  # it comes back here
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self.intermixed = True
 
     def error(self, message: str) -> NoReturn:
         """Print the message and where to find help, and exit with status 2."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,8 @@ from minirnn.cli.translation import (
     Corpora,
     build_codecs,
     build_model,
+    check_corpora,
+    digest,
     load_corpora,
     load_translator,
     read_codecs,
@@ -52,34 +53,55 @@ def add_parser(tasks: Any) -> None:
     )
 
 
+class _Translation(Translation):
+    """The task with the text of its pairs, for the report: the files may be gone by then."""
+
+    def __init__(self, corpora: Corpora, *arguments: Any, **options: Any):
+        super().__init__(*arguments, **options)
+        self.corpora = corpora
+
+
 def _begin(options: dict[str, Any], progress: bool) -> tuple[Trainer, dict[str, Any]]:
+    _check_company(options)
     corpora = load_corpora(options)
-    if not corpora.train:
-        raise InputError("no pairs are left to train on: lower --valid-fraction")
+    if options["monitor"] == "bleu" and not corpora.valid:
+        raise InputError("--monitor bleu needs pairs that are held out: raise --valid-fraction, or give --valid-data")
     source, target = build_codecs(corpora.train, options)
     trainer = _trainer(corpora, source, target, options, progress)
-    config = {"sha256": _digest(corpora), "source": source.to_json(), "target": target.to_json()}
+    config = {"sha256": digest(corpora), "source": source.to_json(), "target": target.to_json()}
     return trainer, config
+
+
+def _check_company(options: dict[str, Any]) -> None:
+    """An option that would change nothing without another was meant to change something.
+
+    Raises:
+        InputError: such an option is given alone.
+    """
+    attends = options["decoder"] == "attention"
+    needs = {
+        "score": (attends, "--decoder attention"),
+        "normalize": (attends, "--decoder attention"),
+        "attend": (attends, "--decoder attention"),
+        "attention-size": (attends, "--decoder attention"),
+        "attention-target": (options["attention-penalty"], "--attention-penalty"),
+        "sampling-steps": (options["sampling"] != "none", "--sampling"),
+        "decay": (options["decay-every"] or options["plateau"], "--decay-every or --plateau"),
+    }
+    for name, (company, what) in needs.items():
+        if options[name] != OPTIONS[name][0] and not company:
+            raise InputError(f"--{name} goes with {what}")
 
 
 def _reopen(run: Run, options: dict[str, Any], progress: bool) -> Trainer:
     corpora = load_corpora(options)
-    if _digest(corpora) != run.config.get("sha256"):
-        what = options["data"] or options["source"] or "the built-in corpus"
-        raise InputError(f"{what} does not hold the pairs that {run.path} was trained on")
+    check_corpora(run, options, corpora)
     return _trainer(corpora, *read_codecs(run), options, progress)
-
-
-def _digest(corpora: Corpora) -> str:
-    digest = hashlib.sha256()
-    for pairs in (corpora.train, corpora.valid):
-        digest.update("\n".join("\t".join(pair) for pair in pairs).encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
 
 
 def _trainer(
     corpora: Corpora, source: Codec, target: Codec, options: dict[str, Any], progress: bool
-) -> Trainer[Translation]:
+) -> Trainer[_Translation]:
     """The model, its task and the trainer that the options describe."""
 
     def cut(pairs: Sequence[Pair], max_length: int | None) -> Any:
@@ -88,7 +110,8 @@ def _trainer(
 
     rng = backend.generator(options["seed"])
     model = build_model(len(source.vocabulary), len(target.vocabulary), options, rng)
-    task = Translation(
+    task = _Translation(
+        corpora,
         model,
         cut(corpora.train, options["max-length"]),
         cut(corpora.valid, None),
@@ -129,22 +152,23 @@ def _schedule(options: dict[str, Any], monitor: str) -> Schedule | None:
         schedules.append(warmup(options["warmup"]))
     if options["decay-every"] is not None:
         schedules.append(step_decay(options["decay-every"], options["decay"]))
-    if options["plateau"] is not None:
+    if options["plateau"]:
         schedules.append(plateau(options["decay"], options["plateau"], monitor))
     return product(schedules) if schedules else None
 
 
-def _announce(trainer: Trainer[Translation], options: dict[str, Any]) -> str:
+def _announce(trainer: Trainer[_Translation], options: dict[str, Any]) -> str:
     task = trainer.task
     sizes = [p.weight.shape[0] for p in (task.model.encoder.embedding, task.model.decoder.embedding)]
+    dropped = f" ({task.corpora.dropped:,} with an empty side left out)" if task.corpora.dropped else ""
     return (
-        f"{len(task.train_pairs[0]):,} pairs to learn from, {len(task.valid_pairs[0]):,} held out, {sizes[0]:,} and "
-        f"{sizes[1]:,} different tokens; {options['cell']}, {options['decoder']}, "
+        f"{len(task.train_pairs[0]):,} pairs to learn from, {len(task.valid_pairs[0]):,} held out{dropped}, "
+        f"{sizes[0]:,} and {sizes[1]:,} different tokens; {options['cell']}, {options['decoder']}, "
         f"{task.model.num_parameters():,} parameters"
     )
 
 
-def _report(run: Run, trainer: Trainer[Translation]) -> None:
+def _report(run: Run, trainer: Trainer[_Translation]) -> None:
     """The result in a few lines, the loss curve, and some translations with where they looked."""
     if trainer.stopped_early():
         print(f"stopped early: no new best for {trainer.patience} validations")
@@ -156,7 +180,7 @@ def _report(run: Run, trainer: Trainer[Translation]) -> None:
         plot_losses({run.path.name: trainer.history}, run.path / "loss.png"),
         plot_lengths(lengths, run.path / "lengths.png"),
     ]
-    pairs, what = test_pairs(options)
+    pairs, what = test_pairs(options, trainer.task.corpora)
     if pairs:
         found = translator.translate([pair.source for pair in pairs])
         references = [translator.target.reference(pair.target) for pair in pairs]

@@ -164,6 +164,8 @@ def read_options(run: Run, task: str, known: Options) -> dict[str, Any]:
     try:
         for name, (default, settings) in known.items():
             value = run.config["options"].get(name, default)
+            if value is None and default is not None:
+                raise ValueError(f"{name} is {value!r}")
             if value is not None and "type" in settings:
                 value = settings["type"](str(value))
             if "choices" in settings and value not in settings["choices"]:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from minirnn import backend
 from minirnn.cli.options import number, path
-from minirnn.cli.translation import load_translator
+from minirnn.cli.translation import check_output, load_translator
+from minirnn.data.vocabulary import SPECIALS
 from minirnn.decoding import gnmt_penalty, power_penalty, sampler
 from minirnn.decoding.hypotheses import LengthPenalty
 from minirnn.errors import InputError
-from minirnn.plots import AttentionMap, plot_attention, plot_attentions
+from minirnn.plots import AttentionMap, plot_attentions
 from minirnn.training import Run
-from minirnn.translator import BATCH, Translated
+from minirnn.translator import BATCH, Translated, Translator
 
 MOST_MAPS = 16
+PICTURES = (".png", ".pdf", ".svg", ".jpg")
 PENALTIES = {"power": power_penalty, "gnmt": gnmt_penalty}
 
 
@@ -28,13 +31,16 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--beam", type=count, default=1, metavar="N", help="beam size; 1 is greedy (default: 1)")
     parser.add_argument(
         "--length-penalty",
-        type=number(float, 0),
+        type=number(float, 0, 100),  # beyond, length^A may be more than a number holds
         default=None,
         metavar="A",
         help="divide log-probabilities by length^A (default: 0 for greedy, else 0.75)",
     )
     parser.add_argument(
-        "--penalty", choices=tuple(PENALTIES), default="power", help="length^A, or GNMT's ((5+length)/6)^A"
+        "--penalty",
+        choices=tuple(PENALTIES),
+        default="power",
+        help="length^A, or GNMT's ((5+length)/6)^A (default: power)",
     )
     parser.add_argument(
         "--coverage-penalty",
@@ -55,50 +61,98 @@ def add_parser(commands: Any) -> None:
         description="Translate the sentences given, or else the lines of the standard input, one line each.",
         epilog="example: minirnn translate runs/translate-1 'The black cat sleeps.' --beam 5 --attention map.png",
     )
-    parser.add_argument("RUN", help="the run directory")
+    parser.intermixed = True
+    parser.add_argument("RUN", type=path, help="the run directory")
     parser.add_argument("SENTENCE", nargs="*", help="what to translate (default: the lines of the standard input)")
     add_search_options(parser)
     parser.add_argument("--n-best", type=number(int, 1), metavar="N", help="show the N best, with their scores")
-    parser.add_argument("--attention", type=path, metavar="PNG", help="draw where the model looked")
+    parser.add_argument(
+        "--attention", type=path, metavar="PNG", help=f"draw where the model looked (at most {MOST_MAPS} sentences)"
+    )
     parser.add_argument("--exact", action="store_true", help="find the most probable translation there is (slow)")
     parser.add_argument("--sample", action="store_true", help="draw translations at random")
+    parser.add_argument("--temperature", type=number(float, above=0), metavar="X", help="of --sample (default: 1)")
     parser.add_argument(
-        "--temperature", type=number(float, above=0), default=1.0, metavar="X", help="of --sample (default: 1)"
+        "--top-k", type=number(int, 1), metavar="K", help="with --sample: draw from the K most probable tokens only"
     )
-    parser.add_argument("--top-k", type=number(int, 1), metavar="K", help="draw from the K most probable tokens only")
     parser.add_argument(
-        "--top-p", type=number(float, above=0), metavar="P", help="draw from the most probable that sum to P only"
+        "--top-p",
+        type=number(float, above=0),
+        metavar="P",
+        help="with --sample: draw from the most probable that sum to P only",
     )
-    parser.add_argument("--seed", type=number(int, 0), default=0, metavar="N", help="of --sample (default: 0)")
+    parser.add_argument("--seed", type=number(int, 0), metavar="N", help="of --sample (default: 0)")
     parser.add_argument("--no-unknown", action="store_true", help="never write <unk>")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Translate line by line."""
-    n_best = arguments.n_best or 1
-    if n_best > arguments.beam:
-        raise InputError(f"--n-best {n_best} needs a beam at least as wide: add --beam {n_best}")
-    if [arguments.beam > 1, arguments.exact, arguments.sample].count(True) > 1:
-        raise InputError("choose one of --beam, --exact and --sample")
+    _check(arguments)
     translator = load_translator(Run(arguments.RUN), arguments.checkpoint, arguments.device)
-    if arguments.attention and (translator.attention is None or arguments.exact):
-        raise InputError(f"--attention: {'exact search keeps' if arguments.exact else 'this model has'} no attention")
-    search = search_options(arguments) | {"n_best": n_best, "exact": arguments.exact}
+    if arguments.attention and translator.attention is None:
+        raise InputError("--attention: this model has no attention")
+    search = search_options(arguments) | {"n_best": arguments.n_best or 1, "exact": arguments.exact}
     search["allow_unknown"] = not arguments.no_unknown
     if arguments.sample:
-        rng = backend.generator(arguments.seed)
-        search["choose"] = sampler(rng, arguments.temperature, arguments.top_k, arguments.top_p)
+        temperature = 1.0 if arguments.temperature is None else arguments.temperature
+        search["choose"] = sampler(
+            backend.generator(arguments.seed or 0), temperature, arguments.top_k, arguments.top_p
+        )
+    if arguments.SENTENCE:
+        _note_unknown(translator, arguments.SENTENCE)
+    elif _at_terminal():
+        print("one sentence a line; Ctrl-D ends", file=sys.stderr)
     maps: list[AttentionMap] = []
     for sentences in _groups(arguments.SENTENCE or read_lines()):
         for found in translator.translate(sentences, **search):
             _print(found, arguments.n_best is not None)
             if arguments.attention and len(maps) < MOST_MAPS and found[0].attention is not None:
                 maps.append(AttentionMap(found[0].attention, found[0].source, found[0].target))
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     if arguments.attention:
         _draw(maps, arguments.attention)
     return 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse options that do not go together, and what would fail only when the work is done.
+
+    Raises:
+        InputError: it says which.
+    """
+    ways = [way for way, wanted in (("--exact", arguments.exact), ("--sample", arguments.sample)) if wanted]
+    if len(ways) + (arguments.beam > 1) > 1:
+        raise InputError("choose one of --beam, --exact and --sample")
+    for way in ways:
+        if (arguments.n_best or 1) > 1:
+            raise InputError(f"--n-best goes with --beam: {way} finds one translation")
+        if arguments.coverage_penalty:
+            raise InputError(f"--coverage-penalty goes with --beam, not with {way}")
+    if (arguments.n_best or 1) > arguments.beam:
+        raise InputError(f"--n-best {arguments.n_best} needs a beam at least as wide: add --beam {arguments.n_best}")
+    for name in ("temperature", "top_k", "top_p", "seed"):
+        if getattr(arguments, name) is not None and not arguments.sample:
+            raise InputError(f"--{name.replace('_', '-')} goes with --sample")
+    if arguments.attention:
+        if arguments.exact:
+            raise InputError("--attention: exact search keeps no attention")
+        if Path(arguments.attention).suffix.lower() not in PICTURES:
+            raise InputError(f"{arguments.attention}: expected the name of a picture to end with {PICTURES[0]}")
+        check_output(arguments.attention)
+        try:
+            import matplotlib.figure  # noqa: F401
+        except ImportError as error:
+            raise InputError("--attention needs matplotlib: pip install 'minirnn[plot]'") from error
+
+
+def _note_unknown(translator: Translator, sentences: Sequence[str]) -> None:
+    vocabulary = translator.source.vocabulary
+    tokens = dict.fromkeys(token for sentence in sentences for token in translator.source.cut(sentence))
+    if unknown := [token for token in tokens if token not in vocabulary or token in SPECIALS]:
+        more = ", …" if len(unknown) > 5 else ""
+        print(f"not in the vocabulary, read as <unk>: {', '.join(map(repr, unknown[:5]))}{more}", file=sys.stderr)
 
 
 def search_options(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -122,9 +176,13 @@ def read_lines() -> Iterator[str]:
         yield line.rstrip(b"\r\n").decode("utf-8", "replace")
 
 
+def _at_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
 def _groups(sentences: Iterable[str]) -> Iterator[list[str]]:
     """So many sentences at a time as are translated together; from a terminal one by one, to answer at once."""
-    size = 1 if sys.stdin is not None and sys.stdin.isatty() else 4 * BATCH
+    size = 1 if _at_terminal() else 4 * BATCH
     rest = iter(sentences)
     while group := list(islice(rest, size)):
         yield group
@@ -133,7 +191,8 @@ def _groups(sentences: Iterable[str]) -> Iterator[list[str]]:
 def _print(found: list[Translated], with_scores: bool) -> None:
     for one in found:
         note = "" if one.proven is None else ("\tproven best" if one.proven else "\tbest found, not proven")
-        print(f"{one.score:.4f}\t{one.text}{note}" if with_scores else f"{one.text}{note}")
+        text = one.text.replace("\n", " ")  # which a vocabulary that no file of pairs has made may hold
+        print(f"{one.score:.4f}\t{text}{note}" if with_scores else f"{text}{note}")
     if with_scores:
         print()
 
@@ -141,6 +200,4 @@ def _print(found: list[Translated], with_scores: bool) -> None:
 def _draw(maps: list[AttentionMap], picture: str) -> None:
     if not maps:
         raise InputError(f"{picture}: there was nothing to draw")
-    drawn = plot_attention(*maps[0][:3], picture) if len(maps) == 1 else plot_attentions(maps, picture)
-    if drawn is None:
-        raise InputError("no picture: matplotlib is not installed (pip install 'minirnn[plot]')")
+    plot_attentions(maps, picture)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,14 +34,14 @@ OPTIONS: Options = {
     "data": (None, {**_file, "help": "tab-separated pairs; without it, the built-in English-French grammar"}),
     "source": (None, {**_file, "help": "instead: the source sentences, one a line (also .gz)"}),
     "target": (None, {**_file, "help": "and their translations, line by line"}),
-    "valid-data": (None, {**_file, "help": "pairs to validate on (default: a part of the data)"}),
+    "valid-data": (None, {**_file, "help": "pairs to hold out (default: a part of the data)"}),
     "valid-source": (None, {**_file, "help": "or their source sentences"}),
     "valid-target": (None, {**_file, "help": "and translations"}),
     "swap": (False, {**FLAG, "help": "translate from the second language to the first"}),
-    "max-pairs": (None, {**_count, "help": "train on the first N pairs only"}),
+    "max-pairs": (None, {**_count, "help": "take the first N pairs only"}),
     "valid-fraction": (
         0.02,
-        {**_probability, "metavar": "X", "help": "the part to hold out, drawn by source sentence"},
+        {**_probability, "metavar": "X", "help": "the part of the data to hold out, drawn by source sentence"},
     ),
     "tokens": ("word", {"choices": SENTENCE_TOKENS, "help": "what sentences are cut into"}),
     "clean": ("lower", {"choices": CLEANING, "help": "simplify the text: lower case, or lower-case letters only"}),
@@ -67,10 +70,16 @@ OPTIONS: Options = {
     "tied": ("none", {"choices": ("none", "decoder", "all"), "help": "embeddings that share the output's weights"}),
     "dropout": (0.1, {**_probability, "help": "dropout probability everywhere"}),
     "embedding-dropout": (None, {**_probability, "help": "on embeddings (default: as --dropout)"}),
-    "output-dropout": (None, {**_probability, "help": "before the output, and on what is attended to"}),
+    "output-dropout": (
+        None,
+        {**_probability, "help": "before the output, and on what is attended to (default: as --dropout)"},
+    ),
     "batch-size": (64, {**_count, "help": "pairs in a batch"}),
     "label-smoothing": (0.0, {**_probability, "metavar": "X", "help": "share of the target given to all tokens alike"}),
-    "teacher-forcing": (1.0, {**_share, "help": "probability of feeding the true token; its least with --sampling"}),
+    "teacher-forcing": (
+        1.0,
+        {**_share, "help": "probability of feeding the true token; its least with --sampling, where 1 means 0"},
+    ),
     "sampling": ("none", {"choices": ("none", *FORCING), "help": "scheduled sampling: how that probability falls"}),
     "sampling-steps": (2000, {**_count, "help": "the steps in which it falls (to 1/2 or 1/e where it never ends)"}),
     "attention-penalty": (0.0, {"type": number(float, 0), "metavar": "X", "help": "weight of the attention penalty"}),
@@ -78,7 +87,14 @@ OPTIONS: Options = {
     **optimization_options(lr=0.002, epochs=7),
     "warmup": (None, {**_count, "help": "steps in which the learning rate rises"}),
     "decay-every": (None, {**_count, "help": "epochs after which the learning rate falls"}),
-    "plateau": (1, {**_count, "help": "validations without a new best after which it falls"}),
+    "plateau": (
+        1,
+        {
+            "type": number(int, 0),
+            "metavar": "N",
+            "help": "validations without a new best after which it falls; 0: never",
+        },
+    ),
     "decay": (0.5, {"type": number(float, above=0, below=1), "metavar": "X", "help": "the factor by which it falls"}),
     "monitor": ("loss", {"choices": ("loss", "bleu"), "help": "the held-out measure of what is best"}),
     "patience": (None, {**_count, "help": "stop after N validations without a new best"}),
@@ -128,11 +144,30 @@ def _read(options: dict[str, Any], kind: str, max_pairs: int | None = None) -> P
     return None
 
 
-def test_pairs(options: dict[str, Any]) -> tuple[list[Pair], str]:
+def digest(corpora: Corpora) -> str:
+    """What tells corpora from others."""
+    sha256 = hashlib.sha256()
+    for pairs in (corpora.train, corpora.valid):
+        sha256.update("\n".join("\t".join(pair) for pair in pairs).encode("utf-8", "surrogateescape"))
+    return sha256.hexdigest()
+
+
+def check_corpora(run: Run, options: dict[str, Any], corpora: Corpora) -> None:
+    """See that the corpora are those of the run: of others another part would be held out.
+
+    Raises:
+        InputError: they are not.
+    """
+    if digest(corpora) != run.config.get("sha256"):
+        what = options["data"] or options["source"] or "the built-in corpus"
+        raise InputError(f"{what} does not hold the pairs that {run.path} was trained on")
+
+
+def test_pairs(options: dict[str, Any], corpora: Corpora | None) -> tuple[list[Pair], str]:
     """The pairs to judge a run by, and what they are: the built-in corpus has a test set, other corpora what was held
-    out."""
+    out. `corpora` are those of the run; None will do for the built-in one."""
     if options["data"] or options["source"]:
-        return load_corpora(options).valid, "held-out pairs"
+        return (corpora or load_corpora(options)).valid, "held-out pairs"
     pairs = [Pair(*pair) for pair in english_french("test")]
     return [Pair(*pair[::-1]) for pair in pairs] if options["swap"] else pairs, "test pairs"
 
@@ -231,13 +266,31 @@ def read_codecs(run: Run) -> tuple[Codec, Codec]:
     """The codecs in a run's run.json.
 
     Raises:
-        InputError: they are damaged.
+        InputError: they are damaged, or need a library that is not installed.
     """
     try:
         source, target = Codec.from_json(run.config["source"]), Codec.from_json(run.config["target"])
     except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{run.path / 'run.json'}: the vocabulary is damaged: {error!r}") from error
+        if isinstance(error.__cause__, ImportError):  # then it is not the file that is to blame
+            raise
+        said = error if isinstance(error, InputError) else repr(error)
+        raise InputError(f"{run.path / 'run.json'}: the vocabulary is damaged: {said}") from error
     return source, target
+
+
+def check_output(file: str) -> None:
+    """See that a file can be written, before the work whose result it shall hold.
+
+    Raises:
+        InputError: it is a directory, or there is no directory for it that can be written to.
+    """
+    folder = Path(file).parent
+    if Path(file).is_dir():
+        raise InputError(f"{file} is a directory: expected a file to write")
+    if not folder.is_dir():
+        raise InputError(f"{file}: there is no directory {folder} to write it to")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{file}: the directory {folder} cannot be written to")
 
 
 def load_translator(run: Run, checkpoint: str = "best", device: str = "cpu") -> Translator:

@@ -70,7 +70,9 @@ class Codec:
         if max_vocabulary and not subwords:
             vocabulary = Vocabulary(vocabulary.tokens[: max_vocabulary + len(SPECIALS)])
         if len(vocabulary) == len(SPECIALS):
-            raise InputError(f"no token occurs {min_frequency} times: lower the minimum frequency")
+            if min_frequency > 1:
+                raise InputError(f"no token occurs {min_frequency} times: lower the minimum frequency")
+            raise InputError(f"no tokens are left of the sentences: tokens {tokens!r}, cleaning {clean!r}")
         together = "\n".join(texts)
         spaced = "".join(mark for mark in "!?:;" if 2 * together.count(" " + mark) > together.count(mark))
         return cls(tokens, clean, vocabulary, subwords, spaced)
@@ -122,8 +124,9 @@ class Codec:
         tokens = config["vocabulary"]
         if not (isinstance(tokens, list) and all(isinstance(t, str) for t in tokens)):
             raise TypeError("the vocabulary must be a list of strings")
+        "".join(tokens).encode()  # half a surrogate pair, which JSON can hold, could not be written again
         subwords = Subwords.from_bytes(base64.b64decode(config["subwords"])) if "subwords" in config else None
         spaced = config.get("spaced", "")
-        if not set(spaced) <= set("!?:;"):
+        if not (isinstance(spaced, str) and set(spaced) <= set("!?:;")):
             raise ValueError(f"unknown punctuation {spaced!r}")
         return cls(config["tokens"], config["clean"], Vocabulary(tokens), subwords, spaced)

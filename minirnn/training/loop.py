@@ -223,7 +223,7 @@ class Trainer(Generic[AnyTask]):
             self._validate(bar)
         self.carry = None
         place.epoch, place.batch, place.nll, place.tokens, place.seconds = place.epoch + 1, 0, 0.0, 0, 0.0
-        if self.run and (last or time.monotonic() - self._saved_at > self.save_every):
+        if self.run and (last or self.stopped_early() or time.monotonic() - self._saved_at > self.save_every):
             self.save()
 
     def _validate(self, bar: tqdm) -> None:

@@ -106,7 +106,7 @@ class Translation:
             return {}
         nll, tokens = self.nll(*self.valid_pairs)
         row = {"valid_loss": nll / tokens}
-        if self.references is not None:
+        if self.references is not None and np.isfinite(nll):  # a search needs probabilities
             row["valid_bleu"] = corpus_bleu([self.to_words(ids) for ids in self.greedy()], self.references)
         return row
 
