@@ -10,14 +10,13 @@ import numpy as np
 
 from minirnn.data import Codec
 from minirnn.data.sequences import length_batches, pad
-from minirnn.data.vocabulary import EOS
+from minirnn.data.vocabulary import BOS_ID, EOS, EOS_ID, PAD_ID, UNKNOWN_ID
 from minirnn.decoding import Hypothesis, beam_search, decode, exact_search, greedy, power_penalty
 from minirnn.decoding.hypotheses import LengthPenalty
-from minirnn.decoding.sampling import Choose
+from minirnn.decoding.sampling import Choose, Step
 from minirnn.errors import InputError
 from minirnn.models import EncoderDecoder
-from minirnn.models.decoders import DecoderState
-from minirnn.training.translation import BOS_ID, EOS_ID, PAD_ID, UNKNOWN_ID, length_limit
+from minirnn.training.translation import length_limit, sentence_step
 
 BATCH = 64
 """Sentences that are translated together."""
@@ -39,7 +38,7 @@ class Translated:
         log_prob: its log-probability, in nats, `<eos>` included.
         source, target: the tokens that were read and written, each with `<eos>` where it ended.
         attention: (len(target), len(source)), where each written token looked; None without attention.
-        proven: whether exact search has shown that nothing is more probable; None for other searches.
+        proven: whether exact search has shown that nothing scores higher; None for other searches.
         words: the translation as the words that BLEU compares.
     """
 
@@ -85,7 +84,8 @@ class Translator:
             n_best: how many translations of each sentence to return, at most `beam_size`.
             length_penalty, coverage_penalty: as for `beam_search`.
             choose: draw instead of searching: what `sampler` returns.
-            exact: find the best of all translations, by branch and bound; `max_steps` limits the work on each sentence.
+            exact: find the best-scored of all translations, by branch and bound after a beam search of `beam_size`;
+                `max_steps` limits the work on each sentence.
             allow_unknown: whether `<unk>` may be written.
 
         Returns:
@@ -97,6 +97,10 @@ class Translator:
         """
         if coverage_penalty and self.attention is None:
             raise InputError("a coverage penalty needs a model with attention")
+        if n_best > 1 and (exact or choose is not None):
+            raise InputError("only beam search has several translations of a sentence: leave out n_best")
+        if exact and choose is not None:
+            raise InputError("exact search does not draw: leave out exact or choose")
         ids = [self.source.encode(sentence[:MOST_CHARACTERS], MOST_TOKENS) for sentence in sentences]
         result: list[list[Translated]] = [[] for _ in ids]
         if not ids:
@@ -107,53 +111,43 @@ class Translator:
         full = np.flatnonzero([len(sentence) > 1 for sentence in ids])
         if not len(full):
             return result
+        search = {
+            "beam_size": beam_size,
+            "n_best": n_best,
+            "length_penalty": length_penalty,
+            "coverage_penalty": coverage_penalty,
+        }
+        step = sentence_step(self.model, (PAD_ID, BOS_ID) if allow_unknown else (PAD_ID, BOS_ID, UNKNOWN_ID))
         for part in length_batches([len(ids[i]) for i in full], 1 if exact else BATCH):
             at = full[part]
-            X, lengths = pad([ids[i] for i in at], PAD_ID)
-            state, start = self.model.start(X, lengths), np.full(len(at), BOS_ID)
-            step = self._step(allow_unknown)
-            limits: dict[str, Any] = {"eos": EOS_ID, "max_length": length_limit(lengths)}
-            proven: list[bool | None] = [None] * len(at)
-            if exact:
-                found = exact_search(step, state, start, **limits, length_penalty=length_penalty, max_steps=max_steps)
-                hypotheses, proven = [[one.hypothesis] for one in found], [one.proven for one in found]
-            elif choose is not None or (beam_size == n_best == 1 and not coverage_penalty):
-                found_one = decode(step, state, start, **limits, choose=choose or greedy, attention=self.attention)
-                hypotheses = [[_scored(one, length_penalty)] for one in found_one]
-            else:
-                hypotheses = beam_search(
-                    step,
-                    state,
-                    start,
-                    **limits,
-                    beam_size=beam_size,
-                    n_best=n_best,
-                    length_penalty=length_penalty,
-                    coverage_penalty=coverage_penalty,
-                    attention=self.attention,
-                    source_lengths=lengths,
-                )
-            for i, best, is_proven in zip(at, hypotheses, proven, strict=True):
-                result[i] = [self._translated(ids[i], one, is_proven) for one in best]
+            found = self._find(step, [ids[i] for i in at], search, choose, max_steps if exact else None)
+            for i, best in zip(at, found, strict=True):
+                result[i] = [self._translated(ids[i], one, proven) for one, proven in best]
         return result
+
+    def _find(
+        self, step: Step, ids: list[np.ndarray], search: dict[str, Any], choose: Choose | None, max_steps: int | None
+    ) -> list[list[tuple[Hypothesis, bool | None]]]:
+        """The hypotheses for a batch of sources, best first, and whether they are proven best; `max_steps` is given for
+        exact search."""
+        X, lengths = pad(ids, PAD_ID)
+        state, start = self.model.start(X, lengths), np.full(len(ids), BOS_ID)
+        limits: dict[str, Any] = {"eos": EOS_ID, "max_length": length_limit(lengths), "attention": self.attention}
+        if max_steps is not None:
+            search = {**search, "source_lengths": lengths}
+            del search["n_best"]
+            results = exact_search(step, state, start, **limits, **search, max_steps=max_steps)
+            return [[(one.hypothesis, one.proven)] for one in results]
+        if choose is not None or (search["beam_size"] == 1 and not search["coverage_penalty"]):
+            written = decode(step, state, start, **limits, choose=choose or greedy)
+            return [[(_scored(one, search["length_penalty"]), None)] for one in written]
+        best = beam_search(step, state, start, **limits, **search, source_lengths=lengths)
+        return [[(one, None) for one in hypotheses] for hypotheses in best]
 
     @property
     def attention(self) -> Any:
         """From a state to where the model looked, or None if it does not attend."""
-        return self.model.attention if hasattr(self.model.decoder, "attention") else None
-
-    def _step(self, allow_unknown: bool) -> Any:
-        """The model's step, without the tokens that no sentence contains."""
-        forbidden = [PAD_ID, BOS_ID] if allow_unknown else [PAD_ID, BOS_ID, UNKNOWN_ID]
-
-        def step(tokens: np.ndarray, state: DecoderState) -> tuple[np.ndarray, DecoderState]:
-            log_probs, state = self.model.step(tokens, state)
-            if np.isnan(log_probs).any():
-                raise InputError("the model gives no probabilities: its training went wrong")
-            log_probs[:, forbidden] = -np.inf
-            return log_probs, state
-
-        return step
+        return self.model.attention if self.model.decoder.attends else None
 
     def _translated(self, source: np.ndarray, hypothesis: Hypothesis, proven: bool | None) -> Translated:
         written = [*hypothesis.tokens, *([EOS_ID] if hypothesis.finished else [])]

@@ -426,7 +426,7 @@ def test_without_sentencepiece_the_run_is_not_called_damaged(runs, capsys, monke
         (["--data", "pairs.tsv", "--attention-target", "2"], "--attention-target goes with --attention-penalty"),
         (["--data", "pairs.tsv", "--sampling-steps", "9"], "--sampling-steps goes with --sampling"),
         (["--data", "pairs.tsv", "--decay", "0.1", "--plateau", "0"], "--decay goes with --decay-every or --plateau"),
-        (["--data", "pairs.tsv", "--attend", "after", "--shallow-output"], "deep_output"),
+        (["--data", "pairs.tsv", "--decoder", "handover", "--bridge", "zero"], "would never see the source"),
         (["--data", "pairs.tsv", "--bridge", "copy", "--hidden", "7"], "take the bridge 'learned'"),
         (["--data", "pairs.tsv", "--tokens", "bpe", "--vocabulary", "5"], "5 subwords are too few"),
         (["--data", "pairs.tsv", "--momentum", "0.5"], "--momentum goes with --optimizer sgd"),
@@ -463,7 +463,6 @@ def test_bad_input_to_training(options, message, folder, capsys):
         (["--seed", 0], "--seed goes with --sample"),
         (["--sample", "--top-p", 2], "top-p must be in (0, 1]"),
         (["--beam", 2, "--length-penalty", 1e9], "--length-penalty: expected a number at least 0 and below 100"),
-        (["--exact", "--attention", "map.png"], "exact search keeps no attention"),
         (["--attention", "missing/map.png"], "missing/map.png: there is no directory missing"),
         (["--attention", "map.xyz"], "map.xyz: expected the name of a picture to end with .png"),
         (["--attention", "folder.png"], "folder.png is a directory"),
@@ -548,13 +547,6 @@ def test_every_damage_to_a_run_is_one_line(copy, capsys):
     for name in ("best.safetensors", "last.safetensors"):
         (copy / name).unlink()
     assert "has no checkpoint yet" in refused(capsys, "translate", copy, "red cat")
-
-
-def test_a_run_from_before_the_learning_rate_fell_by_default(copy, capsys):
-    config = json.loads((copy / "run.json").read_text())
-    config["options"]["plateau"] = None
-    (copy / "run.json").write_text(json.dumps(config))
-    assert run("translate", copy, "red cat") == 0
 
 
 def same_weights(one, other):

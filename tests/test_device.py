@@ -194,10 +194,12 @@ def translators(kind, cell, bridge, rng, **options):
     ("cell", "bridge"), [("gru", "learned"), ("lstm", "copy"), ("gru-after", "z0"), ("lstm", "zero")]
 )
 def test_training_a_translator_there_gives_the_same_without_waiting(kind, cell, bridge, rng):
+    if kind == "handover":
+        bridge = "learned"  # with the others it would never see the source
     models, (X, X_lengths), (Y, Y_lengths) = translators(
         kind, cell, bridge, rng, dropout=0.2, embedding_dropout=0.2, output_dropout=0.2
     )
-    attends, results = hasattr(models["cpu"].decoder, "attention"), []
+    attends, results = models["cpu"].decoder.attends, []
     for model in models.values():
         task = Translation(
             model, ([X], [Y]), ([], []), batch_size=3, rng=np.random.default_rng(1), label_smoothing=0.1,

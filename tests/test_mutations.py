@@ -243,7 +243,7 @@ MISTAKES = {
         tape.Pending.__add__, "self.parts + other.parts", "other.parts", lambda: gradients_are_right("linear", "translation"),
     ),
     "additive score: no tanh'": (
-        functional.additive_scores, "xp.subtract(1, dt_da, out=dt_da)", "dt_da = dt_da * 0 + 1", lambda: gradients_are_right("additive"),
+        functional.additive_scores, "xp.subtract(1, da, out=da)", "da = da * 0 + 1", lambda: gradients_are_right("additive"),
     ),
     "context: values and weights exchanged": (
         functional.weighted_sum, "_pending_outer(alpha, dc)", "_pending_outer(alpha * 0 + 1, dc)", lambda: gradients_are_right("weighted"),
@@ -266,7 +266,7 @@ MISTAKES = {
         functional.dot_scores, "_pending_outer(de, q)", "_pending_outer(de * 0, q)", lambda: gradients_are_right("translation attention (dot"),
     ),
     "scores have no gradient to the query": (
-        functional.additive_scores, "dt_da.sum(axis=1)", "dt_da.sum(axis=1) * 0", lambda: gradients_are_right("translation attention (additive"),
+        functional.additive_scores, "[da.sum(axis=1)", "[da.sum(axis=1) * 0", lambda: gradients_are_right("translation attention (additive"),
     ),
     "padding is given weight without softmax": (
         attention.Attention.forward, "ops.where(memory.mask, scores, 0.0)", "scores",
@@ -312,17 +312,17 @@ MISTAKES = {
     "targets not shifted": (translation.shift_right, "Y[:-1]", "Y[1:]", validation_is_the_plain_loss),
     # Search
     "hypotheses without their h": (
-        decoders.DecoderState.select, "Tensor(h.data.take(like(np.asarray(rows), h.data), axis=-2))", "Tensor(h.data.take(like(np.sort(rows)[::-1], h.data), axis=-2))",
+        decoders.DecoderState.select, "take(h) for h in arrays", "Tensor(h.data.take(like(np.sort(rows)[::-1], h.data), axis=-2)) for h in arrays",
         lambda: hypotheses_keep_their_state("handover"),
     ),
     "hypotheses without their context": (
-        decoders.DecoderState.select, "take(self.context)", "self.context", lambda: hypotheses_keep_their_state("context"),
+        decoders.DecoderState.select, "for h in arrays)), context", "for h in arrays)), self.context", lambda: hypotheses_keep_their_state("context"),
     ),
     "hypotheses without where they looked": (
-        decoders.DecoderState.select, "take(self.weights)", "self.weights", lambda: hypotheses_keep_their_state("attention location"),
+        decoders.DecoderState.select, "memory, weights, feed)", "memory, self.weights, feed)", lambda: hypotheses_keep_their_state("attention location"),
     ),
     "hypotheses without what they said": (
-        decoders.DecoderState.select, "take(self.feed)", "self.feed", lambda: hypotheses_keep_their_state("attention after, fed"),
+        decoders.DecoderState.select, "memory, weights, feed)", "memory, weights, self.feed)", lambda: hypotheses_keep_their_state("attention after, fed"),
     ),
     "the memory of another sentence": (
         attention.Memory.select, "np.array_equal(sentence, self.sentence)", "len(sentence) == len(self.sentence)", selected_rows_go_on,

@@ -25,6 +25,7 @@ from minirnn import (
     corpus_bleu,
     cross_entropy,
     gnmt_penalty,
+    greedy,
     load_checkpoint,
     sampler,
 )
@@ -234,6 +235,10 @@ def test_the_translator_translates(translator):
         found = translator.translate(["a b c", "", "D e", "d"], **options)
         assert [best[0].text for best in found] == ["c b a", "", "e d", "d"]
     assert found[0][0].proven
+    np.testing.assert_allclose(found[0][0].attention.sum(1), 1, rtol=1e-5)
+    for wrong in ({"exact": True, "n_best": 2}, {"exact": True, "choose": greedy}, {"choose": greedy, "n_best": 2}):
+        with pytest.raises(InputError):
+            translator.translate(["a"], beam_size=2, **wrong)
     (best,) = translator.translate(["a b c d"], beam_size=5, n_best=3, coverage_penalty=0.1)
     assert len(best) == 3
     assert best[0].score >= best[1].score >= best[2].score

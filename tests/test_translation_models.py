@@ -55,7 +55,7 @@ def outcome(model, X, X_lengths, Y, Y_lengths, penalty=0.3):
     """Loss, gradients of all parameters, and attention."""
     task = Translation(
         model, ([X], [Y]), ([], []), batch_size=1, rng=np.random.default_rng(0), label_smoothing=0.1,
-        attention_penalty=penalty if hasattr(model.decoder, "attention") else 0.0,
+        attention_penalty=penalty if model.decoder.attends else 0.0,
     )  # fmt: skip
     loss, tokens, _ = task.loss((X, X_lengths, Y, Y_lengths), None, 0)
     assert tokens == Y_lengths.sum()
@@ -150,7 +150,7 @@ def test_all_of_the_state_follows_its_hypothesis(kind, rng):
     for p in model.parameters():
         p.data = 3 * p.data  # clear preferences, so that a state in the wrong row tells
     X, lengths = sentences(rng, 4, 2, 5)
-    attends = hasattr(model.decoder, "attention")
+    attends = model.decoder.attends
     found = beam_search(
         model.step, model.start(X, lengths), np.full(3, 1), beam_size=5, n_best=5, eos=EOS, max_length=6,
         attention=model.attention if attends else None, source_lengths=lengths,
@@ -320,7 +320,7 @@ def test_single_precision_stays_single(kind, cell, rng):
     (X, xl), (Y, yl) = sentences(rng, 4, 1, 2), sentences(rng, 1, 3, 2)
     task = Translation(
         model, ([X], [Y]), ([], []), batch_size=1, rng=rng, label_smoothing=0.1, teacher_forcing=lambda step: 0.5,
-        attention_penalty=0.3 if hasattr(model.decoder, "attention") else 0.0,
+        attention_penalty=0.3 if model.decoder.attends else 0.0,
     )  # fmt: skip
     optimizer = Adam(model.named_parameters(), 0.1, weight_decay=0.1)
     arrays = []
@@ -402,7 +402,9 @@ def test_tied_embeddings_are_one_parameter():
         (lambda: AttentionDecoder(V, 3, 4, 4, score="addition"), "unknown attention score 'addition'"),
         (lambda: AttentionDecoder(V, 3, 4, 6, score="dot"), "must be equal, not 4 and 6: try 'general'"),
         (lambda: AttentionDecoder(V, 3, 4, 4, attend="during"), "unknown place to attend"),
-        (lambda: AttentionDecoder(V, 3, 4, 4, attend="after", deep_output=False), "only with deep_output"),
+        (lambda: build("handover", bridge="zero"), "would never see the source"),
+        (lambda: EncoderDecoder(RecurrentEncoder(9, 3, 4), ContextDecoder(V, 3, 4, 4), tied=True), "one vocabulary"),
+        (lambda: functional.pack(Tensor(np.zeros((2, 3, 1))), [1, 3, 1]), "lengths between 0 and 2"),
         (lambda: AttentionDecoder(V, 3, 4, 4, input_feeding=True), "give a readout_size"),
         (lambda: AttentionDecoder(V, 3, 4, 4, normalize="max"), "unknown normalisation"),
         (lambda: HandoverDecoder(V, 3, 4, 4, tied=True), "tied embeddings need a readout of their size, 3, not 7"),

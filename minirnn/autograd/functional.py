@@ -1,4 +1,4 @@
-"""Operations that neural networks are made of: softmax, cross-entropy, the linear map, embedding, dropout.
+"""Operations that neural networks are made of: softmax, cross-entropy, the linear map, embedding, dropout, attention.
 
 Each could be composed from `ops`; as one operation it is steadier in floating point and quicker.
 """
@@ -189,10 +189,16 @@ def pack(x: Tensor, lengths: Any) -> Tensor:
 
     Args:
         x: (T, B, features).
-        lengths: (B,) host integers.
+        lengths: (B,) host integers, each 0 … T.
+
+    Raises:
+        InputError: a length is missing or out of range.
     """
     T, B, features = x.shape
-    real = like(np.flatnonzero(np.arange(T)[:, None] < np.asarray(lengths)), x.data)
+    lengths = np.asarray(lengths)
+    if lengths.shape != (B,) or (B and not 0 <= lengths.min() <= lengths.max() <= T):
+        raise InputError(f"expected {B} lengths between 0 and {T}, not {lengths}")
+    real = like(np.flatnonzero(np.arange(T)[:, None] < lengths), x.data)
 
     def by_x(dy: Array) -> Array:
         dx = array_module(dy).zeros((T * B, features), dtype=x.dtype)
@@ -245,20 +251,23 @@ def additive_scores(query: Tensor, keys: Tensor, w: Tensor) -> Tensor:
     vector = w.data
 
     def backward(de: Array | None) -> list[Array | None]:
-        # With a = q + k: da = de w (1 - t²). Each query meets all keys of its sentence, so dq is the sum of their da.
+        # With a = q + k and t = tanh(a): da = de w (1 - t²), dk = da, and dq is the sum of da over all keys it has met.
         assert de is not None
-        dt_da = t * t
-        xp.subtract(1, dt_da, out=dt_da)
-        dt_da *= vector
-        dt_da *= de[..., None]
-        return [dt_da.sum(axis=1), dt_da, t.reshape(-1, t.shape[-1]).T @ de.reshape(-1)]
+        da = t * t
+        xp.subtract(1, da, out=da)
+        da *= vector
+        da *= de[..., None]
+        return [da.sum(axis=1), da, t.reshape(-1, t.shape[-1]).T @ de.reshape(-1)]
 
     return record_many((t @ vector,), [query, keys, w], backward)[0]
 
 
 def dot_scores(query: Tensor, keys: Tensor) -> Tensor:
-    """e_bs = q_bᵀ k_bs for queries (B, A) and keys (B, S, A): (B, S). Gradients of keys that are used again
-    and again are collected and summed in one product."""
+    """e_bs = q_bᵀ k_bs for queries (B, A) and keys (B, S, A): (B, S).
+
+    Back: dq_b = Σ_s de_bs k_bs and dk_bs = de_bs q_b. Gradients of keys that are used again and again
+    are collected and summed in one product.
+    """
     q, k = ops.values(query, keys)
     return record(
         (k @ q[:, :, None])[..., 0],
@@ -268,7 +277,8 @@ def dot_scores(query: Tensor, keys: Tensor) -> Tensor:
 
 
 def weighted_sum(weights: Tensor, values: Tensor) -> Tensor:
-    """c_b = Σ_s α_bs v_bs for weights (B, S) and values (B, S, E): (B, E)."""
+    """c_b = Σ_s α_bs v_bs for weights (B, S) and values (B, S, E): (B, E). Back: dα_bs = v_bsᵀ dc_b and
+    dv_bs = α_bs dc_b."""
     alpha, v = ops.values(weights, values)
     return record(
         (alpha[:, None, :] @ v)[:, 0],

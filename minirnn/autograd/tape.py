@@ -72,7 +72,7 @@ class Pending:
 
 
 def settle(gradient: Any) -> Any:
-    """The gradient as an array."""
+    """The gradient as an array. (Of a `Stepper`'s token it is a list: what its steps have left for the node behind.)"""
     return gradient.total(gradient.parts) if isinstance(gradient, Pending) else gradient
 
 

@@ -9,7 +9,8 @@ two sources, because h_t was used twice: as the output at time t, and as the inp
     (3)  dW = Σ_t da_t x_tᵀ     db = Σ_t da_t     dU = Σ_t da_t h_{t-1}ᵀ      after the loop
     (4)  dx_t = Wᵀ da_t                                                   after the loop, for all t
 
-The same W is used at every step, so its gradient is the sum of what each step sends back. Any further state (the
+The same W is used at every step, so its gradient is the sum of what each step sends back. (Where U multiplies
+something else than h_{t-1}, the cell says so in `weight_gradients`.) Any further state (the
 LSTM's c) has only the second source. What does not depend on h_{t-1} leaves the loop and becomes one large product.
 
 Outside, arrays are (time, batch, features). Inside the loop they are (features, batch), so that a step reads like its

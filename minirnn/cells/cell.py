@@ -84,9 +84,9 @@ class Cell:
         """The gradients of all weights but W and b, by name: sums over all steps and sequences.
 
         Args:
-            da: (rows + extra_blocks · H, T·B), what `backward` returned; column t·B + k is step t of sequence k.
+            da: (rows + extra_blocks · H, T·B), what `backward` returned, the B columns of each step side by side.
             h_prev: (T·B, H), the h_{t-1} that belong to the columns of da, as rows.
-            kept: what `forward` kept, for t = 0 … T-1.
+            kept: what `forward` kept, for the steps in the same order (whichever that is: all is summed up).
         """
         return {"U": da @ h_prev}  # Σ_t da_t h_{t-1}ᵀ
 

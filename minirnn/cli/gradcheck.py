@@ -211,7 +211,7 @@ def translation_cases(rng: np.random.Generator) -> Iterator[Case]:
         return f"translation {name}", outputs, dict(model.named_parameters())
 
     yield case("handover (copy)", HandoverDecoder, "lstm", "copy", layers=2)
-    yield case("handover (zero, reversed source)", partial(HandoverDecoder, deep_output=False), "gru", "zero")
+    yield case("context (zero, reversed source)", partial(ContextDecoder, deep_output=False), "gru", "zero")
     yield case("context (learned)", ContextDecoder, "gru-after", "learned", layers=2)
     for score in SCORES:
         yield case(f"attention ({score})", partial(AttentionDecoder, score=score), "gru", "learned")
@@ -219,7 +219,7 @@ def translation_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield case(
         "attention (before, fed, z0)", partial(AttentionDecoder, score="location", **fed), "lstm", "z0", layers=2
     )
-    after = partial(AttentionDecoder, score="general", attend="after", tied=True, **fed)
+    after = partial(AttentionDecoder, score="general", attend="after", deep_output=False, tied=True, **fed)
     yield case("attention (after, fed, tied)", after, "rnn", "copy", tied=True)
     plain = partial(AttentionDecoder, score="dot", attend="after", normalize="none", readout_size=3)
     yield case("attention (after, no softmax)", plain, "lstm-peephole", "learned")

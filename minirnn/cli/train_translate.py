@@ -7,6 +7,7 @@ from typing import Any
 
 from minirnn import backend
 from minirnn.cli.training import Command, make_optimizer
+from minirnn.cli.translate import BEAM_PENALTY
 from minirnn.cli.translation import (
     OPTIONS,
     Corpora,
@@ -20,6 +21,7 @@ from minirnn.cli.translation import (
     test_pairs,
 )
 from minirnn.data import Codec, Pair, encode_pairs, length_histogram
+from minirnn.decoding import power_penalty
 from minirnn.errors import InputError
 from minirnn.metrics import corpus_bleu
 from minirnn.plots import AttentionMap, plot_attentions, plot_lengths, plot_losses
@@ -200,7 +202,7 @@ def _show(run: Run, translator: Any, pairs: Sequence[Pair]) -> Any:
     some = [pairs[i * len(pairs) // 10] for i in range(min(10, len(pairs)))]
     sources = [pair.source for pair in some]
     greedy = [best[0] for best in translator.translate(sources)]
-    beam = [best[0] for best in translator.translate(sources, beam_size=5)]
+    beam = [best[0] for best in translator.translate(sources, beam_size=5, length_penalty=power_penalty(BEAM_PENALTY))]
     for pair, one, other in zip(some, greedy, beam, strict=True):
         print(f"\n  source     {pair.source}\n  reference  {pair.target}\n  greedy     {one.text}")
         print(f"  beam 5     {other.text}{'' if other.text != one.text else '  (the same)'}")

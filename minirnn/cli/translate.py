@@ -21,6 +21,7 @@ from minirnn.training import Run
 from minirnn.translator import BATCH, Translated, Translator
 
 MOST_MAPS = 16
+BEAM_PENALTY = 0.75  # without any, a beam prefers sentences that are too short
 PICTURES = (".png", ".pdf", ".svg", ".jpg")
 PENALTIES = {"power": power_penalty, "gnmt": gnmt_penalty}
 
@@ -34,7 +35,7 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
         type=number(float, 0, 100),  # beyond, length^A may be more than a number holds
         default=None,
         metavar="A",
-        help="divide log-probabilities by length^A (default: 0 for greedy, else 0.75)",
+        help=f"divide log-probabilities by length^A (default: {BEAM_PENALTY} with a beam, else 0)",
     )
     parser.add_argument(
         "--penalty",
@@ -136,8 +137,6 @@ def _check(arguments: argparse.Namespace) -> None:
         if getattr(arguments, name) is not None and not arguments.sample:
             raise InputError(f"--{name.replace('_', '-')} goes with --sample")
     if arguments.attention:
-        if arguments.exact:
-            raise InputError("--attention: exact search keeps no attention")
         if Path(arguments.attention).suffix.lower() not in PICTURES:
             raise InputError(f"{arguments.attention}: expected the name of a picture to end with {PICTURES[0]}")
         check_output(arguments.attention)
@@ -159,7 +158,7 @@ def search_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """What `Translator.translate` needs of `add_search_options`."""
     alpha = arguments.length_penalty
     if alpha is None:
-        alpha = 0.75 if arguments.beam > 1 else 0.0
+        alpha = BEAM_PENALTY if arguments.beam > 1 else 0.0
     penalty: LengthPenalty = PENALTIES[arguments.penalty](alpha)
     return {
         "beam_size": arguments.beam,

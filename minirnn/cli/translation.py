@@ -66,7 +66,13 @@ OPTIONS: Options = {
     "bridge": ("learned", {"choices": BRIDGES, "help": "from the encoder's state to the decoder's"}),
     "embedding": (64, {**_count, "help": "features of the embeddings"}),
     "shallow-output": (False, {**FLAG, "help": "score tokens from the state alone, not also from context and input"}),
-    "readout": (None, {**_count, "help": "features of a tanh layer before the output (default: none)"}),
+    "readout": (
+        None,
+        {
+            **_count,
+            "help": "features of a tanh layer before the output (default: none unless needed)",
+        },
+    ),
     "tied": ("none", {"choices": ("none", "decoder", "all"), "help": "embeddings that share the output's weights"}),
     "dropout": (0.1, {**_probability, "help": "dropout probability everywhere"}),
     "embedding-dropout": (None, {**_probability, "help": "on embeddings (default: as --dropout)"}),
@@ -84,7 +90,7 @@ OPTIONS: Options = {
     "sampling-steps": (2000, {**_count, "help": "the steps in which it falls (to 1/2 or 1/e where it never ends)"}),
     "attention-penalty": (0.0, {"type": number(float, 0), "metavar": "X", "help": "weight of the attention penalty"}),
     "attention-target": (1.0, {"type": number(float, 0), "metavar": "X", "help": "the attention a source token wants"}),
-    **optimization_options(lr=0.002, epochs=7),
+    **optimization_options(lr=0.002, epochs=6),
     "warmup": (None, {**_count, "help": "steps in which the learning rate rises"}),
     "decay-every": (None, {**_count, "help": "epochs after which the learning rate falls"}),
     "plateau": (

@@ -109,7 +109,7 @@ def combinations() -> list[Combination]:
 
 
 def held_out_combinations(split: str = "test") -> frozenset[Combination]:
-    """The combinations that occur in the sentences of "test" (or "valid") only."""
+    """The combinations that no sentence but those of "test" (or "valid") may have."""
     return frozenset(combination for combination in combinations() if home(combination) == split)
 
 

@@ -12,6 +12,7 @@ from minirnn.errors import InputError
 PAD, BOS, EOS, UNKNOWN = "<pad>", "<bos>", "<eos>", "<unk>"
 
 SPECIALS = (PAD, BOS, EOS, UNKNOWN)
+PAD_ID, BOS_ID, EOS_ID, UNKNOWN_ID = range(len(SPECIALS))
 """The first tokens, ids 0 to 3, of a vocabulary of sentences: padding, beginning, end, and any token not known."""
 
 

@@ -107,7 +107,9 @@ def beam_search(
 
     Every step extends each beginning by every token and keeps, for each sentence, the `beam_size` continuations of
     highest log-probability (of equal ones the one from the better beginning, then the lower id). Those that are
-    complete leave the beam and are scored; the others go on. What can no longer come among the `n_best` best complete
+    complete leave the beam and are scored; the others go on, and the next step fills the beam again. With a beam of 2,
+    "le" (-0.1) and "un" (-2.4) may continue as "le chat" (-0.4), "le chien" (-1.9), "un chat" (-2.9), …: the first two
+    are kept, and "un" is given up. What can no longer come among the `n_best` best complete
     ones is dropped, and a sentence is done when nothing is left in its beam. That is often later than when the first is
     complete: a longer one may score higher. A beam of 1 is greedy search; one as wide as the space of sequences is
     exhaustive search.

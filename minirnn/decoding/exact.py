@@ -31,7 +31,7 @@ class ExactResult(NamedTuple):
 
     Attributes:
         hypothesis: the best sequence found.
-        proven: whether there is none better.
+        proven: whether none scores higher.
         expanded: how many prefixes the model has read to find that out, beside those of the beam search.
     """
 
@@ -71,7 +71,7 @@ def exhaustive_search(
     select: Select = select,
     limit: int = 1_000_000,
 ) -> list[list[Hypothesis]]:
-    """Score every sequence there is: V^max_length of them, so for small vocabularies and short sentences only.
+    """Score every sequence there is: up to V^max_length of them, so for small vocabularies and short sentences only.
 
     Args:
         step, state, start, eos, max_length, n_best, length_penalty, coverage_penalty, attention, source_lengths,
@@ -101,7 +101,7 @@ def exhaustive_search(
         sequences = V**T
         if sequences > limit:
             count = f"{sequences:,}" if sequences < 10**18 else f"{Decimal(sequences):.3e}"
-            raise InputError(f"exhaustive search would score {V}^{T} = {count} sequences, the limit is {limit:,}")
+            raise InputError(f"exhaustive search would score up to {V}^{T} = {count} sequences, the limit is {limit:,}")
         _walk(search, roots, select, EXHAUSTIVE_CHUNK)
     return search.results()
 
@@ -125,8 +125,8 @@ def exact_search(
 
     This is branch and bound. A beam search gives a first score to beat. Then every prefix is followed, depth first and
     the most probable first, except where no continuation can score above the best complete sequence so far: a
-    log-probability only falls. The surer the model, the less there is to follow; for a model that knows nothing it is
-    exhaustive search.
+    log-probability only falls. The surer the model, the less there is to follow; the more a penalty
+    favours long sentences, the more.
 
     Args:
         step, state, start, eos, max_length, length_penalty, coverage_penalty, attention, source_lengths, select: as for

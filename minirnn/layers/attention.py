@@ -4,8 +4,9 @@
     (2)  α_s = exp(e_s) / Σ_s' exp(e_s')             over the real positions only; padding gets exactly 0
     (3)  c   = Σ_s α_s v_s                           the context
 
-The query q is the decoder's state; keys k_s and values v_s are made from the encoder's outputs. What does not depend on
-the query, such as a projection of the keys, is computed once a sentence (`Score.keys`) and not at every step.
+The query q is the decoder's h; the values v_s are the encoder's outputs, and so are the keys k_s where a score does not
+make its own. What does not depend on the query, such as a projection of the keys, is computed once a sentence
+(`Score.keys`) and not at every step. Without softmax α_s = e_s, and 0 on padding.
 
 To add a score, write a subclass of `Score` with a `name`; everything else finds it by that.
 """
@@ -19,7 +20,7 @@ import numpy as np
 
 from minirnn import backend
 from minirnn.autograd import functional, ops
-from minirnn.autograd.tensor import Tensor
+from minirnn.autograd.tensor import Parameter, Tensor
 from minirnn.backend import Array, array_module, like
 from minirnn.errors import InputError
 from minirnn.layers.basic import Linear, uniform
@@ -27,13 +28,17 @@ from minirnn.layers.module import Module
 
 
 class Score(Module):
-    """How well a query fits each key. For each source position s: e_s = score(q, k_s).
+    """How well a query fits each key. For each source position s: e_s = score(q, k_s). Scores without weights compare
+    them number by number, so that query and key must have as many features.
 
     Args:
         query_size: Q, the features of the query.
         memory_size: E, the features of an encoder output.
-        attention_size: A, the features of the space in which the two are compared, where there is one.
+        attention_size: A, the features of the space in which the two are compared, for scores that have one.
         rng, dtype: as for every layer.
+
+    Raises:
+        InputError: a score without weights is to compare different sizes.
     """
 
     name: ClassVar[str] = ""
@@ -75,7 +80,8 @@ class DotScore(Score):
 
 
 class ScaledDotScore(Score):
-    """e_s = qᵀ k_s / √Q (Vaswani et al. 2017): for independent features of variance 1 the score has variance 1 too."""
+    """e_s = qᵀ k_s / √Q (Vaswani et al. 2017): for independent features of mean 0 and variance 1 the score
+    has variance 1 too."""
 
     name = "scaled-dot"
 
@@ -104,15 +110,14 @@ class GeneralScore(Score):
 
 class CosineScore(Score):
     """e_s = β qᵀ k_s / (|q| |k_s|) (Graves, Wayne & Danihelka 2014). The cosine alone is at most 1, from which the
-    softmax could not make a clear choice, so there is a learned strength β."""
+    softmax could not make a clear choice, so there is a learned strength β, 5 at first."""
 
     name = "cosine"
 
     def build(self, Q: int, E: int, A: int, options: dict[str, Any]) -> None:
         """β, one number."""
         super().build(Q, E, A, options)
-        self.strength = uniform(options["rng"], 0.0, (1,), options["dtype"])
-        self.strength.data = self.strength.data + 5.0
+        self.strength = Parameter(np.full((1,), 5.0, dtype=options["dtype"]))
 
     @staticmethod
     def _unit(x: Tensor) -> Tensor:
@@ -149,7 +154,8 @@ class AdditiveScore(Score):
 
 class LocationAwareScore(AdditiveScore):
     """e_s = wᵀ tanh(W q + U v_s + V f_s + b), where f = F * α_{t-1} is a convolution, along the source, of the weights
-    of the step before: attention that knows where it has just been (Chorowski et al. 2015)."""
+    of the step before: attention that knows where it has just been (Chorowski et al. 2015). Here F has 8 filters that
+    see 5 positions each."""
 
     name = "location"
     filters, width = 8, 5

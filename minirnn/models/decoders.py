@@ -40,13 +40,13 @@ class DecoderState:
     def select(self, rows: np.ndarray) -> DecoderState:
         """The state of the given rows of the batch, in that order; a row may be taken several times."""
 
-        def take(x: Tensor | None) -> Tensor | None:
-            return None if x is None else Tensor(x.data.take(like(np.asarray(rows), x.data), axis=-2))
+        def take(x: Tensor) -> Tensor:
+            return Tensor(x.data.take(like(np.asarray(rows), x.data), axis=-2))
 
         arrays = self.hidden if isinstance(self.hidden, tuple) else (self.hidden,)
+        context, weights, feed = (None if x is None else take(x) for x in (self.context, self.weights, self.feed))
         memory = None if self.memory is None else self.memory.select(rows)
-        hidden = tuple(Tensor(h.data.take(like(np.asarray(rows), h.data), axis=-2)) for h in arrays)
-        return DecoderState(_unwrap(hidden), take(self.context), memory, take(self.weights), take(self.feed))
+        return DecoderState(_unwrap(tuple(take(h) for h in arrays)), context, memory, weights, feed)
 
 
 def _unwrap(arrays: tuple[Tensor, ...]) -> Hidden:
@@ -55,7 +55,11 @@ def _unwrap(arrays: tuple[Tensor, ...]) -> Hidden:
 
 
 class Decoded(NamedTuple):
-    """What a stretch of decoding gives: features (T, B, F), the state after it, where attention looked (T, B, S)."""
+    """What a stretch of decoding gives: features (T, B, F), the state after it, where attention looked (T, B, S).
+
+    F is R where there is a readout, else the size of what the decoder's output layer sees: H, and M and the embedding's
+    with a deep output.
+    """
 
     features: Tensor
     state: DecoderState
@@ -69,9 +73,10 @@ class Decoder(Module):
         vocabulary_size: V, the number of target tokens.
         embedding_size: the features of a token.
         hidden_size: H.
-        memory_size: M, the features of what comes from the encoder.
+        memory_size: M, the features of what comes from the encoder: its `output_size`.
         cell, num_layers: of the recurrent layer.
-        deep_output: whether the next token is scored from [h_t; context; x_t] and not from h_t alone.
+        deep_output: whether the next token is scored from [h_t; context; x_t] and not from h_t alone (Pascanu et al.
+            2014). A context that reaches the model nowhere else is always there.
         readout_size: R; the features are then r_t = tanh(W_r [h_t; …] + b_r) (Luong et al.'s "attentional vector").
         tied: the output layer's weights are the embedding's (Press & Wolf 2017); R must be the embedding's size.
         dropout, embedding_dropout, output_dropout: between layers, on x_t, and before the output layer.
@@ -83,6 +88,12 @@ class Decoder(Module):
 
     sees_memory = True
     """Whether a part of M features comes from the encoder at every step."""
+
+    attends = False
+    """Whether it looks at the encoder's outputs."""
+
+    context_in_input = True
+    """Whether what comes from the encoder is part of each step's input; else it is always part of the output."""
 
     def __init__(
         self,
@@ -109,9 +120,9 @@ class Decoder(Module):
         self.embedding_dropout = Dropout(embedding_dropout, rng=rng)
         input_size = embedding_size + self._extra_input_size(memory_size, readout_size)
         self.recurrent = Recurrent(cell, input_size, hidden_size, num_layers, dropout=dropout, **options)
-        size = hidden_size
-        if deep_output:
-            size += embedding_size + (memory_size if self.sees_memory else 0)
+        size = hidden_size + (embedding_size if deep_output else 0)
+        if self.sees_memory and (deep_output or not self.context_in_input):
+            size += memory_size
         self.readout = Linear(size, readout_size, **options) if readout_size else None
         size = readout_size or size
         self.output_dropout = Dropout(output_dropout, rng=rng)
@@ -125,7 +136,7 @@ class Decoder(Module):
 
     def _extra_input_size(self, memory_size: int, readout_size: int | None) -> int:
         """How many features a step's input has beside the embedding."""
-        return memory_size if self.sees_memory else 0
+        return memory_size if self.sees_memory and self.context_in_input else 0
 
     def start(self, encoding: Encoding, hidden: tuple[Tensor, ...]) -> DecoderState:
         """The state before the first token, from what the encoder and the bridge say."""
@@ -149,9 +160,13 @@ class Decoder(Module):
 
     def features(self, h: Tensor, context: Tensor | None, x: Tensor) -> Tensor:
         """What the next token is scored from, for h (…, H), context (…, M) and x (…, embedding_size)."""
+        parts = [h]
+        if context is not None and (self.deep_output or not self.context_in_input):
+            parts.append(context)
         if self.deep_output:
-            h = ops.concatenate([h, x] if context is None else [h, context, x], axis=-1)
-        return ops.tanh(self.readout(h)) if self.readout else h
+            parts.append(x)
+        seen = ops.concatenate(parts, axis=-1) if len(parts) > 1 else h
+        return ops.tanh(self.readout(seen)) if self.readout else seen
 
     def logits(self, features: Tensor) -> Tensor:
         """features (…, F) to scores of the next token (…, V)."""
@@ -196,12 +211,15 @@ class AttentionDecoder(Decoder):
 
         c_t = attention(h_{t-1})     h_t = cell([x_t; c_t], h_{t-1})
 
-    attend="after" (Luong, Pham & Manning 2015): the query is h_t, and the context is part of the output alone:
+    attend="after" (Luong, Pham & Manning 2015): the query is h_t, and the context is part of the output alone. With a
+    readout and without deep_output this is the paper's model:
 
-        h_t = cell(x_t, h_{t-1})     c_t = attention(h_t)
+        h_t = cell(x_t, h_{t-1})     c_t = attention(h_t)     r_t = tanh(W_r [h_t; c_t] + b_r)
 
-    With input feeding (Luong et al.), the features of the step before are part of the input too: the decoder then knows
-    what was looked at and said.
+    With input feeding (Luong et al.), the readout of the step before is part of the input too, and the decoder knows
+    what was looked at and said:  h_t = cell([x_t; r_{t-1}], h_{t-1}).
+
+    The query is always the h of the top layer.
 
     Args beside those of `Decoder`:
         score, normalize: of the `Attention`.
@@ -212,6 +230,8 @@ class AttentionDecoder(Decoder):
     Raises:
         InputError: as `Decoder` and `Attention`, or options that do not go together.
     """
+
+    attends = True
 
     def __init__(
         self,
@@ -231,12 +251,10 @@ class AttentionDecoder(Decoder):
     ):
         if attend not in ("before", "after"):
             raise InputError(f"unknown place to attend {attend!r}: expected 'before' or 'after'")
-        if attend == "after" and not options.get("deep_output", True):
-            raise InputError("attention after the step reaches the output only with deep_output")
         if input_feeding and not options.get("readout_size"):
             raise InputError("input feeding feeds the readout: give a readout_size")
         rng = backend.generator(rng)
-        self.attend, self.input_feeding = attend, input_feeding
+        self.context_in_input, self.input_feeding = attend == "before", input_feeding
         super().__init__(vocabulary_size, embedding_size, hidden_size, memory_size, rng=rng, dtype=dtype, **options)
         self.attention = Attention(
             score, hidden_size, memory_size, attention_size or hidden_size, normalize=normalize, rng=rng, dtype=dtype
@@ -244,22 +262,18 @@ class AttentionDecoder(Decoder):
 
     def _extra_input_size(self, memory_size: int, readout_size: int | None) -> int:
         fed = (readout_size or 0) if self.input_feeding else 0
-        return fed + (memory_size if self.attend == "before" else 0)
+        return fed + super()._extra_input_size(memory_size, readout_size)
 
     def start(self, encoding: Encoding, hidden: tuple[Tensor, ...]) -> DecoderState:
         """As `Decoder.start`, with the memory to look at, and nothing looked at or said yet."""
         S, B, _ = encoding.outputs.shape
-        xp = array_module(encoding.outputs.data)
-        zeros = {
-            name: Tensor(xp.zeros((B, n), dtype=encoding.outputs.dtype)) for name, n in (("S", S), ("R", self._fed))
-        }
-        memory = self.attention.remember(encoding.outputs, encoding.lengths)
-        feed = zeros["R"] if self.input_feeding else None
-        return DecoderState(_unwrap(hidden), memory=memory, weights=zeros["S"], feed=feed)
 
-    @property
-    def _fed(self) -> int:
-        return self.output.weight.shape[1]
+        def zeros(n: int) -> Tensor:
+            return Tensor(array_module(encoding.outputs.data).zeros((B, n), dtype=encoding.outputs.dtype))
+
+        memory = self.attention.remember(encoding.outputs, encoding.lengths)
+        feed = zeros(self.readout.weight.shape[0]) if self.input_feeding and self.readout else None
+        return DecoderState(_unwrap(hidden), memory=memory, weights=zeros(S), feed=feed)
 
     def forward(self, ids: Array, state: DecoderState) -> Decoded:
         """As `Decoder.forward`."""
@@ -270,7 +284,7 @@ class AttentionDecoder(Decoder):
         hs, contexts, looks, said = [], [], [], []
         for x_t in ops.unstack(x):
             parts = [x_t] if feed is None else [x_t, feed]
-            if self.attend == "before":
+            if self.context_in_input:
                 context, weights = self.attention(stepper.output, state.memory, weights)
                 h = stepper(ops.concatenate([*parts, context], axis=-1))
             else:

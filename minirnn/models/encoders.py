@@ -105,9 +105,10 @@ class Bridge(Module):
     """From the encoder's final state to the decoder's first, for h and, where both have it, for c.
 
         "copy"     the state itself; the sizes must agree, where the two directions of a layer count as one side by side
-        "learned"  tanh(W h + b), from the top layer to each layer of the decoder (Bahdanau et al. 2015)
+        "learned"  tanh(W h + b), from the top layer to each layer of the decoder (as Bahdanau et al. 2015, who take the
+                   backward direction alone)
         "zero"     zero
-        "z0"       a learned constant, the same for every sentence: the decoder knows the source by attention alone
+        "z0"       a learned constant, the same for every sentence: the decoder must look up what it knows of one
 
     Args:
         kind: one of these four.

@@ -11,6 +11,7 @@ from minirnn.autograd import functional, ops
 from minirnn.autograd.tape import no_grad
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, array_module, like
+from minirnn.errors import InputError
 from minirnn.layers import Module
 from minirnn.models.decoders import Decoded, Decoder, DecoderState
 from minirnn.models.encoders import Bridge, Encoder
@@ -29,7 +30,7 @@ class EncoderDecoder(Module):
         rng, dtype: as for every layer; of the bridge.
 
     Raises:
-        InputError: the bridge is unknown or does not fit.
+        InputError: the bridge is unknown or does not fit, or the embeddings to be tied are of different shapes.
     """
 
     def __init__(
@@ -44,6 +45,11 @@ class EncoderDecoder(Module):
     ):
         self.encoder, self.decoder = encoder, decoder
         self.bridge = Bridge(bridge, encoder.recurrent, decoder.recurrent, rng=rng, dtype=dtype)
+        if bridge in ("zero", "z0") and not decoder.sees_memory:
+            raise InputError(f"with the bridge {bridge!r} this decoder would never see the source")
+        if tied and encoder.embedding.weight.shape != decoder.embedding.weight.shape:
+            shapes = f"{encoder.embedding.weight.shape} and {decoder.embedding.weight.shape}"
+            raise InputError(f"one embedding for both sides needs one vocabulary and one size, not {shapes}")
         if tied:
             encoder.embedding.weight = decoder.embedding.weight
 

@@ -6,6 +6,8 @@ Several schedules multiply.
 
 A teacher-forcing schedule is a function of the number of steps done, the probability with which the decoder is fed the
 true token: 1 is teacher forcing (Williams & Zipser 1989), and its fall is scheduled sampling (Bengio et al. 2015).
+
+All raise InputError for numbers that are out of range.
 """
 
 from __future__ import annotations
@@ -51,13 +53,13 @@ def plateau(factor: float, patience: int, monitor: str = "valid_loss") -> Schedu
         raise InputError(f"the patience must be at least 1 validation, not {patience}")
 
     def scale(place: HasPlace, history: History) -> float:
-        best, waited, falls = math.inf, 0, 0
+        best, waiting, falls = math.inf, 0, 0
         for row in history:
             score = badness(row, monitor)
-            waited = 0 if score < best else waited + 1
+            waiting = 0 if score < best else waiting + 1
             best = min(best, score)
-            if waited == patience:
-                waited, falls = 0, falls + 1
+            if waiting == patience:
+                waiting, falls = 0, falls + 1
         return factor**falls
 
     return scale

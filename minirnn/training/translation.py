@@ -10,15 +10,16 @@ from minirnn.autograd import functional, ops
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import array_module, like
 from minirnn.data.sequences import PairBatch, length_batches, pad, pair_batches
-from minirnn.data.vocabulary import SPECIALS
+from minirnn.data.vocabulary import BOS_ID, EOS_ID, PAD_ID
 from minirnn.decoding import decode
+from minirnn.decoding.sampling import Step
 from minirnn.errors import InputError
 from minirnn.metrics import corpus_bleu
 from minirnn.models import EncoderDecoder
+from minirnn.models.decoders import DecoderState
 from minirnn.training.loop import Carry
 from minirnn.training.schedules import TeacherForcing, constant_forcing
 
-PAD_ID, BOS_ID, EOS_ID, UNKNOWN_ID = range(len(SPECIALS))
 Ids = Sequence[np.ndarray]
 
 
@@ -28,9 +29,26 @@ def numbers_as_words(ids: Sequence[int]) -> list[str]:
 
 
 def length_limit(source_lengths: np.ndarray) -> np.ndarray:
-    """The most tokens a translation may have, for sources of these lengths: a function of the sentence alone, so that
-    it is translated alike alone and in a batch."""
+    """The most tokens a translation may have, for sources of these lengths, all with `<eos>`: a function of the
+    sentence alone, so that it is translated alike alone and in a batch."""
     return 2 * np.asarray(source_lengths) + 10
+
+
+def sentence_step(model: EncoderDecoder, forbidden: Sequence[int] = (PAD_ID, BOS_ID)) -> Step:
+    """The model's step without the tokens that no sentence contains.
+
+    Raises:
+        InputError: in the step, that the model gives no probabilities.
+    """
+
+    def step(tokens: np.ndarray, state: DecoderState) -> tuple[np.ndarray, DecoderState]:
+        log_probs, state = model.step(tokens, state)
+        if np.isnan(log_probs).any():
+            raise InputError("the model gives no probabilities: its training went wrong")
+        log_probs[:, list(forbidden)] = -np.inf
+        return log_probs, state
+
+    return step
 
 
 class Translation:
@@ -69,7 +87,7 @@ class Translation:
     ):
         if not len(train[0]):
             raise InputError("there are no pairs to learn from")
-        if attention_penalty and not hasattr(model.decoder, "attention"):
+        if attention_penalty and not model.decoder.attends:
             raise InputError("the attention penalty needs a decoder with attention")
         self.model, self.train_pairs, self.valid_pairs, self.rng = model, train, valid, rng
         self.batch_size, self.references, self.to_words = batch_size, references, to_words
@@ -125,7 +143,7 @@ class Translation:
         for at in length_batches([len(s) for s in sources], self.batch_size):
             X, lengths = pad([sources[i] for i in at], PAD_ID)
             state, start = self.model.start(X, lengths), np.full(len(at), BOS_ID)
-            found = decode(self.model.step, state, start, eos=EOS_ID, max_length=length_limit(lengths))
+            found = decode(sentence_step(self.model), state, start, eos=EOS_ID, max_length=length_limit(lengths))
             for i, hypothesis in zip(at, found, strict=True):
                 result[i] = hypothesis.tokens
         return result
@@ -144,6 +162,9 @@ def attention_regularizer(attention: Tensor, source_lengths: np.ndarray, lengths
         attention: α (T, B, S).
         source_lengths, lengths: (B,), how much of S and T is real.
         target: τ.
+
+    Returns:
+        A tensor without axes.
     """
     T, B, S = attention.shape
     xp, data = array_module(attention.data), attention.data
