@@ -50,7 +50,7 @@ RECIPES: dict[str, tuple[str, float, list[str]]] = {
         33.0,
         ["--tokens", "bpe", "--vocabulary", "5000", "--embedding", "256", "--hidden", "384", "--encoder-hidden", "256",
          "--readout", "256", "--tied", "decoder", "--embedding-dropout", "0.3", "--output-dropout", "0.4",
-         "--label-smoothing", "0.1", "--monitor", "bleu", "--patience", "5", "--epochs", "18"],
+         "--label-smoothing", "0.1", "--monitor", "bleu", "--patience", "5", "--epochs", "12"],
     ),
 }  # fmt: skip
 

@@ -240,7 +240,7 @@ MISTAKES = {
     ),
     # Attention
     "a collected gradient forgets its earlier parts": (
-        tape.Pending.__add__, "self.parts + other.parts", "other.parts", lambda: gradients_are_right("linear", "translation"),
+        tape.Pending.__add__, "self.parts + other.parts", "other.parts", lambda: gradients_are_right("linear (shared)"),
     ),
     "additive score: no tanh'": (
         functional.additive_scores, "xp.subtract(1, da, out=da)", "da = da * 0 + 1", lambda: gradients_are_right("additive"),

@@ -119,7 +119,7 @@ def functional_cases(rng: np.random.Generator) -> Iterator[Case]:
     few = scores[:1]
     yield (
         "linear (shared)",
-        lambda x, w, b: functional.linear(functional.linear(x, w, b) @ w, w, b),
+        lambda x, w, b: functional.linear(x, w, b) * functional.linear(functional.linear(x, w, b) @ w, w, b),
         {"x": few, "weight": weight, "bias": bias},
     )
     yield "linear", functional.linear, {"x": logits, "weight": weight, "bias": bias}

@@ -215,53 +215,53 @@ def build_model(
     Raises:
         InputError: options do not go together.
     """
-    attends = options["decoder"] == "attention"
     if options["tied"] == "all" and not options["shared-vocabulary"]:
         raise InputError("--tied all needs one vocabulary for both languages: add --shared-vocabulary")
-    if options["input-feeding"] and not attends:
+    if options["input-feeding"] and options["decoder"] != "attention":
         raise InputError(f"--input-feeding goes with --decoder attention, not with {options['decoder']}")
-    dropouts = {
+    common: dict[str, Any] = {
+        "cell": options["cell"],
+        "num_layers": options["layers"],
+        "rng": rng,
         "dropout": options["dropout"],
         "embedding_dropout": _first(options["embedding-dropout"], options["dropout"]),
         "output_dropout": _first(options["output-dropout"], options["dropout"]),
     }
-    common: dict[str, Any] = {"cell": options["cell"], "num_layers": options["layers"], "rng": rng, **dropouts}
-    embedding, hidden = options["embedding"], options["hidden"]
     encoder = RecurrentEncoder(
         source_size,
-        embedding,
-        options["encoder-hidden"] or hidden,
+        options["embedding"],
+        options["encoder-hidden"] or options["hidden"],
         bidirectional=options["encoder"] == "bidirectional",
         reverse=options["encoder"] == "backward",
         **common,
     )
-    readout = options["readout"]
-    if readout is None and options["tied"] != "none":
-        readout = embedding
-    if readout is None and options["input-feeding"]:
-        readout = hidden
-    common |= {
-        "deep_output": not options["shallow-output"],
-        "readout_size": readout,
-        "tied": options["tied"] != "none",
-    }
-    sizes = (target_size, embedding, hidden, encoder.output_size)
-    decoder: Decoder
-    if attends:
-        decoder = AttentionDecoder(
-            *sizes,
-            score=options["score"],
-            normalize=options["normalize"],
-            attention_size=options["attention-size"],
-            attend=options["attend"],
-            input_feeding=options["input-feeding"],
-            **common,
-        )
-    else:
-        decoder = {"context": ContextDecoder, "handover": HandoverDecoder}[options["decoder"]](*sizes, **common)
+    decoder = _build_decoder(target_size, encoder.output_size, options, common)
     model = EncoderDecoder(encoder, decoder, bridge=options["bridge"], tied=options["tied"] == "all", rng=rng)
     model.to(options["device"])
     return model
+
+
+def _build_decoder(target_size: int, memory_size: int, options: dict[str, Any], common: dict[str, Any]) -> Decoder:
+    embedding, hidden, tied = options["embedding"], options["hidden"], options["tied"] != "none"
+    needed = embedding if tied else hidden if options["input-feeding"] else None
+    common = {
+        **common,
+        "deep_output": not options["shallow-output"],
+        "readout_size": options["readout"] or needed,
+        "tied": tied,
+    }
+    sizes = (target_size, embedding, hidden, memory_size)
+    if options["decoder"] != "attention":
+        return {"context": ContextDecoder, "handover": HandoverDecoder}[options["decoder"]](*sizes, **common)
+    return AttentionDecoder(
+        *sizes,
+        score=options["score"],
+        normalize=options["normalize"],
+        attention_size=options["attention-size"],
+        attend=options["attend"],
+        input_feeding=options["input-feeding"],
+        **common,
+    )
 
 
 def _first(value: float | None, otherwise: float) -> float:
