@@ -27,7 +27,7 @@ from minirnn.training.schedules import badness
 DATA = Path(os.environ.get("MINIRNN_DATA", "../shared/data")) / "multi30k"
 COMMON = ["--batch-size", "64", "--lr", "0.001", "--plateau", "1", "--save-every", "60"]
 WORDS = ["--min-frequency", "2", "--hidden", "256", "--embedding", "256", "--patience", "3"]
-RECIPES: dict[str, tuple[str, float, list[str]]] = {
+RECIPES: dict[str, tuple[str, float | None, list[str]]] = {
     "model1": (
         "1: LSTM, 2 layers, state handed over",
         13.8,
@@ -47,7 +47,7 @@ RECIPES: dict[str, tuple[str, float, list[str]]] = {
     ),
     "best": (
         "3 with BPE, tied embeddings, label smoothing",
-        33.0,
+        None,
         ["--tokens", "bpe", "--vocabulary", "5000", "--embedding", "256", "--hidden", "384", "--encoder-hidden", "256",
          "--readout", "256", "--tied", "decoder", "--embedding-dropout", "0.3", "--output-dropout", "0.4",
          "--label-smoothing", "0.1", "--monitor", "bleu", "--patience", "5", "--epochs", "12"],
@@ -94,7 +94,7 @@ def evaluate(name: str, runs: Path, beam: int, alpha: float) -> list[str]:
     minutes = sum(per_epoch / row["tokens_per_second"] for row in rows) / 60
     unit = "subword" if translator.target.subwords else "word"
     return [title, f"{translator.model.num_parameters() / 1e6:.1f} M", f"{best['epoch']} of {len(rows)}",
-            f"{minutes:.0f} min", f"{perplexity(nll, tokens):.2f} a {unit}", f"{published}", f"{scores[0]:.2f}",
+            f"{minutes:.0f} min", f"{perplexity(nll, tokens):.2f} a {unit}", f"{published or '–'}", f"{scores[0]:.2f}",
             f"{scores[1]:.2f}"]  # fmt: skip
 
 
