@@ -11,20 +11,13 @@ import time
 
 import numpy as np
 import pytest
+from commands import refused, run
 
 from minirnn import Run, backend, load_checkpoint
-from minirnn.cli.main import main
 from minirnn.errors import DeviceError
 
 TEXT = "the quick brown fox jumps over the lazy dog. " * 60
 SMALL = ["--hidden", "8", "--embedding", "4", "--batch-size", "4", "--steps", "16", "--epochs", "2", "--quiet"]
-
-
-def run(*arguments):
-    """The exit status of a command."""
-    with pytest.raises(SystemExit) as end:
-        main([str(a) for a in arguments])
-    return 0 if end.value.code is None else end.value.code
 
 
 @pytest.fixture
@@ -152,17 +145,6 @@ def test_gradcheck_fails_on_a_wrong_gradient(capsys, monkeypatch):
 def test_help(arguments, capsys):
     assert run(*arguments, "--help") == 0
     assert "usage: minirnn" in capsys.readouterr().out
-
-
-def refused(capsys, *arguments):
-    """The one line that a wrong command gets."""
-    assert run(*arguments) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.count("\n") == 1, captured.err
-    assert captured.err.startswith("minirnn")
-    assert "error: " in captured.err
-    return captured.err
 
 
 @pytest.mark.parametrize(

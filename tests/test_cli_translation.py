@@ -15,10 +15,10 @@ import time
 
 import numpy as np
 import pytest
+from commands import refused, run
 
 from minirnn import Run, load_checkpoint
 from minirnn.cells import CELL_NAMES
-from minirnn.cli.main import main
 from minirnn.data.codec import SENTENCE_TOKENS
 from minirnn.data.vocabulary import SPECIALS
 from minirnn.layers.attention import SCORES
@@ -48,24 +48,6 @@ SMALL = [
     2,
     "--quiet",
 ]
-
-
-def run(*arguments):
-    """The exit status of a command."""
-    with pytest.raises(SystemExit) as end:
-        main([str(a) for a in arguments])
-    return 0 if end.value.code is None else end.value.code
-
-
-def refused(capsys, *arguments):
-    """The one line that a wrong command gets."""
-    assert run(*arguments) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.count("\n") == 1, captured.err
-    assert captured.err.startswith("minirnn")
-    assert "error: " in captured.err
-    return captured.err
 
 
 def write_corpus(path):

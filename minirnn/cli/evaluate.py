@@ -61,7 +61,7 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the measures."""
     if arguments.exact and arguments.coverage_penalty:
-        raise InputError("--exact goes without --coverage-penalty, which it could not compare by")
+        raise InputError("--exact goes without --coverage-penalty")
     if arguments.output:
         check_output(arguments.output)
     run_directory = Run(arguments.RUN)

@@ -9,7 +9,7 @@ import numpy as np
 
 from minirnn import backend
 from minirnn.cli.lm import OPTIONS, build_model, load_writer, read_config
-from minirnn.cli.training import Command, make_optimizer
+from minirnn.cli.training import Command, loop_settings, make_optimizer
 from minirnn.data import Vocabulary, built_in_text, clean_text, detokenize, read_text, tokenize
 from minirnn.decoding import sampler
 from minirnn.errors import InputError
@@ -92,10 +92,7 @@ def _trainer(
     return Trainer(
         task,
         make_optimizer(model, options),
-        seed=options["seed"],
-        clip=options["clip"],
-        validate_every=options["validate-every"],
-        save_every=options["save-every"],
+        **loop_settings(options),
         progress=progress,
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minirnn import backend
-from minirnn.cli.training import Command, make_optimizer
+from minirnn.cli.training import Command, loop_settings, make_optimizer
 from minirnn.cli.translate import BEAM_PENALTY
 from minirnn.cli.translation import (
     OPTIONS,
@@ -130,10 +130,7 @@ def _trainer(
     return Trainer(
         task,
         make_optimizer(model, options),
-        seed=options["seed"],
-        clip=options["clip"],
-        validate_every=options["validate-every"],
-        save_every=options["save-every"],
+        **loop_settings(options),
         schedule=_schedule(options, monitor),
         monitor=monitor,
         patience=options["patience"],

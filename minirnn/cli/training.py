@@ -178,6 +178,12 @@ def read_options(run: Run, task: str, known: Options) -> dict[str, Any]:
     return options
 
 
+def loop_settings(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What every `Trainer` takes from the options."""
+    names = ("seed", "clip", "validate-every", "save-every")
+    return {name.replace("-", "_"): options[name] for name in names}
+
+
 def make_optimizer(model: Module, options: Mapping[str, Any]) -> Optimizer:
     """The optimiser that the options describe.
 

@@ -1,0 +1,23 @@
+"""Running commands of the command line inside a test."""
+
+import pytest
+
+from minirnn.cli.main import main
+
+
+def run(*arguments):
+    """The exit status of a command."""
+    with pytest.raises(SystemExit) as end:
+        main([str(a) for a in arguments])
+    return 0 if end.value.code is None else end.value.code
+
+
+def refused(capsys, *arguments):
+    """The one line that a wrong command gets."""
+    assert run(*arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1, captured.err
+    assert captured.err.startswith("minirnn")
+    assert "error: " in captured.err
+    return captured.err
