@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -16,20 +16,27 @@ from minirnn.cli.options import Parser, complain
 from minirnn.errors import MinirnnError
 
 
+TRAIN: tuple[Any, ...] = (train_lm, train_translate)
+SHOW: tuple[Any, ...] = ()
+COMMANDS: tuple[Any, ...] = (translate, evaluate, generate, fetch, gradcheck)
+
+
 def build_parser() -> Parser:
     """The parser of all commands. Each stores its function as `run`."""
     parser = Parser(prog="minirnn", description="Recurrent networks from scratch, on NumPy and CuPy.")
     parser.add_argument("--version", action="version", version=f"minirnn {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
-    train = commands.add_parser("train", help="train a model", description="Train a model.")
-    tasks = train.add_subparsers(title="tasks", metavar="TASK", required=True, parser_class=Parser)
-    train_lm.add_parser(tasks)
-    train_translate.add_parser(tasks)
-    translate.add_parser(commands)
-    evaluate.add_parser(commands)
-    generate.add_parser(commands)
-    fetch.add_parser(commands)
-    gradcheck.add_parser(commands)
+    groups = (
+        ("train", "TASK", "train a model", "Train a model.", TRAIN),
+        ("show", "PICTURE", "see what a network does", "Draw a picture, and write it as text.", SHOW),
+    )
+    for name, metavar, help_line, description, members in groups:
+        group = commands.add_parser(name, help=help_line, description=description)
+        choices = group.add_subparsers(title=metavar.lower() + "s", metavar=metavar, required=True, parser_class=Parser)
+        for member in members:
+            member.add_parser(choices)
+    for member in COMMANDS:
+        member.add_parser(commands)
     return parser
 
 

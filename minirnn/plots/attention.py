@@ -1,48 +1,18 @@
-"""Pictures, where matplotlib is installed. Nothing else imports it."""
+"""Where attention looked."""
 
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from minirnn.errors import InputError
+from minirnn.plots.common import save
 
 INVISIBLE = {" ": "␣", "\n": "\\n", "\t": "\\t"}
-
-
-def plot_losses(runs: Mapping[str, Sequence[Mapping[str, Any]]], path: str | Path) -> Path | None:
-    """Draw the training and validation loss of one or more runs over their steps.
-
-    Args:
-        runs: for each name, the rows of the run's metrics file.
-        path: the PNG to write.
-
-    Returns:
-        The path, or None if matplotlib is not installed.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        return None
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.subplots()
-    for i, (name, rows) in enumerate(runs.items()):
-        prefix = f"{name}, " if len(runs) > 1 else ""
-        for key, label, style in (("train_loss", "training", "--"), ("valid_loss", "held-out", "-")):
-            points = [(row["step"], row[key]) for row in rows if key in row]
-            if points:
-                x, y = zip(*points, strict=True)
-                axes.plot(x, y, style, color=f"C{i}", marker="o", markersize=3, label=prefix + label)
-    axes.set_xlabel("training step (batches)")
-    axes.set_ylabel("loss (nats per token)")
-    axes.legend(frameon=False)
-    axes.grid(alpha=0.3)
-    return _save(figure, path)
 
 
 class AttentionMap(NamedTuple):
@@ -119,45 +89,7 @@ def plot_attentions(
         image = _draw_attention(axes, item, cell, float(largest) or 1.0)
     bar = figure.add_axes((1 + 0.1 / right, 1 - (tops[0] + 1.5) / bottom, 0.12 / right, 1.5 / bottom))
     figure.colorbar(image, cax=bar, label="attention weight")
-    return _save(figure, path, bbox_inches="tight")
-
-
-def plot_lengths(lengths: Mapping[str, Sequence[int]], path: str | Path) -> Path | None:
-    """Draw how often each length occurs, such as the lengths of the source and the target sentences.
-
-    Args:
-        lengths: for each name, the number of tokens of each sequence.
-        path: the PNG to write.
-
-    Returns:
-        The path, or None if matplotlib is not installed.
-
-    Raises:
-        InputError: there are no lengths.
-    """
-    values = [np.asarray(numbers) for numbers in lengths.values() if len(numbers)]
-    if not values:
-        raise InputError("there are no lengths to draw")
-    try:
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import MaxNLocator
-    except ImportError:
-        return None
-    low, high = min(int(v.min()) for v in values), max(int(v.max()) for v in values)
-    # Every bin holds the same number of lengths, or the histogram would show a comb that the data do not have.
-    width = math.ceil((high - low + 1) / 40)
-    edges = np.arange(low, high + width + 1, width) - 0.5
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.subplots()
-    for name, numbers in lengths.items():
-        if len(numbers):
-            axes.hist(numbers, edges.tolist(), alpha=0.5, label=f"{name}, mean {np.mean(numbers):.1f}")
-    axes.set_xlabel("length (tokens)")
-    axes.set_ylabel("sequences" if width == 1 else f"sequences in each {width} lengths")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for text in axes.legend(frameon=False).get_texts():
-        text.set_parse_math(False)
-    return _save(figure, path)
+    return save(figure, path, bbox_inches="tight")
 
 
 def _check_attention(item: AttentionMap) -> None:
@@ -215,11 +147,3 @@ def _draw_attention(axes: Any, item: AttentionMap, cell: float, largest: float) 
     if item.title is not None:
         axes.set_title(item.title, fontsize=10, loc="left", parse_math=False)
     return image
-
-
-def _save(figure: Any, path: str | Path, bbox_inches: str | None = None) -> Path:
-    with warnings.catch_warnings():
-        # A character that the font lacks becomes a box; the picture is still worth having.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(path, dpi=150, bbox_inches=bbox_inches)
-    return Path(path)

@@ -1,0 +1,78 @@
+"""Charts of characters, for terminals and where there is no matplotlib."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from minirnn.errors import InputError
+
+MARKS = "*o+x#@%&"
+
+
+def bars(values: Mapping[str, float], width: int = 50, form: str = "{:.3g}") -> str:
+    """A line for each value, its bar as long as the value is large.
+
+    Args:
+        values: finite numbers, at least 0, by label.
+        width: the characters of the longest bar.
+        form: how numbers are written.
+    """
+    if not values:
+        raise InputError("there are no values to draw")
+    largest = max(values.values()) or 1.0
+    label = max(len(name) for name in values)
+    numbers = {name: form.format(value) for name, value in values.items()}
+    number = max(len(text) for text in numbers.values())
+    return "\n".join(
+        f"{name:>{label}}  {numbers[name]:>{number}}  {'#' * round(width * value / largest)}".rstrip()
+        for name, value in values.items()
+    )
+
+
+def chart(
+    curves: Mapping[str, Sequence[tuple[float, float]]],
+    width: int = 72,
+    height: int = 18,
+    *,
+    log: bool = False,
+    x_label: str = "",
+    y_label: str = "",
+) -> str:
+    """Several curves in one frame, each with a mark of its own; where two meet, the later is seen.
+
+    Args:
+        curves: the points (x, y) of each curve, by name; points that are not finite are left out.
+        width, height: of the frame inside, in characters.
+        log: whether the vertical axis is logarithmic; points at or below 0 are then left out.
+        x_label, y_label: what the axes are.
+
+    Raises:
+        InputError: there is no point to draw.
+    """
+    drawn = {
+        name: [(x, math.log10(y) if log else y) for x, y in points if math.isfinite(y) and (y > 0 or not log)]
+        for name, points in curves.items()
+    }
+    xs = [x for points in drawn.values() for x, _ in points]
+    ys = [y for points in drawn.values() for _, y in points]
+    if not xs:
+        raise InputError("there are no points to draw")
+    low, high, left, right = min(ys), max(ys), min(xs), max(xs)
+    grid = [[" "] * width for _ in range(height)]
+    for i, points in enumerate(drawn.values()):
+        for x, y in points:
+            column = round((width - 1) * (x - left) / ((right - left) or 1))
+            row = round((height - 1) * (high - y) / ((high - low) or 1))
+            grid[row][column] = MARKS[i % len(MARKS)]
+    ticks = {0: high, height - 1: low}
+    written = {row: f"{10**y if log else y:.3g}" for row, y in ticks.items()}
+    margin = max(len(text) for text in written.values())
+    lines = [f"{y_label}{' (logarithmic)' if log else ''}"] if y_label else []
+    for row, cells in enumerate(grid):
+        lines.append(f"{written.get(row, ''):>{margin}} |{''.join(cells)}".rstrip())
+    lines.append(" " * margin + " +" + "-" * width)
+    ends = f"{left:g}", f"{right:g}"
+    lines.append(" " * (margin + 2) + ends[0] + x_label.center(width - len(ends[0]) - len(ends[1])) + ends[1])
+    lines += [f"{' ' * (margin + 2)}{MARKS[i % len(MARKS)]} {name}" for i, name in enumerate(drawn)]
+    return "\n".join(lines)
