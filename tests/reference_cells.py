@@ -4,6 +4,8 @@
 terms and leaves all gradients to the autograd core.
 """
 
+from functools import partial
+
 from minirnn import Tensor, ops
 
 
@@ -25,6 +27,41 @@ def lstm(x, state, w):
     if "p" in w:
         a_o = a_o + w["p"][2] * c
     return ops.sigmoid(a_o) * ops.tanh(c), c
+
+
+def lstm_variant(
+    x,
+    state,
+    w,
+    gates="ifgo",
+    coupled=False,
+    phi=ops.tanh,
+    psi=ops.tanh,
+    peep=lambda p, c: p * c,
+    peeping="ifo",
+):
+    """The variants of the LSTM: each gate by itself, with its own slices of the weights, in rows."""
+    h, c, *gates_before = state
+    H = h.shape[1]
+
+    def a(gate, memory=None):
+        at = gates.index(gate) * H
+        rows = slice(at, at + H)
+        total = x @ w["W"][rows].T + h @ w["U"][rows].T + w["b"][rows]
+        if memory is not None and gate in peeping:
+            total = total + peep(w["p"][peeping.index(gate)], memory)
+        if gate != "g" and "R" in w:
+            block = "ifo".index(gate) * H
+            for k, before in enumerate(gates_before):
+                total = total + before @ w["R"][block : block + H, k * H : (k + 1) * H].T
+        return total
+
+    one = Tensor(h.data * 0 + 1)
+    i = ops.sigmoid(a("i", c)) if "i" in gates else one
+    f = 1 - i if coupled else ops.sigmoid(a("f", c)) if "f" in gates else one
+    c = f * c + i * phi(a("g"))
+    o = ops.sigmoid(a("o", c)) if "o" in gates else one
+    return (o * psi(c), c, *((i, f, o) if "R" in w else ()))
 
 
 def _gru_gates(x, h, w):
@@ -56,6 +93,15 @@ STEPS = {
     "rnn-relu": rnn_relu,
     "lstm": lstm,
     "lstm-peephole": lstm,
+    "lstm-nig": partial(lstm_variant, gates="fgo", peeping="fo"),
+    "lstm-nfg": partial(lstm_variant, gates="igo", peeping="io"),
+    "lstm-nog": partial(lstm_variant, gates="ifg", peeping="if"),
+    "lstm-niaf": partial(lstm_variant, phi=lambda a: a),
+    "lstm-noaf": partial(lstm_variant, psi=lambda c: c),
+    "lstm-cifg": partial(lstm_variant, gates="igo", coupled=True, peeping="io"),
+    "lstm-fgr": lstm_variant,
+    "lstm-full-peephole": partial(lstm_variant, peep=lambda p, c: c @ p.T),
+    "lstm-coupled": partial(lstm_variant, gates="igo", coupled=True, peeping=""),
     "gru": gru,
     "gru-after": gru_after,
 }

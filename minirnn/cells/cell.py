@@ -34,13 +34,13 @@ class Cell:
     variants: ClassVar[dict[str, dict[str, Any]]] = {}
     """The names of the ready-made configurations, each with the arguments of the constructor."""
 
-    gates: ClassVar[str] = ""
+    gates: str = ""
     """One letter for each block of H rows of W, in order."""
 
-    num_states: ClassVar[int] = 1
+    num_states: int = 1
     """How many arrays (H, B) are carried from step to step; the first is h."""
 
-    extra_blocks: ClassVar[int] = 0
+    extra_blocks: int = 0
     """How many further blocks of H rows `backward` returns below the gates', for `weight_gradients`."""
 
     in_torch: bool = False

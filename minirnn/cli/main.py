@@ -15,7 +15,6 @@ from minirnn.cli import evaluate, fetch, generate, gradcheck, train_lm, train_tr
 from minirnn.cli.options import Parser, complain
 from minirnn.errors import MinirnnError
 
-
 TRAIN: tuple[Any, ...] = (train_lm, train_translate)
 SHOW: tuple[Any, ...] = ()
 COMMANDS: tuple[Any, ...] = (translate, evaluate, generate, fetch, gradcheck)

@@ -1,0 +1,52 @@
+"""Charts of characters: that the marks stand where the numbers say."""
+
+import math
+
+import pytest
+
+from minirnn import InputError
+from minirnn.plots import bars, chart
+
+
+def frame(text):
+    """The rows inside the frame, from above."""
+    return [line.split("|", 1)[1] for line in text.splitlines() if "|" in line]
+
+
+def test_a_rising_line_runs_from_the_lower_left_to_the_upper_right():
+    rows = frame(chart({"a": [(x, 2 * x) for x in range(5)]}, width=5, height=5))
+    assert [row.find("*") for row in rows] == [4, 3, 2, 1, 0]
+
+
+def test_a_logarithmic_axis_makes_a_power_straight_and_leaves_out_what_has_no_logarithm():
+    text = chart({"a": [(x, 10.0**x) for x in range(5)], "b": [(2, 0.0), (1, math.nan)]}, width=5, height=5, log=True)
+    assert [row.find("*") for row in frame(text)] == [4, 3, 2, 1, 0]
+    assert not any("o" in row for row in frame(text))
+    assert text.splitlines()[0].startswith("1e+04 |")
+    assert "o b" in text
+
+
+def test_the_later_curve_covers_the_earlier_and_one_point_is_enough():
+    rows = frame(chart({"a": [(1, 1)], "b": [(1, 1)]}, width=3, height=2))
+    assert rows == ["o", ""]
+
+
+def test_labels_and_ends_of_the_axes_are_written():
+    text = chart({"a": [(0, 0.5), (7, 2)]}, x_label="time t", y_label="norm")
+    assert text.splitlines()[0] == "norm"
+    assert "time t" in text
+    assert text.splitlines()[-2].split()[0] == "0"
+    assert text.splitlines()[-2].split()[-1] == "7"
+
+
+def test_bars_are_proportional_and_aligned():
+    lines = bars({"one": 1, "three": 3, "none": 0}, width=30).splitlines()
+    assert [line.count("#") for line in lines] == [10, 30, 0]
+    assert lines[0].index("#") == lines[1].index("#")
+
+
+def test_nothing_to_draw_is_refused():
+    with pytest.raises(InputError, match="no values"):
+        bars({})
+    with pytest.raises(InputError, match="no points"):
+        chart({"a": [(1, math.inf)]})
