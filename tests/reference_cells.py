@@ -18,6 +18,35 @@ def rnn_relu(x, h, w):
     return rnn(x, h, w, ops.relu)
 
 
+def ramp(a, p):
+    return ops.relu(a) - ops.relu(-a) * p
+
+
+def layer_norm(v):
+    """Over the last axis."""
+    centred = v - ops.mean(v, axis=-1, keepdims=True)
+    return centred / ops.sqrt(ops.mean(centred * centred, axis=-1, keepdims=True) + 1e-5)
+
+
+def lstm_layer_norm(x, state, w):
+    h, c = state
+    a = layer_norm(x @ w["W"].T) * w["gain_w"] + layer_norm(h @ w["U"].T) * w["gain_u"] + w["b"]
+    a_i, a_f, a_g, a_o = ops.split(a, 4, axis=1)
+    c = ops.sigmoid(a_f) * c + ops.sigmoid(a_i) * ops.tanh(a_g)
+    return ops.sigmoid(a_o) * ops.tanh(layer_norm(c) * w["gain_c"] + w["b_c"]), c
+
+
+def gru_layer_norm(x, state, w):
+    (h,) = state
+    H = h.shape[1]
+    rz, n = slice(None, 2 * H), slice(2 * H, None)
+    a_rz = layer_norm(x @ w["W"][rz].T) * w["gain_w"][rz] + layer_norm(h @ w["U"][rz].T) * w["gain_u"][rz] + w["b"][rz]
+    r, z = ops.split(ops.sigmoid(a_rz), 2, axis=1)
+    q = layer_norm(h @ w["U"][n].T) * w["gain_u"][n] + w["b_u"]
+    candidate = ops.tanh(layer_norm(x @ w["W"][n].T) * w["gain_w"][n] + w["b"][n] + r * q)
+    return (z * h + (1 - z) * candidate,)
+
+
 def lstm(x, state, w):
     h, c = state
     a_i, a_f, a_g, a_o = ops.split(x @ w["W"].T + h @ w["U"].T + w["b"], 4, axis=1)
@@ -91,6 +120,14 @@ def gru_after(x, h, w):
 STEPS = {
     "rnn": rnn,
     "rnn-relu": rnn_relu,
+    "rnn-sigmoid": partial(rnn, phi=ops.sigmoid),
+    "rnn-relu6": partial(rnn, phi=lambda a: ops.relu(a) - ops.relu(a - 6)),
+    "rnn-leaky-relu": partial(rnn, phi=lambda a: ramp(a, 0.01)),
+    "rnn-elu": partial(rnn, phi=lambda a: ops.where(a.data > 0, a, ops.exp(a) - 1)),
+    "rnn-prelu": lambda x, h, w: rnn(x, h, w, lambda a: ramp(a, w["slope"])),
+    "rnn-rrelu": partial(rnn, phi=lambda a: ramp(a, (1 / 8 + 1 / 3) / 2)),
+    "lstm-layer-norm": lstm_layer_norm,
+    "gru-layer-norm": gru_layer_norm,
     "lstm": lstm,
     "lstm-peephole": lstm,
     "lstm-nig": partial(lstm_variant, gates="fgo", peeping="fo"),

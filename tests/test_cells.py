@@ -82,6 +82,8 @@ def test_hand_written_equals_composed(name, case):
 def test_gradcheck_over_shapes_and_lengths(name, case):
     T, B, I, H, lengths, reverse, seed = case
     T, B, I, H = min(T, 4), min(B, 2), min(I, 2), min(H, 2)
+    if "layer-norm" in name:  # of one or two features the normalised ones are ±1, a step function
+        I, H = 3, 4
     lengths = None if lengths is None else np.minimum(lengths[:B], T)
     cell, x, weights, state = random_case(name, T, B, I, H, seed)
     names = list(weights)
@@ -92,8 +94,8 @@ def test_gradcheck_over_shapes_and_lengths(name, case):
     inputs = {"x": x, **weights, **{f"state {i}": s for i, s in enumerate(state)}}
     try:
         assert gradcheck(run, inputs) <= 1e-6
-    except GradcheckError as failure:  # a difference quotient across relu's kink says nothing about the gradient
-        assume(not (name == "rnn-relu" and "kink" in str(failure)))
+    except GradcheckError as failure:  # a difference quotient across a kink says nothing about the gradient
+        assume(not (name.endswith(("relu", "relu6", "layer-norm")) and "kink" in str(failure)))
         raise
 
 

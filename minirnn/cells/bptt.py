@@ -138,7 +138,8 @@ def forward_through_time(
     kept: list[Any] = [None] * T
 
     wx = xp.matmul(w.W, x.transpose(0, 2, 1))  # (T, rows, B)
-    wx += w.b[:, None]  # (1)
+    if not cell.adds_bias:
+        wx += w.b[:, None]  # (1)
     columns: State = tuple(xp.ascontiguousarray(s.T) for s in state)  # each (H, B)
     for t in order:
         new, step_kept = cell.forward(w, wx[t], columns)
@@ -249,7 +250,9 @@ class Stepper:
         """
         ops.values(x, *state, self.token)  # refuses a mix of float32 and float64
         w, cell = self.w, self.cell
-        wx = w.W @ x.data.T + w.b[:, None]  # (1)
+        wx = w.W @ x.data.T  # (1)
+        if not cell.adds_bias:
+            wx += w.b[:, None]
         new, kept = cell.forward(w, wx, tuple(s.data.T for s in state))
 
         def backward(*dstate: Array | None) -> list[Any]:

@@ -28,7 +28,8 @@ class Cell:
     To add a cell, write one file in this folder with a subclass that sets `variants` and `gates` (and `num_states`,
     if more than h is carried) and implements `forward` and `backward`. Override `weight_shapes` if there are weights
     beside W, U and b; `weight_gradients` for those, or if U multiplies anything but h_{t-1}; and set `extra_blocks`
-    if `weight_gradients` needs more than da. The cell is then known everywhere by the names in `variants`.
+    if `weight_gradients` needs more than da, `adds_bias` if b is not simply added to W x_t. The cell is then known
+    everywhere by the names in `variants`.
     """
 
     variants: ClassVar[dict[str, dict[str, Any]]] = {}
@@ -43,6 +44,18 @@ class Cell:
     extra_blocks: int = 0
     """How many further blocks of H rows `backward` returns below the gates', for `weight_gradients`."""
 
+    adds_bias: bool = False
+    """Whether `forward` adds b itself, so that wx is W x_t alone; `weight_gradients` then gives the gradient of b."""
+
+    initial_values: ClassVar[dict[str, float]] = {}
+    """The weights that begin as a constant and not at random, by name."""
+
+    draws: bool = False
+    """Whether `forward` draws random numbers in training."""
+
+    rng: np.random.Generator | None = None
+    """In training, what they are drawn from; None in evaluation. The layer sets it."""
+
     in_torch: bool = False
     """Whether torch.nn computes the same, so that weights can be exchanged."""
 
@@ -56,7 +69,7 @@ class Cell:
 
         Args:
             w: the weights.
-            wx: (rows, B), the input's part of the pre-activations, W x_t + b.
+            wx: (rows, B), the input's part of the pre-activations, W x_t + b (W x_t where the cell `adds_bias`).
             state: the arrays (H, B) after step t-1.
 
         Returns:
@@ -81,7 +94,8 @@ class Cell:
         raise NotImplementedError(f"{type(self).__name__} does not define backward")
 
     def weight_gradients(self, da: Array, h_prev: Array, kept: Sequence[Any]) -> dict[str, Array]:
-        """The gradients of all weights but W and b, by name: sums over all steps and sequences.
+        """The gradients of all weights but W and b (b too, where the cell `adds_bias`), by name: sums over all steps
+        and sequences.
 
         Args:
             da: (rows + extra_blocks · H, T·B), what `backward` returned, the B columns of each step side by side.

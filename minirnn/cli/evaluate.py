@@ -9,17 +9,11 @@ from typing import Any
 import numpy as np
 
 from minirnn.autograd.tape import no_grad
+from minirnn.cli.corpora import check_corpora, load_corpora, test_pairs
 from minirnn.cli.options import number, path
-from minirnn.cli.training import read_options
+from minirnn.cli.tasks import read_run_options
 from minirnn.cli.translate import add_search_options, search_options
-from minirnn.cli.translation import (
-    OPTIONS,
-    check_corpora,
-    check_output,
-    load_corpora,
-    load_translator,
-    test_pairs,
-)
+from minirnn.cli.translators import check_output, load_translator
 from minirnn.data import Pair, read_aligned, read_pairs
 from minirnn.errors import InputError
 from minirnn.metrics import bleu_details, exact_match, perplexity
@@ -89,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _pairs(run_directory: Run, arguments: argparse.Namespace) -> tuple[list[Pair], str]:
-    options = read_options(run_directory, "translate", OPTIONS)
+    options = read_run_options(run_directory)
     if arguments.data and (arguments.source or arguments.target):
         raise InputError("--data goes without --source and --target: it has both sides")
     if bool(arguments.source) != bool(arguments.target):

@@ -11,11 +11,11 @@ from typing import Any, NoReturn
 import numpy as np
 
 from minirnn import __version__
-from minirnn.cli import evaluate, fetch, generate, gradcheck, train_lm, train_translate, translate
+from minirnn.cli import evaluate, fetch, generate, gradcheck, train_lm, train_task, train_translate, translate
 from minirnn.cli.options import Parser, complain
 from minirnn.errors import MinirnnError
 
-TRAIN: tuple[Any, ...] = (train_lm, train_translate)
+TRAIN: tuple[Any, ...] = (train_lm, train_translate, train_task)
 SHOW: tuple[Any, ...] = ()
 COMMANDS: tuple[Any, ...] = (translate, evaluate, generate, fetch, gradcheck)
 

@@ -6,24 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from minirnn import backend
+from minirnn.cli.corpora import Corpora, check_corpora, digest, load_corpora, test_pairs
+from minirnn.cli.tasks import read_run_options
 from minirnn.cli.training import Command, loop_settings, make_optimizer
 from minirnn.cli.translate import BEAM_PENALTY
-from minirnn.cli.translation import (
-    OPTIONS,
-    Corpora,
-    build_codecs,
-    build_model,
-    check_corpora,
-    digest,
-    load_corpora,
-    load_translator,
-    read_codecs,
-    test_pairs,
-)
+from minirnn.cli.translation import OPTIONS, build_codecs, build_model
+from minirnn.cli.translators import load_translator, read_codecs
 from minirnn.data import Codec, Pair, encode_pairs, length_histogram
 from minirnn.decoding import power_penalty
 from minirnn.errors import InputError
-from minirnn.metrics import corpus_bleu
+from minirnn.metrics import corpus_bleu, exact_match
 from minirnn.plots import AttentionMap, plot_attentions, plot_lengths, plot_losses
 from minirnn.training import Run, Trainer, Translation
 from minirnn.training.schedules import (
@@ -45,7 +37,7 @@ CHANGEABLE = (
 
 def add_parser(tasks: Any) -> None:
     """Add the command to the parser's `train` tasks."""
-    command = Command("translate", OPTIONS, CHANGEABLE, _begin, _reopen, _announce, _report)
+    command = Command("translate", OPTIONS, CHANGEABLE, begin, reopen, announce, report)
     command.add_to(
         tasks,
         "a translation model",
@@ -63,7 +55,8 @@ class _Translation(Translation):
         self.corpora = corpora
 
 
-def _begin(options: dict[str, Any], progress: bool) -> tuple[Trainer, dict[str, Any]]:
+def begin(options: dict[str, Any], progress: bool) -> tuple[Trainer, dict[str, Any]]:
+    """What a run of translation, or of a generated task, begins with."""
     _check_company(options)
     corpora = load_corpora(options)
     if options["monitor"] == "bleu" and not corpora.valid:
@@ -95,7 +88,8 @@ def _check_company(options: dict[str, Any]) -> None:
             raise InputError(f"--{name} goes with {what}")
 
 
-def _reopen(run: Run, options: dict[str, Any], progress: bool) -> Trainer:
+def reopen(run: Run, options: dict[str, Any], progress: bool) -> Trainer:
+    """The trainer of an existing run."""
     corpora = load_corpora(options)
     check_corpora(run, options, corpora)
     return _trainer(corpora, *read_codecs(run), options, progress)
@@ -156,7 +150,8 @@ def _schedule(options: dict[str, Any], monitor: str) -> Schedule | None:
     return product(schedules) if schedules else None
 
 
-def _announce(trainer: Trainer[_Translation], options: dict[str, Any]) -> str:
+def announce(trainer: Trainer[_Translation], options: dict[str, Any]) -> str:
+    """The line before training."""
     task = trainer.task
     sizes = [p.weight.shape[0] for p in (task.model.encoder.embedding, task.model.decoder.embedding)]
     dropped = f" ({task.corpora.dropped:,} with an empty side left out)" if task.corpora.dropped else ""
@@ -167,11 +162,11 @@ def _announce(trainer: Trainer[_Translation], options: dict[str, Any]) -> str:
     )
 
 
-def _report(run: Run, trainer: Trainer[_Translation]) -> None:
+def report(run: Run, trainer: Trainer[_Translation]) -> None:
     """The result in a few lines, the loss curve, and some translations with where they looked."""
     if trainer.stopped_early():
         print(f"stopped early: no new best for {trainer.patience} validations")
-    options = run.config["options"]
+    options = read_run_options(run)
     translator = load_translator(run, device=options["device"])
     sources, targets = trainer.task.train_pairs
     lengths = {"source": [len(ids) for ids in sources], "target": [len(ids) for ids in targets]}
@@ -183,8 +178,10 @@ def _report(run: Run, trainer: Trainer[_Translation]) -> None:
     if pairs:
         found = translator.translate([pair.source for pair in pairs])
         references = [translator.target.reference(pair.target) for pair in pairs]
-        bleu = corpus_bleu([best[0].words for best in found], references)
-        print(f"BLEU on {len(pairs):,} {what}: {bleu:.2f} (greedy)")
+        written = [best[0].words for best in found]
+        print(f"BLEU on {len(pairs):,} {what}: {corpus_bleu(written, references):.2f} (greedy)")
+        if options.get("task"):
+            print(f"exact match on {len(pairs):,} {what}: {100 * exact_match(written, references):.2f} % (greedy)")
         pictures.append(_show(run, translator, pairs))
     if pictures[0] is None:
         print(f"\nlengths, <eos> included:\n{length_histogram(lengths)}")

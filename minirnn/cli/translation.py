@@ -1,29 +1,23 @@
-"""A translation model and its run directory: its options, its data, building it, loading it."""
+"""What `minirnn train translate` can be told, and the model that it builds from that."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from minirnn import backend
 from minirnn.cells import CELL_NAMES
 from minirnn.cli.options import number, path
-from minirnn.cli.training import FLAG, Options, optimization_options, read_options
-from minirnn.data import Codec, Pair, Pairs, english_french, read_aligned, read_pairs
+from minirnn.cli.training import FLAG, Options, optimization_options
+from minirnn.data import Codec, Pair
 from minirnn.data.codec import SENTENCE_TOKENS
 from minirnn.data.text import CLEANING
 from minirnn.errors import InputError
 from minirnn.layers.attention import SCORES
 from minirnn.models import AttentionDecoder, ContextDecoder, Decoder, EncoderDecoder, HandoverDecoder, RecurrentEncoder
 from minirnn.models.encoders import BRIDGES
-from minirnn.training import Run
 from minirnn.training.schedules import FORCING
-from minirnn.translator import Translator
 
 _file = {"type": path, "metavar": "FILE"}
 _count = {"type": number(int, 1), "metavar": "N"}
@@ -107,87 +101,6 @@ OPTIONS: Options = {
 }
 
 
-class Corpora(NamedTuple):
-    """What a run learns from, and what it is validated on."""
-
-    train: list[Pair]
-    valid: list[Pair]
-    dropped: int
-
-
-def load_corpora(options: dict[str, Any]) -> Corpora:
-    """The pairs that the options name.
-
-    Raises:
-        FileNotFoundError, InputError: a file is missing or damaged, or options do not go together.
-    """
-    for kind in ("", "valid-"):
-        if options[kind + "data"] and (options[kind + "source"] or options[kind + "target"]):
-            raise InputError(f"--{kind}data goes without --{kind}source and --{kind}target: it has both sides")
-        if bool(options[kind + "source"]) != bool(options[kind + "target"]):
-            raise InputError(f"--{kind}source and --{kind}target go together: give both or neither")
-    own = _read(options, "", options["max-pairs"])
-    given = _read(options, "valid-")
-    if own is None:
-        if given is not None:
-            raise InputError("validation pairs go with training pairs: give --data, or --source and --target")
-        train = Pairs(Pair(*pair) for pair in english_french("train")[: options["max-pairs"]])
-        valid = Pairs(Pair(*pair) for pair in english_french("valid"))
-    elif given is not None:
-        train, valid = own, given
-    else:
-        train, valid = hold_out(own, options["valid-fraction"], options["seed"])
-    if options["swap"]:
-        train, valid = (Pairs((Pair(*pair[::-1]) for pair in pairs), pairs.dropped) for pairs in (train, valid))
-    return Corpora(train, valid, train.dropped + valid.dropped)
-
-
-def _read(options: dict[str, Any], kind: str, max_pairs: int | None = None) -> Pairs | None:
-    if options[kind + "data"]:
-        return read_pairs(options[kind + "data"], max_pairs)
-    if options[kind + "source"]:
-        return read_aligned(options[kind + "source"], options[kind + "target"], max_pairs)
-    return None
-
-
-def digest(corpora: Corpora) -> str:
-    """What tells corpora from others."""
-    sha256 = hashlib.sha256()
-    for pairs in (corpora.train, corpora.valid):
-        sha256.update("\n".join("\t".join(pair) for pair in pairs).encode("utf-8", "surrogateescape"))
-    return sha256.hexdigest()
-
-
-def check_corpora(run: Run, options: dict[str, Any], corpora: Corpora) -> None:
-    """See that the corpora are those of the run: of others another part would be held out.
-
-    Raises:
-        InputError: they are not.
-    """
-    if digest(corpora) != run.config.get("sha256"):
-        what = options["data"] or options["source"] or "the built-in corpus"
-        raise InputError(f"{what} does not hold the pairs that {run.path} was trained on")
-
-
-def test_pairs(options: dict[str, Any], corpora: Corpora | None) -> tuple[list[Pair], str]:
-    """The pairs to judge a run by, and what they are: the built-in corpus has a test set, other corpora what was held
-    out. `corpora` are those of the run; None will do for the built-in one."""
-    if options["data"] or options["source"]:
-        return (corpora or load_corpora(options)).valid, "held-out pairs"
-    pairs = [Pair(*pair) for pair in english_french("test")]
-    return [Pair(*pair[::-1]) for pair in pairs] if options["swap"] else pairs, "test pairs"
-
-
-def hold_out(pairs: Pairs, fraction: float, seed: int) -> tuple[Pairs, Pairs]:
-    """Split at random, all translations of one source sentence to the same side: a corpus that lists several would
-    otherwise be tested on sentences it was trained on."""
-    sources = sorted({pair.source for pair in pairs})
-    drawn = np.random.default_rng(seed).permutation(len(sources))[: int(fraction * len(sources))]
-    held_out = {sources[i] for i in drawn}
-    train = Pairs((pair for pair in pairs if pair.source not in held_out), pairs.dropped)
-    return train, Pairs(pair for pair in pairs if pair.source in held_out)
-
-
 def build_codecs(pairs: Sequence[Pair], options: dict[str, Any]) -> tuple[Codec, Codec]:
     """The codecs of both languages, learned from the training pairs."""
 
@@ -266,53 +179,3 @@ def _build_decoder(target_size: int, memory_size: int, options: dict[str, Any], 
 
 def _first(value: float | None, otherwise: float) -> float:
     return otherwise if value is None else value
-
-
-def read_codecs(run: Run) -> tuple[Codec, Codec]:
-    """The codecs in a run's run.json.
-
-    Raises:
-        InputError: they are damaged, or need a library that is not installed.
-    """
-    try:
-        source, target = Codec.from_json(run.config["source"]), Codec.from_json(run.config["target"])
-    except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error.__cause__, ImportError):  # then it is not the file that is to blame
-            raise
-        said = error if isinstance(error, InputError) else repr(error)
-        raise InputError(f"{run.path / 'run.json'}: the vocabulary is damaged: {said}") from error
-    return source, target
-
-
-def check_output(file: str) -> None:
-    """See that a file can be written, before the work whose result it shall hold.
-
-    Raises:
-        InputError: it is a directory, or there is no directory for it that can be written to.
-    """
-    folder = Path(file).parent
-    if Path(file).is_dir():
-        raise InputError(f"{file} is a directory: expected a file to write")
-    if not folder.is_dir():
-        raise InputError(f"{file}: there is no directory {folder} to write it to")
-    if not os.access(folder, os.W_OK):
-        raise InputError(f"{file}: the directory {folder} cannot be written to")
-
-
-def load_translator(run: Run, checkpoint: str = "best", device: str = "cpu") -> Translator:
-    """The trained model of a run with its codecs, ready to translate.
-
-    Raises:
-        InputError: the run is not a translation's, is damaged, or has no checkpoint.
-    """
-    options = read_options(run, "translate", OPTIONS)
-    source, target = read_codecs(run)
-    model = build_model(
-        len(source.vocabulary), len(target.vocabulary), {**options, "device": device}, backend.generator(0)
-    )
-    try:
-        model.load_state_dict(run.model_state(checkpoint))
-    except InputError as error:
-        raise InputError(f"{run.path}: the {checkpoint} checkpoint does not fit its run.json: {error}") from error
-    model.eval()
-    return Translator(model, source, target)

@@ -14,7 +14,7 @@ from minirnn.data.vocabulary import BOS_ID, EOS_ID, PAD_ID
 from minirnn.decoding import decode
 from minirnn.decoding.sampling import Step
 from minirnn.errors import InputError
-from minirnn.metrics import corpus_bleu
+from minirnn.metrics import corpus_bleu, exact_match
 from minirnn.models import EncoderDecoder
 from minirnn.models.decoders import DecoderState
 from minirnn.training.loop import Carry
@@ -119,13 +119,16 @@ class Translation:
         return functional.cross_entropy(logits, Y[real], reduction=how, label_smoothing=eps)
 
     def validate(self) -> dict[str, float]:
-        """Loss per token (teacher-forced, `<eos>` counted, padding not) and BLEU (greedy) on the held-out pairs."""
+        """Of the held-out pairs: loss per token (teacher-forced, `<eos>` counted, padding not), and of their greedy
+        translations BLEU and the share of those that are exactly right."""
         if not len(self.valid_pairs[0]):
             return {}
         nll, tokens = self.nll(*self.valid_pairs)
         row = {"valid_loss": nll / tokens}
         if self.references is not None and np.isfinite(nll):  # a search needs probabilities
-            row["valid_bleu"] = corpus_bleu([self.to_words(ids) for ids in self.greedy()], self.references)
+            written = [self.to_words(ids) for ids in self.greedy()]
+            row["valid_bleu"] = corpus_bleu(written, self.references)
+            row["valid_exact_match"] = exact_match(written, self.references)
         return row
 
     def nll(self, sources: Ids, targets: Ids) -> tuple[float, int]:

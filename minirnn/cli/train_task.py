@@ -1,0 +1,36 @@
+"""`minirnn train task`: train an encoder-decoder model on a generated task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minirnn.cli import train_translate
+from minirnn.cli.tasks import OPTIONS, complete
+from minirnn.cli.training import Command
+from minirnn.training import Run, Trainer
+
+
+def add_parser(tasks: Any) -> None:
+    """Add the command to the parser's `train` tasks."""
+    changeable = ("epochs", "patience", "device", "save-every")
+    command = Command("task", OPTIONS, changeable, _begin, _reopen, _announce, train_translate.report)
+    command.add_to(
+        tasks,
+        "a generated task for sequence-to-sequence models",
+        "Train an encoder-decoder model on a generated task, and test it on questions that it has never seen. "
+        "`minirnn translate` and `minirnn evaluate` then take the run. Without options: numbers from the last to the "
+        "first, about a minute.",
+        "minirnn train task --task addition --examples 45000 --decoder context --encoder backward --epochs 25",
+    )
+
+
+def _begin(options: dict[str, Any], progress: bool) -> tuple[Trainer, dict[str, Any]]:
+    return train_translate.begin(complete(options), progress)
+
+
+def _reopen(run: Run, options: dict[str, Any], progress: bool) -> Trainer:
+    return train_translate.reopen(run, complete(options), progress)
+
+
+def _announce(trainer: Trainer, options: dict[str, Any]) -> str:
+    return f"{options['task']}: {train_translate.announce(trainer, options)}"

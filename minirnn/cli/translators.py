@@ -1,0 +1,64 @@
+"""The trained model of a translation run, or of a generated task's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from minirnn import backend
+from minirnn.cli.tasks import read_run_options
+from minirnn.cli.translation import build_model
+from minirnn.data import Codec
+from minirnn.errors import InputError
+from minirnn.training import Run
+from minirnn.translator import Translator
+
+
+def read_codecs(run: Run) -> tuple[Codec, Codec]:
+    """The codecs in a run's run.json.
+
+    Raises:
+        InputError: they are damaged, or need a library that is not installed.
+    """
+    try:
+        source, target = Codec.from_json(run.config["source"]), Codec.from_json(run.config["target"])
+    except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error.__cause__, ImportError):  # then it is not the file that is to blame
+            raise
+        said = error if isinstance(error, InputError) else repr(error)
+        raise InputError(f"{run.path / 'run.json'}: the vocabulary is damaged: {said}") from error
+    return source, target
+
+
+def check_output(file: str) -> None:
+    """See that a file can be written, before the work whose result it shall hold.
+
+    Raises:
+        InputError: it is a directory, or there is no directory for it that can be written to.
+    """
+    folder = Path(file).parent
+    if Path(file).is_dir():
+        raise InputError(f"{file} is a directory: expected a file to write")
+    if not folder.is_dir():
+        raise InputError(f"{file}: there is no directory {folder} to write it to")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{file}: the directory {folder} cannot be written to")
+
+
+def load_translator(run: Run, checkpoint: str = "best", device: str = "cpu") -> Translator:
+    """The trained model of a run with its codecs, ready to translate.
+
+    Raises:
+        InputError: the run is not a translation's, is damaged, or has no checkpoint.
+    """
+    options = read_run_options(run)
+    source, target = read_codecs(run)
+    model = build_model(
+        len(source.vocabulary), len(target.vocabulary), {**options, "device": device}, backend.generator(0)
+    )
+    try:
+        model.load_state_dict(run.model_state(checkpoint))
+    except InputError as error:
+        raise InputError(f"{run.path}: the {checkpoint} checkpoint does not fit its run.json: {error}") from error
+    model.eval()
+    return Translator(model, source, target)

@@ -1,0 +1,122 @@
+"""Generated tasks for sequence-to-sequence models: small worlds where what was learnt can be told from what was seen.
+
+Every task writes questions and the one right answer to each. A split never shares a question with another, so that a
+model that answers test questions has learnt the rule. To add a task, add a function here and its line in `TASKS`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from minirnn.data.parallel import Pair
+from minirnn.errors import InputError
+
+Ask = Callable[[np.random.Generator], Pair]
+
+
+class GeneratedTask(NamedTuple):
+    """A task.
+
+    make: a function that returns the function that draws a question and its answer; called once for a corpus.
+    tokens: what questions and answers are cut into; see `tokenize`.
+    about: a line for users.
+    """
+
+    make: Callable[[], Ask]
+    tokens: str
+    about: str
+
+
+def _integers(rng: np.random.Generator) -> list[str]:
+    return [str(n) for n in rng.integers(0, 51, rng.integers(1, 26))]
+
+
+def _copy() -> Ask:
+    def ask(rng: np.random.Generator) -> Pair:
+        numbers = " ".join(_integers(rng))
+        return Pair(numbers, numbers)
+
+    return ask
+
+
+def _reverse() -> Ask:
+    def ask(rng: np.random.Generator) -> Pair:
+        numbers = _integers(rng)
+        return Pair(" ".join(numbers), " ".join(numbers[::-1]))
+
+    return ask
+
+
+def _addition() -> Ask:
+    """Sums of numbers of one to three digits, each number of digits as often as the others, so that short sums, of
+    which there are few, are not lost among the long ones."""
+
+    def ask(rng: np.random.Generator) -> Pair:
+        a, b = (int(rng.integers(0, 10 ** rng.integers(1, 4))) for _ in range(2))
+        return Pair(f"{a}+{b}", str(a + b))
+
+    return ask
+
+
+LOCALES = ("en_US", "en_GB", "fr", "de", "es", "it", "nl", "pt", "sv", "pl")
+FIRST_DAY, LAST_DAY = datetime.date(1970, 1, 1), datetime.date(2037, 12, 31)
+
+
+def _dates() -> Ask:
+    """Dates as they are written in ten places (Unicode CLDR, by way of Babel): with the month's name, or in numbers
+    where the place writes the year in full and its separators say which number is the day."""
+    try:
+        from babel.dates import format_date
+    except ImportError as error:
+        raise InputError("the dates need babel: pip install 'minirnn[data]'") from error
+    forms = [(locale, form) for locale in LOCALES for form in ("medium", "long", "full", "d MMM y", "EEE d MMMM y")]
+
+    def ask(rng: np.random.Generator) -> Pair:
+        day = FIRST_DAY + datetime.timedelta(days=int(rng.integers((LAST_DAY - FIRST_DAY).days + 1)))
+        locale, form = forms[rng.integers(len(forms))]
+        written = format_date(day, form, locale=locale)
+        return Pair(written if rng.random() < 0.7 else written.lower(), day.isoformat())
+
+    return ask
+
+
+TASKS: dict[str, GeneratedTask] = {
+    "copy": GeneratedTask(_copy, "space", "the same numbers again"),
+    "reverse": GeneratedTask(_reverse, "space", "numbers from the last to the first"),
+    "addition": GeneratedTask(_addition, "char", "the sum of two numbers"),
+    "dates": GeneratedTask(_dates, "char", "dates in ten languages to ISO 8601"),
+}
+
+
+def task_pairs(name: str, sizes: Sequence[int], seed: int = 0) -> list[list[Pair]]:
+    """Splits of a task: for each size so many pairs, no question twice in any or in two of them.
+
+    Args:
+        name: one of `TASKS`.
+        sizes: the number of pairs of each split.
+        seed: the same seed gives the same pairs.
+
+    Raises:
+        InputError: there is no such task, it has not that many questions, or it needs a library that is not installed.
+    """
+    if name not in TASKS:
+        raise InputError(f"unknown task {name!r}: expected one of {', '.join(TASKS)}")
+    rng, ask, total = np.random.default_rng(seed), TASKS[name].make(), sum(sizes)
+    found: dict[str, Pair] = {}
+    for _ in range(50 * total + 1000):
+        if len(found) == total:
+            break
+        pair = ask(rng)
+        found[pair.source] = pair
+    else:
+        raise InputError(f"the task {name!r} has too few questions for {total:,} different ones")
+    # What comes early is more often the frequent kind; the order is drawn anew so that all splits are alike.
+    drawn = list(found.values())
+    pairs = [drawn[i] for i in rng.permutation(total)]
+    ends = np.cumsum([0, *sizes])
+    return [pairs[a:b] for a, b in itertools.pairwise(ends)]
