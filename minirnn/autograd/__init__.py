@@ -1,5 +1,6 @@
 """Reverse-mode automatic differentiation: the tape, the primitives, and the check of their gradients."""
 
+from minirnn.autograd import activations, functional, ops
 from minirnn.autograd.functional import cross_entropy, dropout, embedding, linear, log_softmax, one_hot, softmax
 from minirnn.autograd.gradcheck import GradcheckError, gradcheck
 from minirnn.autograd.tape import no_grad
@@ -9,14 +10,17 @@ __all__ = [
     "GradcheckError",
     "Parameter",
     "Tensor",
+    "activations",
     "cross_entropy",
     "dropout",
     "embedding",
+    "functional",
     "grad",
     "gradcheck",
     "linear",
     "log_softmax",
     "no_grad",
     "one_hot",
+    "ops",
     "softmax",
 ]

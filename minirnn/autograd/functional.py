@@ -5,6 +5,7 @@ Each could be composed from `ops`; as one operation it is steadier in floating p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -218,9 +219,15 @@ def one_hot(ids: Array, size: int, reference: Array) -> Tensor:
     return Tensor((ids[..., None] == xp.arange(size)).astype(reference.dtype))
 
 
-def dropout(a: Tensor, p: float, rng: np.random.Generator) -> Tensor:
+def dropout(a: Tensor, p: float, rng: np.random.Generator, *, shared: int | None = None) -> Tensor:
     """Zero each element with probability `p` and multiply the others by 1 / (1 - p), so that the expectation
     stays (Srivastava et al. 2014).
+
+    Args:
+        a: any shape.
+        p: the probability, in [0, 1).
+        rng: what the mask is drawn from.
+        shared: an axis along which the mask is one and the same, such as time.
 
     Raises:
         InputError: `p` is not in [0, 1).
@@ -229,9 +236,42 @@ def dropout(a: Tensor, p: float, rng: np.random.Generator) -> Tensor:
         raise InputError(f"dropout probability {p} is not in [0, 1)")
     if p == 0:
         return a
-    kept = rng.random(a.shape, dtype=np.float32) >= p
-    scale = like(kept.astype(a.dtype) / (1 - float(p)), a.data)
-    return record(a.data * scale, (a, lambda dy: dy * scale))
+    shape = [1 if shared is not None and axis == shared % a.ndim else n for axis, n in enumerate(a.shape)]
+    return scale(a, dropout_mask(shape, p, rng, a.data))
+
+
+def dropout_mask(shape: Sequence[int], p: float, rng: np.random.Generator, reference: Array) -> Array:
+    """0 with probability p, else 1 / (1 - p), in the dtype and on the device of `reference`."""
+    kept = rng.random(tuple(shape), dtype=np.float32) >= p
+    return like(kept.astype(reference.dtype) / (1 - float(p)), reference)
+
+
+def scale(a: Tensor, factors: Array) -> Tensor:
+    """a times a constant array, broadcast."""
+    factors = like(factors, a.data)
+    return record(a.data * factors, (a, lambda dy: dy * factors))
+
+
+def layer_norm(a: Tensor, gain: Tensor, bias: Tensor, epsilon: float = 1e-5) -> Tensor:
+    """γ n + b with n = (a - mean a) / sqrt(var a + ε) over the last axis (Ba, Kiros & Hinton 2016).
+
+    Args:
+        a: (…, features).
+        gain, bias: γ and b, (features,).
+        epsilon: ε.
+    """
+    x, gamma, b = ops.values(a, gain, bias)
+    xp = array_module(x)
+    centred = x - x.mean(axis=-1, keepdims=True)
+    inverse = 1 / xp.sqrt((centred * centred).mean(axis=-1, keepdims=True) + epsilon)
+    n = centred * inverse
+
+    def by_a(dy: Array) -> Array:
+        # Moving all of a, or stretching it, changes nothing, so those parts of dn are taken out.
+        dn = dy * gamma
+        return (dn - dn.mean(axis=-1, keepdims=True) - n * (dn * n).mean(axis=-1, keepdims=True)) * inverse
+
+    return record(gamma * n + b, (a, by_a), (gain, lambda dy: dy * n), (bias, lambda dy: dy))
 
 
 def additive_scores(query: Tensor, keys: Tensor, w: Tensor) -> Tensor:

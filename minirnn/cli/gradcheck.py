@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.autograd import functional, ops
+from minirnn.autograd import activations, functional, ops
 from minirnn.autograd.gradcheck import GradcheckError, gradcheck
 from minirnn.autograd.tensor import Tensor
 from minirnn.cells import CELL_NAMES, make_cell, unroll
 from minirnn.errors import InputError
-from minirnn.layers import Dropout, Embedding, Linear, Recurrent
+from minirnn.layers import Dropout, Embedding, LayerNorm, Linear, PReLU, Recurrent
 from minirnn.layers.attention import SCORES
 from minirnn.models import (
     AttentionDecoder,
@@ -63,6 +63,10 @@ def operation_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield "log", ops.log, {"a": positive(3, 4)}
     yield "sqrt", ops.sqrt, {"a": positive(3, 4)}
     yield "relu", ops.relu, {"a": away_from_zero(3, 4)}
+    for name in ("relu6", "leaky_relu", "elu"):
+        yield name, getattr(activations, name), {"a": 4 * away_from_zero(3, 4)}
+    yield "prelu", activations.prelu, {"a": away_from_zero(3, 4), "slope": normal(4)}
+    yield "rrelu", lambda x: activations.rrelu(x, np.random.default_rng(0)), {"a": away_from_zero(3, 4)}
     condition = rng.random((3, 4)) < 0.5
     yield "where", lambda x, y: ops.where(condition, x, y), {"a": a, "b": row}
     for name in ("sum", "mean", "max"):
@@ -126,6 +130,10 @@ def functional_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield "embedding", lambda w: functional.embedding(w, np.array([[0, 2], [2, 2]])), {"weight": scores}
     # Drawing the same mask at every evaluation makes the random function a fixed one.
     yield "dropout", lambda x: functional.dropout(x, 0.4, np.random.default_rng(0)), {"a": scores}
+    yield "dropout (shared)", lambda x: functional.dropout(x, 0.4, np.random.default_rng(0), shared=0), {"a": scores}
+    yield "scale", lambda x: functional.scale(x, logits.mean(axis=1)), {"a": scores}
+    gain, shift = rng.standard_normal(5), rng.standard_normal(5)
+    yield "layer_norm", functional.layer_norm, {"a": logits, "gain": gain, "bias": shift}
 
 
 def cell_cases(rng: np.random.Generator) -> Iterator[Case]:
@@ -165,6 +173,9 @@ def layer_cases(rng: np.random.Generator) -> Iterator[Case]:
         return lambda *tensors: call(*tensors[: len(inputs)]), {**inputs, **module.named_parameters()}
 
     linear, table, drop = Linear(3, 2, **double), Embedding(4, 3, **double), Dropout(0.3)
+    norm, ramp = LayerNorm(4, dtype=np.float64), PReLU(4, dtype=np.float64)
+    yield "layer LayerNorm", *with_parameters(norm, norm, x=rng.standard_normal((2, 3, 4)))
+    yield "layer PReLU", *with_parameters(ramp, ramp, x=rng.standard_normal((2, 3, 4)))
     yield "layer Linear", *with_parameters(linear, linear, x=rng.standard_normal((2, 2, 3)))
     yield "layer Embedding", *with_parameters(table, lambda: table(np.array([[1, 3], [1, 0]])))
 
@@ -174,12 +185,16 @@ def layer_cases(rng: np.random.Generator) -> Iterator[Case]:
 
     yield "layer Dropout", *with_parameters(drop, dropped, x=rng.standard_normal((3, 4)))
     for name in CELL_NAMES:
-        deep = Recurrent(name, 2, 2, 2, bidirectional=True, **double)
-        lengths = np.array([3, 1])
-        yield (
-            f"layer {name} (2 layers, 2 directions, lengths)",
-            *with_parameters(deep, lambda x, m=deep, n=lengths: m(x, None, n), x=rng.standard_normal((3, 2, 2))),
-        )
+        # Two normalised features are ±1: a step function, which differences cannot follow.
+        H = 5 if name.endswith("layer-norm") else 2
+        deep = Recurrent(name, H, H, 2, bidirectional=True, **double)
+
+        def through(x: Tensor, deep: Recurrent = deep) -> Any:
+            deep.dropout.rng = np.random.default_rng(0)  # what a cell draws is drawn alike at every evaluation
+            return deep(x, None, np.array([3, 1]))
+
+        label = f"layer {name} (2 layers, 2 directions, lengths)"
+        yield label, *with_parameters(deep, through, x=rng.standard_normal((3, 2, H)))
     for label, size in (("one-hot", None), ("embedding", 2)):
         model = LanguageModel(4, 3, cell="lstm", embedding_size=size, **double)
         ids = rng.integers(0, 4, (3, 2))

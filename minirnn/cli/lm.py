@@ -11,12 +11,13 @@ import numpy as np
 from minirnn import backend
 from minirnn.cells import CELL_NAMES
 from minirnn.cli.options import number, path
-from minirnn.cli.training import Options, optimization_options, read_options
+from minirnn.cli.training import FLAG, Options, optimization_options, read_options
 from minirnn.data import UNKNOWN, Vocabulary, detokenize, tokenize
 from minirnn.data.text import CLEANING, TOKENS
 from minirnn.decoding import generate
 from minirnn.decoding.sampling import Choose
 from minirnn.errors import InputError
+from minirnn.layers.recurrent import RECURRENT_INITS
 from minirnn.models import LanguageModel
 from minirnn.training import Run
 
@@ -35,6 +36,9 @@ OPTIONS: Options = {
     "hidden": (256, {"type": number(int, 1), "metavar": "N", "help": "units in a layer"}),
     "embedding": (64, {"type": number(int, 0), "metavar": "N", "help": "features of the embedding; 0: one-hot"}),
     "dropout": (0.0, {"type": number(float, 0, 1), "metavar": "P", "help": "dropout probability"}),
+    "variational": (False, {**FLAG, "help": "one dropout mask for all steps of a sequence"}),
+    "recurrent-init": ("uniform", {"choices": RECURRENT_INITS, "help": "the first recurrent weights"}),
+    "forget-bias": (None, {"type": number(float), "metavar": "X", "help": "the first bias of an LSTM's forget gate"}),
     "batch-size": (32, {"type": number(int, 1), "metavar": "N", "help": "sequences in a batch"}),
     "steps": (64, {"type": number(int, 1), "metavar": "N", "help": "time steps that gradients flow back"}),
     "partition": ("sequential", {"choices": ("sequential", "random"), "help": "carry the state on, or cut anywhere"}),
@@ -77,6 +81,9 @@ def build_model(vocabulary_size: int, options: dict[str, Any], rng: np.random.Ge
         num_layers=options["layers"],
         embedding_size=options["embedding"] or None,
         dropout=options["dropout"],
+        variational=options["variational"],
+        recurrent_init=options["recurrent-init"],
+        forget_bias=options["forget-bias"],
         rng=rng,
     )
     model.to(options["device"])

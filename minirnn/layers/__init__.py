@@ -1,11 +1,13 @@
 """Layers: things with weights."""
 
+from minirnn.layers.activations import ELU, LeakyReLU, PReLU, ReLU, ReLU6, RReLU, Sigmoid, Tanh
 from minirnn.layers.attention import SCORES, Attention
-from minirnn.layers.basic import Dropout, Embedding, Linear
+from minirnn.layers.basic import Dropout, Embedding, LayerNorm, Linear
 from minirnn.layers.module import Module
 from minirnn.layers.recurrent import GRU, LSTM, RNN, Recurrent, detach
 
 __all__ = [
+    "ELU",
     "GRU",
     "LSTM",
     "RNN",
@@ -13,8 +15,16 @@ __all__ = [
     "Attention",
     "Dropout",
     "Embedding",
+    "LayerNorm",
+    "LeakyReLU",
     "Linear",
     "Module",
+    "PReLU",
+    "RReLU",
+    "ReLU",
+    "ReLU6",
     "Recurrent",
+    "Sigmoid",
+    "Tanh",
     "detach",
 ]

@@ -1,7 +1,8 @@
-"""Layers without time: Linear, Embedding, Dropout."""
+"""Layers without time: Linear, Embedding, LayerNorm, Dropout."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,16 @@ from minirnn.layers.module import Module
 def uniform(rng: np.random.Generator, bound: float, shape: tuple[int, ...], dtype: Any) -> Parameter:
     """A parameter drawn uniformly from [-bound, bound)."""
     return Parameter(rng.uniform(-bound, bound, shape).astype(dtype))
+
+
+def orthogonal(rng: np.random.Generator, shape: tuple[int, int], dtype: Any) -> Parameter:
+    """Square blocks (n, n) below one another (k n, n), each drawn uniformly from the orthogonal matrices (Saxe,
+    McClelland & Ganguli 2014): multiplying by one changes no length, so nothing grows or fades at the beginning."""
+    blocks = []
+    for _ in range(shape[0] // shape[1]):
+        q, r = np.linalg.qr(rng.standard_normal((shape[1], shape[1])))
+        blocks.append(q * np.sign(np.diag(r)))  # QR alone would prefer some signs
+    return Parameter(np.concatenate(blocks).astype(dtype))
 
 
 class Linear(Module):
@@ -73,20 +84,55 @@ class Embedding(Module):
         return functional.embedding(self.weight, ids)
 
 
+class LayerNorm(Module):
+    """γ n + b with n = (x - mean x) / sqrt(var x + ε) over the last axis (Ba, Kiros & Hinton 2016).
+
+    Args:
+        features: the length of the last axis.
+        epsilon: ε.
+        dtype: float32 or float64.
+    """
+
+    def __init__(self, features: int, epsilon: float = 1e-5, *, dtype: Any = np.float32):
+        self.weight, self.bias = Parameter(np.ones(features, dtype)), Parameter(np.zeros(features, dtype))
+        self.epsilon = epsilon
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (…, features) to the same shape."""
+        return functional.layer_norm(x, self.weight, self.bias, self.epsilon)
+
+
 class Dropout(Module):
     """In training, zero each element with probability p and scale the rest by 1 / (1 - p); else the identity
     (Srivastava et al. 2014).
 
     Args:
         p: the probability, in [0, 1).
+        variational: whether a sequence (time, batch, features) has one mask for all its steps (Gal & Ghahramani 2016).
         rng: the generator (or seed) the masks are drawn from.
     """
 
-    def __init__(self, p: float = 0.5, *, rng: int | np.random.Generator | None = None):
+    def __init__(self, p: float = 0.5, *, variational: bool = False, rng: int | np.random.Generator | None = None):
         if not 0 <= p < 1:
             raise InputError(f"dropout probability {p} is not in [0, 1)")
-        self.p, self.rng = p, backend.generator(rng)
+        self.p, self.variational, self.rng = p, variational, backend.generator(rng)
 
     def forward(self, x: Tensor) -> Tensor:
         """x with elements dropped, of the same shape."""
-        return functional.dropout(x, self.p, self.rng) if self.training else x
+        if not self.training:
+            return x
+        return functional.dropout(x, self.p, self.rng, shared=0 if self.variational else None)
+
+    def for_steps(self) -> Callable[[Tensor], Tensor]:
+        """The dropout of one sequence that is walked step by step: a function of each step (batch, features). Where it
+        is variational, the mask is drawn at the first step and kept."""
+        if not (self.training and self.variational and self.p):
+            return self
+        mask: list[Array] = []
+
+        def step(x: Tensor) -> Tensor:
+            if not mask:
+                mask.append(functional.dropout_mask(x.shape, self.p, self.rng, x.data))
+            return functional.scale(x, mask[0])
+
+        return step

@@ -15,10 +15,12 @@ from minirnn.cells import Cell, make_cell, unroll
 from minirnn.cells.bptt import Stepper
 from minirnn.cells.gru import GRUCell, GRUResetAfterCell
 from minirnn.cells.lstm import LSTMCell
-from minirnn.cells.rnn import RNNCell
+from minirnn.cells.rnn import RampRNNCell, RNNCell
 from minirnn.errors import InputError
-from minirnn.layers.basic import Dropout, uniform
+from minirnn.layers.basic import Dropout, orthogonal, uniform
 from minirnn.layers.module import Module
+
+RECURRENT_INITS = ("uniform", "orthogonal")
 
 
 class Recurrent(Module):
@@ -37,6 +39,10 @@ class Recurrent(Module):
             first (Sutskever, Vinyals & Le 2014, for sources of translation). Outputs stay at the step they belong to.
         dropout: the probability with which, in training, each element of the output of every layer but the last is
             zeroed (Zaremba, Sutskever & Vinyals 2014).
+        variational: whether that dropout has one mask for all steps of a sequence (Gal & Ghahramani 2016).
+        recurrent_init: the first U: "uniform" as all weights, or "orthogonal" (Saxe, McClelland & Ganguli 2014).
+        forget_bias: the first bias of the forget gate, for cells with one; 1 or more lets the memory last from the
+            beginning (Gers, Schmidhuber & Cummins 2000; Jozefowicz, Zaremba & Sutskever 2015). None: as all weights.
         rng: a generator or seed, for the initial weights (uniform in ±1/√H, as in torch.nn) and the dropout.
         dtype: float32 or float64.
 
@@ -54,6 +60,9 @@ class Recurrent(Module):
         bidirectional: bool = False,
         reverse: bool = False,
         dropout: float = 0.0,
+        variational: bool = False,
+        recurrent_init: str = "uniform",
+        forget_bias: float | None = None,
         rng: int | np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
@@ -66,11 +75,24 @@ class Recurrent(Module):
         self.cell = make_cell(cell) if isinstance(cell, str) else cell
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.num_directions, self.reverse = 2 if bidirectional else 1, reverse
-        self.dropout = Dropout(dropout, rng=rng)
+        self.dropout = Dropout(dropout, variational=variational, rng=rng)
+        if recurrent_init not in RECURRENT_INITS:
+            raise InputError(f"unknown recurrent_init {recurrent_init!r}: expected one of {', '.join(RECURRENT_INITS)}")
+        if forget_bias is not None and "f" not in self.cell.gates:
+            raise InputError("a forget_bias needs a cell with a forget gate, such as lstm")
         for layer, suffix in self._suffixes():
             size = input_size if layer == 0 else hidden_size * self.num_directions
             for name, shape in self.cell.weight_shapes(size, hidden_size).items():
-                setattr(self, name + suffix, uniform(rng, hidden_size**-0.5, shape, dtype))
+                if name in self.cell.initial_values:
+                    weight = Parameter(np.full(shape, self.cell.initial_values[name], dtype))
+                elif name == "U" and recurrent_init == "orthogonal":
+                    weight = orthogonal(rng, (shape[0], shape[1]), dtype)
+                else:
+                    weight = uniform(rng, hidden_size**-0.5, shape, dtype)
+                setattr(self, name + suffix, weight)
+            if forget_bias is not None:
+                at = self.cell.gates.index("f") * hidden_size
+                getattr(self, "b" + suffix).data[at : at + hidden_size] = forget_bias
 
     def forward(
         self, x: Tensor, state: Tensor | tuple[Tensor, ...] | None = None, lengths: Any = None
@@ -93,6 +115,7 @@ class Recurrent(Module):
             TypeError: x is not a Tensor, or its dtype is not that of the weights.
         """
         initial = self._states_by_cell(x, state)
+        self._set_drawing()
         final: list[tuple[Tensor, ...]] = []
         for layer in range(self.num_layers):
             if layer > 0:
@@ -116,7 +139,13 @@ class Recurrent(Module):
             x: any input of the sequence (time, batch, …), which tells the batch size, dtype and device.
             state: the initial state, as for `forward`.
         """
+        self._set_drawing()
         return RecurrentStepper(self, list(self._states_by_cell(x, state)))
+
+    def _set_drawing(self) -> None:
+        """Tell a cell that draws random numbers whether this is training, and what to draw from."""
+        if self.cell.draws:
+            self.cell.rng = self.dropout.rng if self.training else None
 
     def _suffixes(self) -> Iterator[tuple[int, str]]:
         for layer in range(self.num_layers):
@@ -173,14 +202,15 @@ class RecurrentStepper:
     def __init__(self, layer: Recurrent, states: list[tuple[Tensor, ...]]):
         if layer.num_directions > 1 or layer.reverse:
             raise InputError("only a layer that reads from left to right can be walked step by step")
-        self.states, self.dropout = states, layer.dropout
+        self.states = states
+        self.dropouts = [layer.dropout.for_steps() for _ in range(layer.num_layers)]
         self.cells = [Stepper(layer.cell, layer._weights(suffix)) for _, suffix in layer._suffixes()]
 
     def __call__(self, x: Tensor) -> Tensor:
         """The input of a step (B, I) to the output of the last layer (B, H)."""
         for i, cell in enumerate(self.cells):
             if i > 0:
-                x = self.dropout(x)
+                x = self.dropouts[i](x)
             self.states[i] = cell(x, self.states[i])
             x = self.states[i][0]
         return x
@@ -206,12 +236,15 @@ def detach(state: Tensor | tuple[Tensor, ...]) -> Tensor | tuple[Tensor, ...]:
 
 
 class RNN(Recurrent):
-    """The simple recurrent network (Elman 1990). Arguments as `Recurrent`, and `nonlinearity`: "tanh" or "relu"."""
+    """The simple recurrent network (Elman 1990). Arguments as `Recurrent`, and `nonlinearity`: "tanh", "relu",
+    "relu6", "leaky-relu", "elu", "sigmoid", "prelu" or "rrelu"."""
 
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, *, nonlinearity: str = "tanh", **options: Any
     ):
-        super().__init__(RNNCell(nonlinearity), input_size, hidden_size, num_layers, **options)
+        ramp = nonlinearity in ("prelu", "rrelu")
+        cell = RampRNNCell(nonlinearity == "prelu") if ramp else RNNCell(nonlinearity)
+        super().__init__(cell, input_size, hidden_size, num_layers, **options)
 
 
 class GRU(Recurrent):

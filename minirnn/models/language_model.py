@@ -28,6 +28,7 @@ class LanguageModel(Module):
         num_layers: how many recurrent layers.
         embedding_size: the features of a learned embedding; None feeds one-hot vectors.
         dropout: on the embedding, between the layers and before the output (Zaremba et al. 2014).
+        variational, recurrent_init, forget_bias: as for `Recurrent`; the variational dropout is everywhere.
         rng: a generator or seed, for weights and dropout.
         dtype: float32 or float64.
     """
@@ -41,6 +42,9 @@ class LanguageModel(Module):
         num_layers: int = 1,
         embedding_size: int | None = None,
         dropout: float = 0.0,
+        variational: bool = False,
+        recurrent_init: str = "uniform",
+        forget_bias: float | None = None,
         rng: int | np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
@@ -48,9 +52,18 @@ class LanguageModel(Module):
         self.vocabulary_size = vocabulary_size
         self.embedding = Embedding(vocabulary_size, embedding_size, rng=rng, dtype=dtype) if embedding_size else None
         self.recurrent = Recurrent(
-            cell, embedding_size or vocabulary_size, hidden_size, num_layers, dropout=dropout, rng=rng, dtype=dtype
+            cell,
+            embedding_size or vocabulary_size,
+            hidden_size,
+            num_layers,
+            dropout=dropout,
+            variational=variational,
+            recurrent_init=recurrent_init,
+            forget_bias=forget_bias,
+            rng=rng,
+            dtype=dtype,
         )
-        self.dropout = Dropout(dropout, rng=rng)
+        self.dropout = Dropout(dropout, variational=variational, rng=rng)
         self.output = Linear(hidden_size, vocabulary_size, rng=rng, dtype=dtype)
 
     def forward(self, ids: Array, state: State = None, lengths: Any = None) -> tuple[Tensor, State]:
