@@ -62,8 +62,14 @@ def test(name: str, runs: Path) -> list[str]:
     tokens = 45_000 * sum(len(translator.target.encode(pair.target)) for pair in pairs) / len(pairs)
     minutes = sum(tokens / row["tokens_per_second"] for row in rows) / 60
     one_word = name != "reverse"  # of which BLEU says nothing
-    return [RECIPES[name][0], f"{translator.model.num_parameters():,}", f"{rows[-1]['epoch']}", f"{minutes:.1f} min",
-            f"{100 * exact_match(written, references):.2f} %", "–" if one_word else f"{corpus_bleu(written, references):.2f}"]  # fmt: skip
+    return [
+        RECIPES[name][0],
+        f"{translator.model.num_parameters():,}",
+        f"{rows[-1]['epoch']}",
+        f"{minutes:.1f} min",
+        f"{100 * exact_match(written, references):.2f} %",
+        "–" if one_word else f"{corpus_bleu(written, references):.2f}",
+    ]
 
 
 def draw(names: list[str], runs: Path, path: Path) -> None:

@@ -11,12 +11,25 @@ from typing import Any, NoReturn
 import numpy as np
 
 from minirnn import __version__
-from minirnn.cli import evaluate, fetch, generate, gradcheck, train_lm, train_task, train_translate, translate
+from minirnn.cli import (
+    evaluate,
+    fetch,
+    generate,
+    gradcheck,
+    show_attention,
+    show_compare,
+    show_lengths,
+    show_loss,
+    train_lm,
+    train_task,
+    train_translate,
+    translate,
+)
 from minirnn.cli.options import Parser, complain
 from minirnn.errors import MinirnnError
 
 TRAIN: tuple[Any, ...] = (train_lm, train_translate, train_task)
-SHOW: tuple[Any, ...] = ()
+SHOW: tuple[Any, ...] = (show_attention, show_compare, show_lengths, show_loss)
 COMMANDS: tuple[Any, ...] = (translate, evaluate, generate, fetch, gradcheck)
 
 

@@ -1,0 +1,84 @@
+"""`minirnn show compare`: every cell on the same task with the same budget."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from minirnn.cells import CELL_NAMES
+from minirnn.cli.options import number, path
+from minirnn.cli.pictures import tell
+from minirnn.errors import InputError
+from minirnn.inspection.compare import TASKS, Summary, compare, summarize
+from minirnn.plots.compare import plot_comparison
+
+WIDTH = 40
+
+
+def add_parser(pictures: Any) -> None:
+    """Add the command to the parser."""
+    parser = pictures.add_parser(
+        "compare",
+        help="every cell and variant: parameters against error",
+        description="Train every cell on the same task with the same budget, and draw parameters against error. "
+        "Results are kept in a CSV file; what it has already is not trained again. Without options: about a minute.",
+        epilog="example: minirnn show compare --task memory --cells rnn gru lstm --seeds 3 --steps 1500",
+    )
+    count = number(int, 1)
+    parser.add_argument(
+        "--task",
+        choices=tuple(TASKS),
+        default="lm",
+        help="; ".join(f"{name}: {about}" for name, (_, about) in TASKS.items()),
+    )
+    parser.add_argument(
+        "--cells", nargs="+", choices=CELL_NAMES, default=CELL_NAMES, metavar="CELL", help="which (default: all)"
+    )
+    parser.add_argument("--seeds", type=count, default=1, metavar="N", help="how often each is trained (default: 1)")
+    parser.add_argument("--hidden", type=count, default=64, metavar="N", help="units (default: 64)")
+    parser.add_argument("--steps", type=count, default=200, metavar="N", help="batches of 32 sequences (default: 200)")
+    parser.add_argument("--out", type=path, default="compare", metavar="DIR", help="for the files (default: compare)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train, and show a line for each cell."""
+    folder, task, cells = Path(arguments.out), arguments.task, list(dict.fromkeys(arguments.cells))
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is not a directory: choose another --out")
+    folder.mkdir(parents=True, exist_ok=True)
+    table = folder / f"{task}.csv"
+    with tqdm(total=arguments.seeds * len(cells), unit="model", disable=arguments.quiet) as bar:
+
+        def step(cell: str) -> None:
+            bar.set_postfix_str(cell)
+            bar.update()
+
+        settings = {"hidden": arguments.hidden, "steps": arguments.steps}
+        summaries = summarize(compare(table, task, cells, arguments.seeds, **settings, step=step))
+    print(f"{task}: {TASKS[task][1]}; {arguments.hidden} units, {arguments.steps} steps, {arguments.seeds} seed(s)\n")
+    print(as_text(summaries))
+    if arguments.seeds < 3:
+        print(
+            "\nWith so few seeds, small differences are chance; and a budget this small favours cells that learn fast."
+        )
+    picture = plot_comparison({f"{task}, {arguments.steps} steps": summaries}, folder / f"{task}.png")
+    print(f"\nresults: {table}")
+    tell(picture)
+    return 0
+
+
+def as_text(summaries: list[Summary]) -> str:
+    """A line for each cell: parameters, mean error, range, and a bar as long as the mean."""
+    largest = max((row.mean for row in summaries if row.mean == row.mean), default=1.0) or 1.0
+    width = max(len(row.cell) for row in summaries)
+    lines = [f"{'cell':{width}}  parameters  error   range"]
+    for row in summaries:
+        bar = "#" * round(WIDTH * row.mean / largest) if row.mean == row.mean else "diverged"
+        spread = f"{row.lowest:.3f} to {row.highest:.3f}"
+        lines.append(f"{row.cell:{width}}  {row.parameters:10,}  {row.mean:5.3f}   {spread}  {bar}")
+    return "\n".join(lines)

@@ -1,0 +1,69 @@
+"""`minirnn show lengths`: how long the sentences of a corpus are."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from minirnn.cli.corpora import load_corpora
+from minirnn.cli.options import number, path
+from minirnn.cli.tasks import read_run_options
+from minirnn.cli.translation import OPTIONS, build_codecs
+from minirnn.cli.translators import check_output, read_codecs
+from minirnn.data import length_histogram
+from minirnn.data.codec import SENTENCE_TOKENS
+from minirnn.errors import InputError
+from minirnn.plots import plot_lengths
+from minirnn.training import Run
+
+
+def add_parser(pictures: Any) -> None:
+    """Add the command to the parser."""
+    parser = pictures.add_parser(
+        "lengths",
+        help="how long the sentences of a corpus are",
+        description="Draw how often each length occurs among the training sentences of a run, or of a corpus; without "
+        "either, of the built-in English-French grammar.",
+        epilog="example: minirnn show lengths --data fra.txt --tokens char",
+    )
+    parser.add_argument("RUN", nargs="?", type=path, help="a run of `train translate` or `train task`")
+    parser.add_argument("--data", type=path, metavar="FILE", help="instead: tab-separated pairs")
+    parser.add_argument("--source", type=path, metavar="FILE", help="instead: sentences, one a line (also .gz)")
+    parser.add_argument("--target", type=path, metavar="FILE", help="and their translations, line by line")
+    parser.add_argument("--tokens", choices=SENTENCE_TOKENS, help="what sentences are cut into (default: word)")
+    parser.add_argument("--max-pairs", type=number(int, 1), metavar="N", help="the first N pairs only")
+    parser.add_argument(
+        "--out", type=path, default="lengths.png", metavar="PNG", help="the picture (default: lengths.png)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the histogram, and draw it."""
+    check_output(arguments.out)
+    own = {
+        name: getattr(arguments, name.replace("-", "_")) for name in ("data", "source", "target", "tokens", "max-pairs")
+    }
+    given = {name: value for name, value in own.items() if value is not None}
+    if arguments.RUN and given:
+        raise InputError(f"a run has its own corpus: leave out --{next(iter(given))}, or the run")
+    if arguments.RUN:
+        run_directory = Run(arguments.RUN)
+        options = read_run_options(run_directory)
+        pairs, codecs = load_corpora(options).train, read_codecs(run_directory)
+    else:
+        options = {**{name: default for name, (default, _) in OPTIONS.items()}, **given}
+        pairs = load_corpora({**options, "valid-fraction": 0.0}).train
+        codecs = build_codecs(pairs, options)
+    lengths = {
+        side: [len(codec.encode(text)) for text in texts]
+        for side, codec, texts in zip(("source", "target"), codecs, zip(*pairs, strict=True), strict=True)
+    }
+    print(f"{len(pairs):,} pairs; lengths in tokens, <eos> included:\n{length_histogram(lengths)}")
+    picture = plot_lengths(lengths, arguments.out)
+    print(
+        f"\npicture: {picture}"
+        if picture
+        else "\nno picture: matplotlib is not installed (pip install 'minirnn[plot]')"
+    )
+    return 0

@@ -1,0 +1,1 @@
+"""Looking inside networks: measurements, without the pictures of them."""

@@ -1,0 +1,235 @@
+"""Every cell on the same task with the same budget: parameters against error.
+
+After the charts of "LSTM: A Search Space Odyssey" (Greff et al. 2017) and "An Empirical Exploration of Recurrent
+Network Architectures" (Jozefowicz, Zaremba & Sutskever 2015). All cells get the same data in the same order, the same
+number of units, steps and sequences, and the same optimiser; nothing is tuned for any of them.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minirnn import backend
+from minirnn.autograd import functional
+from minirnn.autograd.tape import no_grad
+from minirnn.autograd.tensor import Tensor
+from minirnn.data import Vocabulary, built_in_text, tokenize
+from minirnn.data.batches import random_batches
+from minirnn.errors import InputError
+from minirnn.layers import Linear, Module, Recurrent
+from minirnn.models import LanguageModel
+from minirnn.training import Adam, clip_grad_norm
+
+SYMBOLS = 8
+DELAY = 40
+
+
+class Result(NamedTuple):
+    """One cell, trained once. `error` is in nats, on data that training has not seen; nan if training diverged."""
+
+    task: str
+    cell: str
+    seed: int
+    hidden: int
+    steps: int
+    parameters: int
+    error: float
+
+
+class _Problem(NamedTuple):
+    model: Module
+    batches: Iterator[Any]
+    loss: Callable[[Any], Tensor]
+    test: Any
+
+
+class _Rememberer(Module):
+    """A recurrent layer, and which symbol came first read off its last output."""
+
+    def __init__(self, cell: str, hidden_size: int, rng: np.random.Generator):
+        self.recurrent = Recurrent(cell, 2 * SYMBOLS, hidden_size, rng=rng)
+        self.output = Linear(hidden_size, SYMBOLS, rng=rng)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.output(self.recurrent(x)[0][-1])
+
+
+def remember_batches(rng: np.random.Generator, batch: int = 32) -> Iterator[tuple[Tensor, np.ndarray]]:
+    """A long-memory task without end: the first of `DELAY` + 1 symbols is one of 8 and is asked for at the end; those
+    after it are drawn from 8 others and mean nothing. Batches (time, batch, 16) of one-hot symbols and the answers."""
+    while True:
+        first = rng.integers(0, SYMBOLS, batch)
+        rest = rng.integers(SYMBOLS, 2 * SYMBOLS, (DELAY, batch))
+        ids = np.concatenate((first[None], rest))
+        yield functional.one_hot(ids, 2 * SYMBOLS, np.zeros(0, np.float32)), first
+
+
+def _remember(cell: str, hidden: int, seed: int) -> _Problem:
+    model = _Rememberer(cell, hidden, backend.generator([seed, 1]))  # type: ignore[arg-type]
+    test = next(remember_batches(np.random.default_rng(0), 1000))
+    loss = lambda batch: functional.cross_entropy(model(batch[0]), batch[1])  # noqa: E731
+    return _Problem(model, remember_batches(np.random.default_rng([seed, 2])), loss, test)
+
+
+def _language(cell: str, hidden: int, seed: int) -> _Problem:
+    ids, size = _text()
+    model = LanguageModel(size, hidden, cell=cell, embedding_size=32, rng=backend.generator([seed, 1]))  # type: ignore[arg-type]
+    held_out = 20_000
+
+    def batches() -> Iterator[Any]:
+        rng = np.random.default_rng([seed, 2])
+        while True:
+            yield from random_batches(ids[:-held_out], 32, 50, rng)
+
+    def loss(batch: Any) -> Tensor:
+        return functional.cross_entropy(model(batch[0])[0], batch[1])
+
+    rows = ids[-held_out:].reshape(100, -1).T  # 100 stretches side by side
+    return _Problem(model, batches(), loss, (rows[:-1], rows[1:]))
+
+
+_texts: list[tuple[np.ndarray, int]] = []
+
+
+def _text() -> tuple[np.ndarray, int]:
+    """The built-in text by characters: ids, and how many different ones."""
+    if not _texts:
+        tokens = tokenize(built_in_text(), "char")
+        vocabulary = Vocabulary.build(tokens, 1)
+        _texts.append((vocabulary.encode(tokens), len(vocabulary)))
+    return _texts[0]
+
+
+TASKS: dict[str, tuple[Callable[[str, int, int], _Problem], str]] = {
+    "lm": (_language, "the next character of the built-in text; error: held-out nats per character"),
+    "memory": (
+        _remember,
+        f"which of {SYMBOLS} symbols came first, {DELAY} steps ago; error: nats, {np.log(SYMBOLS):.2f} by guessing",
+    ),
+}
+"""The tasks, each with a line about it."""
+
+
+def train_once(task: str, cell: str, seed: int, *, hidden: int, steps: int, learning_rate: float = 0.005) -> Result:
+    """Train one cell on one task.
+
+    Args:
+        task: one of `TASKS`.
+        cell: one of `CELL_NAMES`.
+        seed: of the weights and the data; the data are the same for all cells.
+        hidden: the units.
+        steps: the batches of 32 sequences.
+        learning_rate: of Adam; gradients are clipped to norm 1.
+
+    Raises:
+        InputError: the task or the cell is unknown.
+    """
+    if task not in TASKS:
+        raise InputError(f"unknown task {task!r}: expected one of {', '.join(TASKS)}")
+    problem = TASKS[task][0](cell, hidden, seed)
+    model, optimizer = problem.model, Adam(problem.model.named_parameters(), learning_rate)
+    for _, batch in zip(range(steps), problem.batches, strict=False):
+        loss = problem.loss(batch)
+        optimizer.zero_grad()
+        loss.backward()
+        clip_grad_norm(model.parameters(), 1.0)
+        optimizer.step()
+    model.eval()
+    with no_grad():
+        error = problem.loss(problem.test).item()
+    return Result(
+        task, cell, seed, hidden, steps, model.num_parameters(), error if np.isfinite(error) else float("nan")
+    )
+
+
+def read_results(path: str | Path) -> list[Result]:
+    """The results in a CSV file, none if there is no such file.
+
+    Raises:
+        InputError: the file is not such a table; names the line.
+    """
+    if not Path(path).exists():
+        return []
+    results = []
+    with open(path, encoding="utf-8", newline="") as file:
+        reader = csv.reader(file)
+        if next(reader, None) != list(Result._fields):
+            raise InputError(f"{path} line 1: expected the columns {','.join(Result._fields)}")
+        for row in reader:
+            try:
+                task, cell, *counts, error = row
+                seed, hidden, steps, parameters = map(int, counts)
+                results.append(Result(task, cell, seed, hidden, steps, parameters, float(error)))
+            except ValueError as wrong:
+                raise InputError(
+                    f"{path} line {reader.line_num}: expected {len(Result._fields)} columns, two names and numbers: "
+                    f"{wrong}"
+                ) from wrong
+    return results
+
+
+def append_result(path: str | Path, result: Result) -> None:
+    """Add a line to the CSV file."""
+    fresh = not Path(path).exists()
+    with open(path, "a", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        if fresh:
+            writer.writerow(Result._fields)
+        writer.writerow(result)
+
+
+def compare(
+    path: str | Path,
+    task: str,
+    cells: Sequence[str],
+    seeds: int,
+    *,
+    hidden: int,
+    steps: int,
+    step: Callable[[str], Any] = lambda cell: None,
+) -> list[Result]:
+    """Train every cell with every seed, keeping each result as it comes; what the file has already is not done again.
+
+    Args:
+        path: the CSV file.
+        task, hidden, steps: as for `train_once`.
+        cells: the cells.
+        seeds: how many times each is trained.
+        step: called with the name of each cell before it is trained, for a progress bar.
+
+    Returns:
+        The results of these cells with these settings, cell by cell.
+    """
+    done = {result[:5]: result for result in read_results(path)}
+    wanted = [(task, cell, seed, hidden, steps) for seed in range(seeds) for cell in cells]
+    for key in wanted:
+        step(key[1])
+        if key not in done:
+            done[key] = train_once(task, key[1], key[2], hidden=hidden, steps=steps)
+            append_result(path, done[key])
+    return [done[key] for cell in cells for key in wanted if key[1] == cell]
+
+
+class Summary(NamedTuple):
+    """A cell over its seeds."""
+
+    cell: str
+    parameters: int
+    mean: float
+    lowest: float
+    highest: float
+
+
+def summarize(results: Sequence[Result]) -> list[Summary]:
+    """Mean and range of each cell's error, best first; cells whose training diverged come last, with nan."""
+    rows = []
+    for cell in dict.fromkeys(result.cell for result in results):
+        own = [result for result in results if result.cell == cell]
+        errors = np.array([result.error for result in own])
+        rows.append(Summary(cell, own[0].parameters, float(errors.mean()), float(errors.min()), float(errors.max())))
+    return sorted(rows, key=lambda row: (np.isnan(row.mean), row.mean))
