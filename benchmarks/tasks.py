@@ -85,7 +85,7 @@ def draw(names: list[str], runs: Path, path: Path) -> None:
     axes.set_xlabel("epoch (45,000 sums each)")
     axes.set_ylabel("held-out sums that are right (%)")
     axes.set_ylim(-2, 102)
-    axes.legend(frameon=False)
+    figure.legend(frameon=False, loc="outside lower center", ncols=2)
     axes.grid(alpha=0.3)
     save(figure, path)
 

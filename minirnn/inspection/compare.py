@@ -59,14 +59,16 @@ class _Rememberer(Module):
         return self.output(self.recurrent(x)[0][-1])
 
 
-def remember_batches(rng: np.random.Generator, batch: int = 32) -> Iterator[tuple[Tensor, np.ndarray]]:
-    """A long-memory task without end: the first of `DELAY` + 1 symbols is one of 8 and is asked for at the end; those
+def remember_batches(
+    rng: np.random.Generator, batch: int = 32, delay: int = DELAY, dtype: Any = np.float32
+) -> Iterator[tuple[Tensor, np.ndarray]]:
+    """A long-memory task without end: the first of `delay` + 1 symbols is one of 8 and is asked for at the end; those
     after it are drawn from 8 others and mean nothing. Batches (time, batch, 16) of one-hot symbols and the answers."""
     while True:
         first = rng.integers(0, SYMBOLS, batch)
-        rest = rng.integers(SYMBOLS, 2 * SYMBOLS, (DELAY, batch))
+        rest = rng.integers(SYMBOLS, 2 * SYMBOLS, (delay, batch))
         ids = np.concatenate((first[None], rest))
-        yield functional.one_hot(ids, 2 * SYMBOLS, np.zeros(0, np.float32)), first
+        yield functional.one_hot(ids, 2 * SYMBOLS, np.zeros(0, dtype)), first
 
 
 def _remember(cell: str, hidden: int, seed: int) -> _Problem:
