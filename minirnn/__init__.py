@@ -46,6 +46,7 @@ from minirnn.decoding import (
     power_penalty,
     rescore,
     sampler,
+    viterbi,
 )
 from minirnn.errors import DeviceError, InputError, MinirnnError, NonFiniteLossError
 from minirnn.layers import (
@@ -84,6 +85,7 @@ from minirnn.models import (
     EncoderDecoder,
     HandoverDecoder,
     LanguageModel,
+    NGram,
     RecurrentEncoder,
 )
 from minirnn.training import (
@@ -136,6 +138,7 @@ __all__ = [
     "Linear",
     "MinirnnError",
     "Module",
+    "NGram",
     "NonFiniteLossError",
     "PReLU",
     "Pair",
@@ -197,4 +200,5 @@ __all__ = [
     "sequential_batches",
     "softmax",
     "unroll",
+    "viterbi",
 ]

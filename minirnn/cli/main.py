@@ -18,6 +18,7 @@ from minirnn.cli import (
     gradcheck,
     show_attention,
     show_compare,
+    show_continuation,
     show_gradients,
     show_lengths,
     show_loss,
@@ -30,7 +31,7 @@ from minirnn.cli.options import Parser, complain
 from minirnn.errors import MinirnnError
 
 TRAIN: tuple[Any, ...] = (train_lm, train_translate, train_task)
-SHOW: tuple[Any, ...] = (show_attention, show_compare, show_gradients, show_lengths, show_loss)
+SHOW: tuple[Any, ...] = (show_attention, show_compare, show_continuation, show_gradients, show_lengths, show_loss)
 COMMANDS: tuple[Any, ...] = (translate, evaluate, generate, fetch, gradcheck)
 
 

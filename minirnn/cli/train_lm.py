@@ -13,6 +13,7 @@ from minirnn.cli.training import Command, loop_settings, make_optimizer
 from minirnn.data import Vocabulary, built_in_text, clean_text, detokenize, read_text, tokenize
 from minirnn.decoding import sampler
 from minirnn.errors import InputError
+from minirnn.models import NGram
 from minirnn.plots import plot_losses
 from minirnn.training import LanguageModeling, Run, Trainer
 
@@ -97,12 +98,22 @@ def _trainer(
     )
 
 
+def _baseline(task: LanguageModeling) -> str:
+    """What counting n-grams gives on the same held-out text: what a network has to beat."""
+    orders = range(1, min(5, len(task.corpus)) + 1)
+    found = [NGram(task.corpus, task.model.vocabulary_size, n).perplexity(task.valid) for n in orders]
+    return "n-gram models of the same text (Kneser-Ney): " + ", ".join(
+        f"{n}-gram {value:.3f}" for n, value in zip(orders, found, strict=True)
+    )
+
+
 def _report(run_directory: Run, trainer: Trainer) -> None:
     """The result in one line, the loss curve, and a sample."""
     last = trainer.history[-1]
     if "valid_perplexity" in last:
         best = min(trainer.history, key=lambda row: row["valid_loss"])
         print(f"perplexity on held-out text: {best['valid_perplexity']:.3f} (best, after epoch {best['epoch']})")
+        print(_baseline(trainer.task))
     print(f"perplexity on training text: {last['train_perplexity']:.3f} (last epoch)")
     picture = plot_losses({run_directory.path.name: trainer.history}, run_directory.path / "loss.png")
     print(

@@ -4,8 +4,10 @@ from minirnn.decoding.beam import beam_search, decode
 from minirnn.decoding.exact import ExactResult, exact_search, exhaustive_search, rescore
 from minirnn.decoding.hypotheses import Hypothesis, gnmt_penalty, power_penalty
 from minirnn.decoding.sampling import generate, greedy, sampler
+from minirnn.decoding.viterbi import Continuation, viterbi
 
 __all__ = [
+    "Continuation",
     "ExactResult",
     "Hypothesis",
     "beam_search",
@@ -18,4 +20,5 @@ __all__ = [
     "power_penalty",
     "rescore",
     "sampler",
+    "viterbi",
 ]

@@ -9,8 +9,7 @@ import numpy as np
 
 from minirnn.errors import InputError
 
-CHUNK = 4_000_000  # log-probabilities that are held at a time
-SLACK = 1e-9  # sums in another order differ by so much
+SLACK = 1e-9  # sums in another order differ by less
 
 
 class Markov(Protocol):
@@ -18,42 +17,31 @@ class Markov(Protocol):
 
     def advance(self, tokens: np.ndarray, state: np.ndarray) -> np.ndarray:
         """The states (rows, k), integers, after reading the tokens (rows,)."""
+        ...
 
     def log_probs(self, state: np.ndarray) -> np.ndarray:
         """The log-probabilities (rows, V) of the next token."""
+        ...
 
 
 class Continuation(NamedTuple):
     """What `viterbi` finds.
 
     Attributes:
-        tokens: the ids, <eos> included if it ended there.
+        tokens: the ids.
         log_prob: in nats; no other continuation has a higher one.
         states: how many different states each step looked at.
-        prefixes: how many candidates those states had been merged from, at each step.
+        beginnings: from how many beginnings each step merged them.
     """
 
     tokens: tuple[int, ...]
     log_prob: float
     states: tuple[int, ...]
-    prefixes: tuple[int, ...]
-
-
-class _Layer(NamedTuple):
-    """Where each of some candidates came from, and its last token."""
-
-    parent: np.ndarray
-    token: np.ndarray
+    beginnings: tuple[int, ...]
 
 
 def viterbi(
-    model: Markov,
-    state: np.ndarray,
-    *,
-    length: int,
-    eos: int | None = None,
-    forbidden: Sequence[int] = (),
-    limit: int = 20_000_000,
+    model: Markov, state: np.ndarray, length: int, *, forbidden: Sequence[int] = (), limit: int = 50_000_000
 ) -> Continuation:
     """The most probable continuation (Viterbi 1967), by Bellman's principle (1957).
 
@@ -62,47 +50,68 @@ def viterbi(
 
         best_t(s') = max over (s, w) with advance(s, w) = s' of best_{t-1}(s) + log P(w | s)
 
-    What is already less probable than the greedy continuation is dropped as well: it can only fall. Both are exact.
+    What is already less probable than the whole greedy continuation is dropped too, for it can only fall. Both are
+    exact. The state of a recurrent network is a function of all that it has read: no two beginnings have the same one,
+    nothing merges, and the number of beginnings to keep is V^t.
 
     Args:
-        model: `NGram` of any order, or another model with comparable states.
+        model: `NGram` of any order, or another model with states that can be compared.
         state: (1, k), after the prefix.
-        length: how many tokens; at most, with `eos`.
-        eos: a token that ends the continuation early.
+        length: how many tokens.
         forbidden: tokens that may not occur.
-        limit: the most candidates in a step.
+        limit: the most log-probabilities that a step may look at.
 
     Raises:
-        InputError: length is below 1, nothing is allowed, or a step has more candidates than `limit`.
+        InputError: length is below 1, nothing is allowed, or a step would look at more than `limit`.
     """
     if length < 1:
         raise InputError(f"the length must be at least 1, not {length}")
-    bound = _greedy(model, state, length, eos, forbidden) - SLACK
-    best, layers, sizes, prefixes = np.zeros(1), [], [], []
-    finished: tuple[float, int, int] = (-np.inf, 0, 0)  # the best that ended: log-probability, its step and its row
-    candidates = 1
+    banned = list(forbidden)
+    bound = _greedy(model, state, length, banned) - SLACK
+    best, layers, states, beginnings = np.zeros(1), [], [], []
     for t in range(length):
-        sizes.append(len(state))
-        prefixes.append(candidates)
-        parent, token, total = _extend(model, state, best, bound, forbidden, limit)
-        ended = np.flatnonzero(
-            (token == eos) if eos is not None and t + 1 < length else np.full(len(token), t + 1 == length)
-        )
-        if len(ended):
-            i = ended[total[ended].argmax()]
-            finished = max(finished, (float(total[i]), t, int(i)))
-            bound = max(bound, finished[0] - SLACK)
-        if t + 1 == length:
-            layers.append(_Layer(parent, token))
-            break
-        going = (token != eos) if eos is not None else np.full(len(token), True)
+        log_probs = _allowed(model, state, banned)
+        if log_probs.size > limit:
+            raise InputError(
+                f"step {t + 1} has {len(state):,} states: too many; choose a smaller n or a shorter length"
+            )
+        total = best[:, None] + log_probs
+        kept = np.flatnonzero(total >= bound)
+        parent, token, value = kept // log_probs.shape[1], kept % log_probs.shape[1], total.ravel()[kept]
         advanced = model.advance(token, state[parent])
-        # The most probable first: the first of each state is then the one to keep. What has ended comes behind.
-        state, kept = _merge(advanced, np.where(going, total, -np.inf), going)
-        layers.append(_Layer(parent, token))
-        candidates = int(going.sum())
-        best = total[kept]
-        layers.append(_Layer(kept, kept))
-        if not len(kept):
-            break
-    return Continuation(_trace(layers, finished), finished[0], tuple(sizes), tuple(prefixes))
+        by_value = np.argsort(-value, kind="stable")
+        _, first = np.unique(advanced[by_value], axis=0, return_index=True)  # the first of each state is its best
+        chosen = by_value[first]
+        state, best = advanced[chosen], value[chosen]
+        layers.append((parent[chosen], token[chosen]))
+        states.append(len(chosen))
+        beginnings.append(len(kept))
+    return Continuation(_trace(layers, int(best.argmax())), float(best.max()), tuple(states), tuple(beginnings))
+
+
+def _allowed(model: Markov, state: np.ndarray, banned: list[int]) -> np.ndarray:
+    log_probs = model.log_probs(state).copy()
+    log_probs[:, banned] = -np.inf
+    return log_probs
+
+
+def _greedy(model: Markov, state: np.ndarray, length: int, banned: list[int]) -> float:
+    """The log-probability of the greedy continuation."""
+    total = 0.0
+    for _ in range(length):
+        log_probs = _allowed(model, state, banned)[0]
+        token = int(log_probs.argmax())
+        total += float(log_probs[token])
+        state = model.advance(np.array([token]), state)
+    if total == -np.inf:
+        raise InputError("no continuation is allowed")
+    return total
+
+
+def _trace(layers: list[tuple[np.ndarray, np.ndarray]], row: int) -> tuple[int, ...]:
+    """From the best last row back to the first token."""
+    tokens = []
+    for parent, token in reversed(layers):
+        tokens.append(int(token[row]))
+        row = int(parent[row])
+    return tuple(reversed(tokens))

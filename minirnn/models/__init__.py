@@ -3,6 +3,7 @@
 from minirnn.models.decoders import AttentionDecoder, ContextDecoder, Decoder, HandoverDecoder
 from minirnn.models.encoders import Bridge, Encoder, RecurrentEncoder
 from minirnn.models.language_model import LanguageModel
+from minirnn.models.ngram import NGram
 from minirnn.models.seq2seq import EncoderDecoder
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "EncoderDecoder",
     "HandoverDecoder",
     "LanguageModel",
+    "NGram",
     "RecurrentEncoder",
 ]

@@ -98,12 +98,15 @@ class NGram:
         return ids.astype(np.int64)
 
     def _smooth(self, keys: np.ndarray, counts: np.ndarray, contexts: int, discount: float | None) -> _Order:
-        owner = keys // self.vocabulary_size
+        owner, counts = keys // self.vocabulary_size, counts.astype(np.float64)
         total = np.bincount(owner, counts, minlength=contexts)
         followers = np.bincount(owner, counts > 0, minlength=contexts)
+        kept: np.ndarray
+        left: np.ndarray
+        divisor: np.ndarray
         if self.smoothing == "kneser-ney":
             D = _discount(counts) if discount is None else discount
-            kept, left, divisor = np.maximum(counts - D, 0), D * followers, total  # (3)
+            kept, left, divisor = np.maximum(counts - D, 0.0), D * followers, total  # (3)
         elif self.smoothing == "witten-bell":
             kept, left, divisor = counts, followers, total + followers  # (4)
         else:
@@ -206,7 +209,7 @@ class NGram:
             return np.log(probs)
 
     def step(self, tokens: np.ndarray, state: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """The function that `minirnn.decoding` walks along: (rows,) ids to log-probabilities (rows, V), and the state."""
+        """What `minirnn.decoding` walks along: ids (rows,) to log-probabilities (rows, V), and the state."""
         state = self.advance(tokens, state)
         return self.log_probs(state), state
 
@@ -214,7 +217,7 @@ class NGram:
 def _count(ids: np.ndarray, V: int, n: int) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
     """For every order the keys of its grams, how often each occurs, and which gram it is without its first token."""
     keys, counts, suffixes = [], [], []
-    gram = np.zeros(len(ids) + 1, np.int64)  # the gram that ends before each token
+    gram: np.ndarray = np.zeros(len(ids) + 1, np.int64)  # the gram that ends before each token
     for k in range(n):
         shorter = gram[1:]
         found, number, count = np.unique(gram[:-1] * V + ids[k:], return_inverse=True, return_counts=True)
