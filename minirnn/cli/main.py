@@ -22,6 +22,7 @@ from minirnn.cli import (
     show_gradients,
     show_lengths,
     show_loss,
+    train_forecast,
     train_lm,
     train_task,
     train_translate,
@@ -30,7 +31,7 @@ from minirnn.cli import (
 from minirnn.cli.options import Parser, complain
 from minirnn.errors import MinirnnError
 
-TRAIN: tuple[Any, ...] = (train_lm, train_translate, train_task)
+TRAIN: tuple[Any, ...] = (train_lm, train_translate, train_task, train_forecast)
 SHOW: tuple[Any, ...] = (show_attention, show_compare, show_continuation, show_gradients, show_lengths, show_loss)
 COMMANDS: tuple[Any, ...] = (translate, evaluate, generate, fetch, gradcheck)
 

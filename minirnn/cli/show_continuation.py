@@ -59,9 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(f"the text never has {strangers[0]!r}: choose another --prefix")
     model = NGram(vocabulary.encode(pieces), len(vocabulary), arguments.n, smoothing=arguments.smoothing)
     found, exact = search(model, vocabulary.encode(prefix), arguments.length, vocabulary.ids[UNKNOWN])
-    print(
-        f"{len(pieces):,} tokens counted, {len(vocabulary)} different; {arguments.n}-gram model, {arguments.smoothing}\n"
-    )
+    counted = f"{len(pieces):,} tokens counted, {len(vocabulary)} different"
+    print(f"{counted}; {arguments.n}-gram model, {arguments.smoothing}\n")
     rows = [("greedy" if beam == 1 else f"beam {beam}", *one) for beam, one in found.items()]
     for name, log_prob, tokens in [*rows, ("exact", exact.log_prob, exact.tokens)]:
         written = detokenize([*prefix, *vocabulary.decode(tokens)], arguments.tokens)

@@ -55,7 +55,7 @@ class LanguageModeling:
         cut = sequential_batches if self.partition == "sequential" else random_batches
         return cut(self.corpus, self.batch_size, self.num_steps, rng)
 
-    loss_is_nll = True
+    loss_is_nll = valid_loss_is_nll = True
 
     def loss(self, batch: Batch, carry: Carry, step: int = 0) -> tuple[Tensor, int, Carry]:
         """The mean negative log-likelihood of a batch; where the state is carried, its gradient is not."""

@@ -49,6 +49,9 @@ class Task(Protocol):
     loss_is_nll: bool
     """Whether the training loss is the plain negative log-likelihood, so that its exponential is a perplexity."""
 
+    valid_loss_is_nll: bool
+    """Whether that is so of the held-out loss."""
+
     def batches(self, rng: np.random.Generator) -> Iterator[Any]:
         """The batches of one epoch; all chance comes from `rng`."""
 
@@ -57,7 +60,7 @@ class Task(Protocol):
         says how many steps were done before."""
 
     def validate(self) -> dict[str, float]:
-        """Measures of the held-out data for a row of the metrics: `valid_loss`, the negative log-likelihood per token,
+        """Measures of the held-out data for a row of the metrics: `valid_loss`, by which the best weights are chosen,
         and perhaps more. Empty if nothing is held out."""
 
 
@@ -245,7 +248,7 @@ class Trainer(Generic[AnyTask]):
         if self.schedule is not None:
             row["learning_rate"] = self.optimizer.learning_rate
         row |= measures
-        if "valid_loss" in measures:
+        if "valid_loss" in measures and self.task.valid_loss_is_nll:
             row["valid_perplexity"] = perplexity(loss, 1)
         self.history.append(row)
         shown = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in row.items()}

@@ -96,6 +96,8 @@ class Translation:
         self.num_batches = -(-len(train[0]) // batch_size)
         self.loss_is_nll = label_smoothing == 0 and attention_penalty == 0
 
+    valid_loss_is_nll = True
+
     def batches(self, rng: np.random.Generator) -> Iterator[PairBatch]:
         """The batches of one epoch, pairs of similar length together."""
         return pair_batches(*self.train_pairs, self.batch_size, rng, PAD_ID)

@@ -1,0 +1,148 @@
+"""`minirnn train forecast`: forecast a series of numbers."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from minirnn import backend
+from minirnn.cells import CELL_NAMES
+from minirnn.cli.options import number, path
+from minirnn.cli.pictures import tell
+from minirnn.cli.training import Command, Options, loop_settings, make_optimizer, optimization_options
+from minirnn.data.series import NOISE, noisy_sine, read_series
+from minirnn.errors import InputError
+from minirnn.models.forecasting import RecurrentForecaster, WindowForecaster, k_steps_ahead
+from minirnn.plots import bars, chart
+from minirnn.plots.forecast import plot_forecast
+from minirnn.training import Run, Trainer
+from minirnn.training.forecasting import Forecasting, SideBySide
+
+_count: dict[str, Any] = {"type": number(int, 1), "metavar": "N"}
+OPTIONS: Options = {
+    "data": (None, {"type": path, "metavar": "FILE", "help": "one number a line (default: a noisy sine)"}),
+    "train-fraction": (0.6, {"type": number(float, 0, 1), "metavar": "X", "help": "the beginning to learn from"}),
+    "window": (4, {**_count, "help": "values that the linear model and the MLP see"}),
+    "cell": ("gru", {"choices": CELL_NAMES, "help": "the recurrent cell"}),
+    "hidden": (32, {**_count, "help": "units of the MLP and of the recurrent network"}),
+    "batch-size": (16, {**_count, "help": "pieces in a batch"}),
+    "steps": (48, {**_count, "help": "predictions in a piece"}),
+    **optimization_options(lr=0.005, epochs=500),
+    "validate-every": (50, {**_count, "help": "epochs between validations"}),
+}
+AHEAD = (1, 4, 16, 64)
+
+
+def add_parser(tasks: Any) -> None:
+    """Add the command to the parser's `train` tasks."""
+    command = Command(
+        "forecast", OPTIONS, ("data", "epochs", "device", "save-every"), _begin, _reopen, _announce, _report
+    )
+    command.add_to(
+        tasks,
+        "forecasts of a series of numbers",
+        "Train a linear model and an MLP on a window of the last values, and a recurrent network, side by side; then "
+        "see how their errors grow when they look further ahead. Without options: a noisy sine, less than a minute.",
+        "minirnn train forecast --data temperatures.txt --window 12 --cell lstm",
+    )
+
+
+def _series(options: dict[str, Any]) -> np.ndarray:
+    return read_series(options["data"]) if options["data"] else noisy_sine()
+
+
+def _digest(series: np.ndarray) -> str:
+    return hashlib.sha256(series.tobytes()).hexdigest()
+
+
+def _begin(options: dict[str, Any], progress: bool) -> tuple[Trainer, dict[str, Any]]:
+    series = _series(options)
+    return _trainer(series, options, progress), {"sha256": _digest(series)}
+
+
+def _reopen(run: Run, options: dict[str, Any], progress: bool) -> Trainer:
+    series = _series(options)
+    if _digest(series) != run.config.get("sha256"):
+        raise InputError(f"{options['data'] or 'the noisy sine'} is not the series that {run.path} was trained on")
+    return _trainer(series, options, progress)
+
+
+def _trainer(series: np.ndarray, options: dict[str, Any], progress: bool) -> Trainer[Forecasting]:
+    rng = backend.generator(options["seed"])
+    num_train = int(len(series) * options["train-fraction"])
+    if not num_train:
+        raise InputError(f"a series of {len(series)} values has nothing to learn from")
+    window, hidden = options["window"], options["hidden"]
+    model = SideBySide(
+        {
+            "linear": WindowForecaster(window, rng=rng),
+            "mlp": WindowForecaster(window, hidden, rng=rng),
+            "recurrent": RecurrentForecaster(options["cell"], hidden, rng=rng),
+        }
+    )
+    model.to(options["device"])
+    mean, deviation = _scale(series, num_train)
+    sizes = {"batch_size": options["batch-size"], "num_steps": options["steps"]}
+    task = Forecasting(model, (series - mean) / deviation, num_train, **sizes, rng=rng)
+    return Trainer(task, make_optimizer(model, options), **loop_settings(options), progress=progress)
+
+
+def _scale(series: np.ndarray, num_train: int) -> tuple[np.float32, np.float32]:
+    """Mean and deviation of the values to learn from; models see the series in these units."""
+    return series[:num_train].mean(), series[:num_train].std() or np.float32(1)
+
+
+def _announce(trainer: Trainer[Forecasting], options: dict[str, Any]) -> str:
+    task = trainer.task
+    held_out = len(task.series) - task.num_train
+    return (
+        f"{task.num_train:,} values to learn from, {held_out:,} held out; a linear model and an MLP on "
+        f"{options['window']} values, and {options['cell']}; {task.model.num_parameters():,} parameters in all"
+    )
+
+
+def _report(run: Run, trainer: Trainer[Forecasting]) -> None:
+    """The errors by distance, as a table, a chart and a picture."""
+    task, options = trainer.task, run.config["options"]
+    task.model.load_state_dict(run.model_state())  # the best on held-out values
+    series = _series(options)
+    mean, deviation = _scale(series, task.num_train)
+    furthest = min(AHEAD[-1], len(series) - task.num_train)
+    ahead = {
+        name: k_steps_ahead(model, task.series, furthest) * deviation + mean
+        for name, model in task.model.models().items()
+    }
+    errors = {name: errors_by_distance(found, series, task.num_train) for name, found in ahead.items()}
+    errors["last value"] = errors_by_distance(_repeat_last(series, furthest), series, task.num_train)
+    noise = None if options["data"] else NOISE
+    shown = [k for k in AHEAD if k <= furthest]
+    print(f"\nroot mean squared error on held-out values{'' if noise is None else f' (the noise alone: {noise})'}:")
+    print(f"{'steps ahead':12}" + "".join(f"{k:9}" for k in shown))
+    for name, found in errors.items():
+        print(f"{name:12}" + "".join(f"{found[k - 1]:9.3f}" for k in shown))
+    print()
+    if furthest > 1:
+        curves = {name: list(enumerate(found, 1)) for name, found in errors.items()}
+        print(chart(curves, x_label="steps ahead", y_label="root mean squared error"))
+    else:
+        print(bars({name: float(found[0]) for name, found in errors.items()}))
+    picture = plot_forecast(
+        series, task.num_train, {k: ahead["mlp"][k - 1] for k in shown}, "MLP", errors, noise, run.path / "forecast.png"
+    )
+    tell(picture)
+
+
+def errors_by_distance(ahead: np.ndarray, series: np.ndarray, num_train: int) -> np.ndarray:
+    """For predictions (steps, T) the root mean squared error of each distance, on values that even the furthest
+    prediction reaches from values that were held out or learnt: all distances are judged on the same ones."""
+    first = max(num_train, int(np.isnan(ahead[-1]).sum()))
+    return np.sqrt(((ahead[:, first:] - series[first:]) ** 2).mean(axis=1))
+
+
+def _repeat_last(series: np.ndarray, steps: int) -> np.ndarray:
+    found = np.full((steps, len(series)), np.nan)
+    for k in range(1, steps + 1):
+        found[k - 1, k:] = series[:-k]
+    return found

@@ -1,0 +1,150 @@
+"""Forecasting a series of numbers: from a window of the last few, or from a latent state.
+
+A Markov model takes the next value to depend on the last τ alone, x_t = f(x_{t-τ}, …, x_{t-1}): an autoregressive model
+(Box & Jenkins 1970) where f is linear. A recurrent network sums up all the past in a state instead,
+h_t = g(x_t, h_{t-1}), and predicts from that. Either is fed its own predictions to look further ahead than one step,
+and with them its errors.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from minirnn import backend
+from minirnn.autograd import ops
+from minirnn.autograd.tape import no_grad
+from minirnn.autograd.tensor import Tensor
+from minirnn.backend import like, to_host
+from minirnn.errors import InputError
+from minirnn.layers import Linear, Module, Recurrent
+
+
+class Forecaster(Protocol):
+    """What can be asked of all forecasting models."""
+
+    warm_up: int
+    """The values that a model needs before it can predict."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """x (T, B) to the predictions of what follows x[warm_up - 1], …, x[T - 1]: (T - warm_up + 1, B)."""
+        ...
+
+    def ahead(self, x: np.ndarray, steps: int) -> np.ndarray:
+        """What `k_steps_ahead` returns, for a single series (T,)."""
+        ...
+
+
+class WindowForecaster(Module):
+    """x_t = f(x_{t-τ}, …, x_{t-1}), with f linear or a network with one hidden layer.
+
+    Args:
+        window: τ.
+        hidden_size: the tanh units between; None for a linear f.
+        rng, dtype: as for every layer.
+    """
+
+    def __init__(
+        self,
+        window: int,
+        hidden_size: int | None = None,
+        *,
+        rng: int | np.random.Generator | None = None,
+        dtype: Any = np.float32,
+    ):
+        if window < 1:
+            raise InputError(f"the window must be at least 1, not {window}")
+        rng = backend.generator(rng)
+        self.warm_up = window
+        self.hidden = Linear(window, hidden_size, rng=rng, dtype=dtype) if hidden_size else None
+        self.output = Linear(hidden_size or window, 1, rng=rng, dtype=dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (T, B), the oldest first, to the predictions of what follows each window: (T - τ + 1, B)."""
+        T = x.shape[0]
+        windows = ops.stack([x[i : T - self.warm_up + 1 + i] for i in range(self.warm_up)], axis=-1)
+        return self._f(windows)
+
+    def _f(self, windows: Tensor) -> Tensor:
+        features = windows if self.hidden is None else ops.tanh(self.hidden(windows))
+        return self.output(features)[..., 0]
+
+    def ahead(self, x: np.ndarray, steps: int) -> np.ndarray:
+        """All windows of the series go ahead together, each with its own predictions: (steps, T - τ + 1)."""
+        windows = np.lib.stride_tricks.sliding_window_view(x, self.warm_up).copy()
+        predictions = []
+        with no_grad():
+            for _ in range(steps):
+                y = to_host(self._f(Tensor(like(windows, self.output.weight.data))).data)
+                predictions.append(y)
+                windows = np.concatenate((windows[:, 1:], y[:, None]), axis=1)
+        return np.stack(predictions)
+
+
+class RecurrentForecaster(Module):
+    """h_t = g(x_t, h_{t-1}) and x_{t+1} = w h_t + b.
+
+    Args:
+        cell: one of `minirnn.CELL_NAMES`.
+        hidden_size: H.
+        rng, dtype: as for every layer.
+    """
+
+    warm_up = 1
+
+    def __init__(
+        self,
+        cell: str,
+        hidden_size: int,
+        *,
+        rng: int | np.random.Generator | None = None,
+        dtype: Any = np.float32,
+    ):
+        rng = backend.generator(rng)
+        self.recurrent = Recurrent(cell, 1, hidden_size, rng=rng, dtype=dtype)
+        self.output = Linear(hidden_size, 1, rng=rng, dtype=dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (T, B) to the predictions of what follows each: (T, B)."""
+        h, _ = self.recurrent(x[..., None])
+        return self.output(h)[..., 0]
+
+    def ahead(self, x: np.ndarray, steps: int) -> np.ndarray:
+        """The state after each value becomes a sequence of a batch, and they go ahead together: (steps, T)."""
+        with no_grad():
+            values = Tensor(like(x, self.output.weight.data)[:, None, None])  # (T, 1, 1)
+            stepper, states = self.recurrent.stepper(values, None), []
+            for t in range(len(x)):
+                stepper(values[t])
+                states.append(stepper.states[0])
+            batch = tuple(ops.concatenate(arrays) for arrays in zip(*states, strict=True))  # each (T, H)
+            predictions = [self.output(batch[0])]  # each (T, 1)
+            stepper.states = [batch]
+            for _ in range(steps - 1):
+                predictions.append(self.output(stepper(predictions[-1])))
+            return to_host(ops.concatenate(predictions, axis=1).data).T
+
+
+def k_steps_ahead(model: Forecaster, x: np.ndarray, steps: int) -> np.ndarray:
+    """What a model says of each of the next values, given the true ones up to now and its own predictions after.
+
+    Args:
+        model: the model.
+        x: (T,) the series.
+        steps: how far ahead.
+
+    Returns:
+        (steps, T): element [k-1, t] predicts x[t], given the true values up to x[t-k]; nan where there are too few.
+
+    Raises:
+        InputError: `steps` is below 1, or the series is shorter than the model's warm-up.
+    """
+    if steps < 1 or len(x) < model.warm_up:
+        raise InputError(f"expected at least 1 step and {model.warm_up} values, not {steps} and {len(x)}")
+    found = model.ahead(x, steps)  # column j was made after x[j + warm_up - 1]
+    result = np.full((steps, len(x)), np.nan)
+    for k in range(1, steps + 1):
+        first = model.warm_up - 1 + k
+        result[k - 1, first:] = found[k - 1, : max(0, len(x) - first)]
+    return result
