@@ -19,6 +19,7 @@ from minirnn.cli import (
     show_attention,
     show_compare,
     show_continuation,
+    show_gates,
     show_gradients,
     show_lengths,
     show_loss,
@@ -32,7 +33,15 @@ from minirnn.cli.options import Parser, complain
 from minirnn.errors import MinirnnError
 
 TRAIN: tuple[Any, ...] = (train_lm, train_translate, train_task, train_forecast)
-SHOW: tuple[Any, ...] = (show_attention, show_compare, show_continuation, show_gradients, show_lengths, show_loss)
+SHOW: tuple[Any, ...] = (
+    show_attention,
+    show_compare,
+    show_continuation,
+    show_gates,
+    show_gradients,
+    show_lengths,
+    show_loss,
+)
 COMMANDS: tuple[Any, ...] = (translate, evaluate, generate, fetch, gradcheck)
 
 

@@ -1,0 +1,104 @@
+"""`minirnn show gates`: what the gates of a language model do along a text."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import numpy as np
+
+from minirnn import backend
+from minirnn.autograd import functional
+from minirnn.autograd.tape import no_grad
+from minirnn.cli.lm import load_language_model, read_config
+from minirnn.cli.options import path
+from minirnn.cli.pictures import add_out, tell
+from minirnn.cli.translators import check_output
+from minirnn.data import Vocabulary, built_in_text, tokenize
+from minirnn.errors import InputError
+from minirnn.inspection.gates import NAMES, extreme_cases, gates, saturation
+from minirnn.models import LanguageModel
+from minirnn.plots.gates import plot_gates
+from minirnn.training import Adam, LanguageModeling, Run, Trainer
+
+TOKENS, EPOCHS, SIZE = 60_000, 12, 64
+
+
+def add_parser(pictures: Any) -> None:
+    """Add the command to the parser."""
+    parser = pictures.add_parser(
+        "gates",
+        help="gate activations along a text, and how saturated they are",
+        description="Show how open the gates of a trained language model are at every character of a text. Without a "
+        "run, a small one is trained first, in some seconds. Also: what happens when gates are held open or shut.",
+        epilog="example: minirnn show gates runs/lm-1 --text 'The statement is true.'",
+    )
+    parser.add_argument("RUN", nargs="?", type=path, help="a run of `train lm`")
+    parser.add_argument("--text", metavar="TEXT", help="what to read (default: how the training text begins)")
+    parser.add_argument("--cell", choices=("gru", "gru-after", "lstm", "lstm-peephole"), help="without a run: which")
+    add_out(parser, "gates.png")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the gates and their saturation, and draw them."""
+    check_output(arguments.out)
+    if arguments.RUN and arguments.cell:
+        raise InputError("--cell goes without a run, which has its own")
+    if arguments.RUN:
+        run_directory = Run(arguments.RUN)
+        options, start = read_config(run_directory).options, read_config(run_directory).prefix
+        model, vocabulary = load_language_model(run_directory, "best", "cpu")
+        tokens, clean = options["tokens"], options["clean"]
+    else:
+        model, vocabulary, start = _small_model(arguments.cell or "gru")
+        tokens, clean = "char", "none"
+    text = start if arguments.text is None else arguments.text
+    pieces = tokenize(text if clean == "none" else text.lower(), tokens)
+    if not pieces:
+        raise InputError("the text must have at least one token")
+    found = {name: gate[:, 0] for name, gate in gates(model.recurrent, _inputs(model, vocabulary, pieces)).items()}
+    found = {name: gate for name, gate in found.items() if name in NAMES}
+    _print_gates(found, pieces)
+    print("\nheld open or shut by biases of ±1000 (difference from what it should be):")
+    for name, difference in extreme_cases().items():
+        print(f"  {name:44} {difference:.1e}")
+    tell(plot_gates({NAMES[name]: gate for name, gate in found.items()}, pieces, arguments.out))
+    return 0
+
+
+def _inputs(model: LanguageModel, vocabulary: Vocabulary, pieces: list[str]) -> np.ndarray:
+    """What the recurrent layer of the model reads: (T, 1, I)."""
+    ids = vocabulary.encode(pieces)[:, None]
+    with no_grad():
+        if model.embedding is None:
+            return functional.one_hot(ids, model.vocabulary_size, model.output.weight.data).data
+        return model.embedding(ids).data
+
+
+def _small_model(cell: str) -> tuple[LanguageModel, Vocabulary, str]:
+    """A language model of the built-in text, trained for some seconds, its vocabulary, and a stretch of the text."""
+    pieces = tokenize(built_in_text(), "char")[:TOKENS]
+    vocabulary, rng = Vocabulary.build(pieces, 1), backend.generator(0)
+    model = LanguageModel(len(vocabulary), SIZE, cell=cell, embedding_size=32, rng=rng)
+    ids = vocabulary.encode(pieces)
+    task = LanguageModeling(model, ids[:-2000], ids[-2000:], batch_size=32, num_steps=50, rng=rng)
+    Trainer(task, Adam(model.named_parameters(), 0.005), clip=1.0, validate_every=EPOCHS).train(EPOCHS)
+    return model, vocabulary, "".join(pieces[-2000:-1800])
+
+
+def _print_gates(found: dict[str, np.ndarray], pieces: list[str]) -> None:
+    """For each token the mean of every gate in tenths, and the saturation of the gates over the whole text."""
+    print("mean activation of each gate, in tenths (0 shut, 9 open):")
+    for start in range(0, min(len(pieces), 240), 80):
+        stretch = slice(start, start + 80)
+        print("\n      " + "".join(piece[0] if piece[0].isprintable() else "·" for piece in pieces[stretch]))
+        for name, gate in found.items():
+            print(f"   {name}  " + "".join(str(min(int(10 * v), 9)) for v in gate[stretch].mean(axis=1)))
+    print("\nsaturation: part of all steps and units with the gate below 0.1, and above 0.9; units that always are")
+    for name, gate in found.items():
+        shut, opened = saturation(gate[:, None])
+        print(
+            f"  {NAMES[name]:14}  below {shut.mean():.3f}  above {opened.mean():.3f}  "
+            f"always: {int((shut == 1).sum())} shut, {int((opened == 1).sum())} open of {len(shut)}"
+        )
