@@ -11,6 +11,7 @@ from types import CodeType
 
 import numpy as np
 import pytest
+import test_regularisation as regularisation_tests
 import test_translation_models as translation_tests
 from reference_cells import unroll_reference
 from test_translation_models import build, outcome, sentences
@@ -28,11 +29,11 @@ from minirnn import (
     rescore,
     unroll,
 )
-from minirnn.autograd import tape
-from minirnn.cells import bptt, gru, lstm, rnn
+from minirnn.autograd import activations, tape
+from minirnn.cells import bptt, gru, layer_norm, lstm, lstm_variants, rnn
 from minirnn.cli.gradcheck import all_cases
 from minirnn.decoding import beam, hypotheses
-from minirnn.layers import attention
+from minirnn.layers import attention, basic
 from minirnn.models import decoders, encoders, seq2seq
 from minirnn.training import optimizers, translation
 from minirnn.training.translation import shift_right
@@ -161,7 +162,9 @@ def clipping_gives_the_norm():
 
 
 CELLS = lambda: gradients_are_right("cell ")
+NORMALISED = lambda: gradients_are_right("cell lstm-layer-norm", "cell gru-layer-norm")
 LSTM, GRU, GRU_AFTER = lstm.LSTMCell, gru.GRUCell, gru.GRUResetAfterCell
+VARIANT = lstm_variants.LSTMVariantCell
 FORWARD, BACKWARD = bptt.forward_through_time, bptt.backward_through_time
 
 # name: (function, what stands there, the mistake, the check that must catch it)
@@ -186,8 +189,58 @@ MISTAKES = {
     ),
     "bias gradient of one sequence only": (bptt.weight_gradients, "da_gates.sum(axis=1)", "da_gates[:, 0]", CELLS),
     # RNN
-    "1 - h instead of 1 - h²": (rnn.tanh_and_slope, "1 - h * h", "1 - h", CELLS),
+    "1 - h instead of 1 - h²": (activations.tanh_and_slope, "1 - y * y", "1 - y", CELLS),
     "U instead of Uᵀ": (rnn.RNNCell.backward, "w.U.T @ da", "w.U @ da", CELLS),
+    # activations
+    "1 at the upper kink of relu6": (
+        activations.relu6_and_slope, "(a < 6)", "(a <= 6)",
+        lambda: regularisation_tests.test_activations_agree_with_torch_also_at_the_kinks("ReLU6", np.random.default_rng(0)),
+    ),
+    "relu6 without its ceiling on the way back": (
+        activations.relu6_and_slope, "(a > 0) & (a < 6)", "(a > 0)",
+        lambda: gradcheck(activations.relu6, {"a": np.array([-1.0, 1.0, 7.0])}),
+    ),
+    "elu: slope without the one": (activations.elu_and_slope, "below + 1", "below", lambda: gradients_are_right("elu")),
+    "prelu: slope learned where a > 0 too": (
+        rnn.RampRNNCell.backward, "dh * below", "dh * (below + dh_da)", lambda: gradients_are_right("cell rnn-prelu"),
+    ),
+    "rrelu draws nothing": (
+        activations.rrelu_slopes, "rng is None", "True", regularisation_tests.test_rrelu_draws_in_training_and_takes_the_mean_in_evaluation,
+    ),
+    # layer normalisation
+    "variance taken for fixed on the way back": (
+        layer_norm.standardize_back, " - n * (dn * n).mean(axis=0, keepdims=True)", "", NORMALISED,
+    ),
+    "mean taken for fixed on the way back": (layer_norm.standardize_back, " - dn.mean(axis=0, keepdims=True)", "", NORMALISED),
+    "the two products share their norm": (
+        layer_norm.LayerNormLSTMCell.forward, "standardize(wx), standardize(w.U @ h_prev)", "standardize(wx + w.U @ h_prev), standardize(w.U @ h_prev)",
+        lambda: twins_agree("lstm-layer-norm"),
+    ),
+    "dU from the gradient of the gates": (
+        layer_norm.LayerNormLSTMCell.weight_gradients, '"U": duh @', '"U": da_gates @', NORMALISED,
+    ),
+    "candidate normalised with the gates": (
+        layer_norm.LayerNormGRUCell._standardize, "standardize(v[: 2 * H]), standardize(v[2 * H :])",
+        "(standardize(v)[0][: 2 * H], standardize(v)[1]), (standardize(v)[0][2 * H :], standardize(v)[1])",
+        lambda: twins_agree("gru-layer-norm"),
+    ),
+    "bias before the norm": (FORWARD, "if not cell.adds_bias:", "if True:", lambda: twins_agree("lstm-layer-norm")),
+    "bias before the norm, a step at a time": (
+        bptt.Stepper.__call__, "if not cell.adds_bias:", "if True:",
+        lambda: regularisation_tests.test_walked_step_by_step_a_cell_gives_the_same_values_and_gradients("gru-layer-norm"),
+    ),
+    # dropout and first weights
+    "a mask for every step": (
+        basic.Dropout.forward, "0 if self.variational else None", "None", regularisation_tests.test_variational_dropout_has_one_mask_for_all_steps,
+    ),
+    "a mask for every step, a step at a time": (
+        basic.Dropout.for_steps, "self.training and self.variational", "False",
+        regularisation_tests.test_a_layer_walked_step_by_step_keeps_the_mask_of_its_sequence,
+    ),
+    "one orthogonal block for all gates": (
+        basic.orthogonal, "np.concatenate(blocks)", "np.concatenate(blocks[:1] * len(blocks))",
+        regularisation_tests.test_orthogonal_blocks_are_orthogonal_and_differ,
+    ),
     # LSTM
     "input and forget gate swapped": (
         LSTM.forward, "self.write_memory(a_i, a_f,", "self.write_memory(a_f, a_i,", lambda: twins_agree("lstm"),
@@ -202,6 +255,29 @@ MISTAKES = {
     "peephole of o not followed into c": (LSTM.backward, "dc = dc + p_o * da_o", "pass", CELLS),
     "peephole of f not followed into c": (LSTM.backward, "dc_prev + p_i * da_i + p_f * da_f", "dc_prev + p_i * da_i", CELLS),
     "dp_o from the memory before the step": (LSTM.weight_gradients, "da_o * c)", "da_o * c_prev)", CELLS),
+    # variants of the LSTM
+    "coupled gates: f not followed into i": (
+        VARIANT.backward, "di = di - df", "pass", lambda: gradients_are_right("cell lstm-cifg"),
+    ),
+    "coupled gates: both write and keep": (VARIANT.forward, "f = 1 - i", "f = i", lambda: twins_agree("lstm-coupled")),
+    "full peephole not transposed": (
+        VARIANT._peep_back, "p.T @ da", "p @ da", lambda: gradients_are_right("cell lstm-full-peephole"),
+    ),
+    "full peephole of o on the wrong memory": (
+        VARIANT.forward, 'self._peep(w, "o", c)', 'self._peep(w, "o", c_prev)', lambda: twins_agree("lstm-full-peephole"),
+    ),
+    "dP_o from the memory before the step": (
+        VARIANT.weight_gradients, '"o": c}', '"o": c_prev}', lambda: gradients_are_right("cell lstm-full-peephole"),
+    ),
+    "gate recurrence: do_from_future dropped": (
+        VARIANT.backward, "(dh * psi + do_from_future)", "dh * psi", lambda: gradients_are_right("cell lstm-fgr"),
+    ),
+    "gate recurrence: R not transposed": (
+        VARIANT.backward, "w.R.T @", "w.R @", lambda: gradients_are_right("cell lstm-fgr"),
+    ),
+    "slope of tanh where there is none": (
+        VARIANT.forward, '(a["g"], 1.0)', '(a["g"], 1 - a["g"] ** 2)', lambda: gradients_are_right("cell lstm-niaf"),
+    ),
     # GRU
     "1 - z missing": (gru.new_state, "(1 - z) * (1 - n * n)", "(1 - n * n)", CELLS),
     "z and 1 - z swapped, backwards too": (gru.new_state, "z, n = sigmoid(a_z)", "z, n = 1 - sigmoid(a_z)", lambda: twins_agree("gru")),

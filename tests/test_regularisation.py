@@ -23,7 +23,10 @@ from minirnn import (
     Sigmoid,
     Tanh,
     Tensor,
+    grad,
+    ops,
 )
+from minirnn.autograd.activations import ACTIVATIONS
 
 
 @pytest.mark.parametrize("name", ["Sigmoid", "Tanh", "ReLU", "ReLU6", "LeakyReLU", "ELU", "PReLU", "RReLU"])
@@ -33,7 +36,7 @@ def test_activations_agree_with_torch_also_at_the_kinks(name, rng):
     module = ours[name]() if name in ours else PReLU(dtype=np.float64) if name == "PReLU" else RReLU()
     theirs = torch.nn.PReLU(dtype=torch.float64) if name == "PReLU" else getattr(torch.nn, name)()
     module.eval(), theirs.eval()
-    values = np.concatenate((rng.normal(0, 4, 40), [0.0, 7.0, -1000.0, 1000.0]))
+    values = np.concatenate((rng.normal(0, 4, 40), [0.0, 6.0, 7.0, -1000.0, 1000.0]))
     x, other = Tensor(values, requires_grad=True), torch.tensor(values, requires_grad=True)
     d = rng.standard_normal(values.shape)
     y, expected = module(x), theirs(other)
@@ -81,6 +84,43 @@ def test_any_activation_is_the_nonlinearity_of_an_rnn(name):
     np.testing.assert_array_equal(layer(x)[0].data, named(x)[0].data)
     with pytest.raises(InputError, match="weights cannot be exchanged"):
         layer.to_torch()
+
+
+@pytest.mark.parametrize("name", [*ACTIVATIONS])
+def test_activations_of_infinity_are_their_limits(name):
+    y, slope = ACTIVATIONS[name](np.array([-np.inf, np.inf]))
+    low = {"tanh": -1, "elu": -1, "leaky-relu": -np.inf}.get(name, 0)
+    high = {"tanh": 1, "sigmoid": 1, "relu6": 6}.get(name, np.inf)
+    assert y.tolist() == [low, high]
+    assert np.isfinite(slope).all()
+
+
+@pytest.mark.parametrize("name", ["lstm-layer-norm", "gru-layer-norm"])
+def test_normalised_cells_do_not_mind_the_scale_of_their_weights(name):
+    layer = Recurrent(name, 3, 16, rng=0, dtype=np.float64)
+    x = Tensor(np.random.default_rng(1).standard_normal((6, 2, 3)))
+    outputs = []
+    for _ in range(2):
+        layer.W_l0.data, layer.U_l0.data = layer.W_l0.data * 100, layer.U_l0.data * 100  # ε is nothing beside these
+        outputs.append(layer(x)[0].data)
+    before, after = outputs
+    np.testing.assert_allclose(after, before, rtol=0, atol=1e-4)
+    layer.b_l0.data = layer.b_l0.data + 1  # after the norm, which would take it out again
+    assert abs(layer(x)[0].data - before).max() > 0.1
+
+
+@pytest.mark.parametrize("name", ["lstm-layer-norm", "gru-layer-norm", "rnn-prelu", "rnn-rrelu"])
+def test_walked_step_by_step_a_cell_gives_the_same_values_and_gradients(name):
+    layer = Recurrent(name, 3, 4, 2, rng=0, dtype=np.float64)
+    x = Tensor(np.random.default_rng(1).standard_normal((5, 2, 3)), requires_grad=True)
+    d = np.random.default_rng(2).standard_normal((5, 2, 4))
+    layer.train(name != "rnn-rrelu")  # which draws its slopes in another order when walked
+    inputs, results = [x, *layer.parameters()], []
+    for walk in (lambda: layer(x)[0], lambda: ops.stack([*map(layer.stepper(x, None), ops.unstack(x))])):
+        y = walk()
+        results.append([y.data, *grad((y * d).sum(), inputs)])
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
 
 
 def test_variational_dropout_has_one_mask_for_all_steps():
@@ -153,7 +193,23 @@ def test_the_command_line_has_them(tmp_path, capsys):
     written = capsys.readouterr().out.strip("\n")
     assert written.startswith("春眠")
     assert set(written) <= set(text.read_text(encoding="utf-8"))
-    assert "forget gate" in refused(capsys, "train", "lm", "--forget-bias", 1, "--cell", "gru")
+    nowhere = ("--out", tmp_path / "no")
+    assert "forget gate" in refused(capsys, "train", "lm", "--forget-bias", 1, "--cell", "gru", *nowhere)
+    assert "expected a number" in refused(capsys, "train", "lm", "--forget-bias=-inf", *nowhere)
+    assert not (tmp_path / "no").exists()
+
+
+def test_what_is_drawn_at_every_step_goes_on_after_an_interruption(tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text("the quick brown fox jumps over the lazy dog\n" * 40)
+    model = ("--cell", "rnn-rrelu", "--layers", 2, "--hidden", 8, "--dropout", 0.3, "--variational")
+    size = ("--data", text, *model, "--batch-size", 4, "--steps", 8, "--quiet")
+    assert run("train", "lm", *size, "--epochs", 2, "--out", tmp_path / "whole") == 0
+    assert run("train", "lm", *size, "--epochs", 1, "--out", tmp_path / "halves") == 0
+    assert run("train", "lm", "--resume", tmp_path / "halves", "--epochs", 2, "--quiet") == 0
+    whole, halves = (Run(tmp_path / name).model_state("last") for name in ("whole", "halves"))
+    for name, value in whole.items():
+        np.testing.assert_array_equal(value, halves[name])
 
 
 def test_words_are_learnt_with_the_same_command(tmp_path, capsys):

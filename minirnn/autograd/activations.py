@@ -1,11 +1,11 @@
 """Activation functions: of arrays, giving the value and its slope, and as operations on tensors.
 
-What they are, with φ' beside φ (the slope at a kink is that of its left side):
+What they are, with φ' beside φ (at a kink, the slope of its flatter side, as in torch):
 
     sigmoid      1 / (1 + e^-a)                 φ (1 - φ)
     tanh         tanh a                         1 - φ²
     relu         max(a, 0)                      1 for a > 0, else 0
-    relu6        min(max(a, 0), 6)              1 for 0 < a ≤ 6, else 0          (Krizhevsky 2010)
+    relu6        min(max(a, 0), 6)              1 for 0 < a < 6, else 0          (Krizhevsky 2010)
     leaky-relu   a for a > 0, else 0.01 a       1 for a > 0, else 0.01           (Maas, Hannun & Ng 2013)
     elu          a for a > 0, else e^a - 1      1 for a > 0, else e^a            (Clevert et al. 2016)
     prelu        a for a > 0, else p a          1 for a > 0, else p, learned     (He et al. 2015)
@@ -44,15 +44,14 @@ def tanh_and_slope(a: Array) -> tuple[Array, Array]:
 @fuse
 def relu_and_slope(a: Array) -> tuple[Array, Array]:
     """max(a, 0) and its derivative: 1 where a > 0, else 0."""
-    on = (a > 0).astype(a.dtype)
-    return a * on, on
+    return array_module(a).maximum(a, 0), (a > 0).astype(a.dtype)
 
 
 @fuse
 def relu6_and_slope(a: Array) -> tuple[Array, Array]:
-    """min(max(a, 0), 6) and its derivative: 1 where 0 < a ≤ 6, else 0."""
+    """min(max(a, 0), 6) and its derivative: 1 where 0 < a < 6, else 0."""
     xp = array_module(a)
-    return xp.minimum(xp.maximum(a, 0), 6), ((a > 0) & (a <= 6)).astype(a.dtype)
+    return xp.minimum(xp.maximum(a, 0), 6), ((a > 0) & (a < 6)).astype(a.dtype)
 
 
 @fuse

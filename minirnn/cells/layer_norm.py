@@ -34,7 +34,8 @@ def standardize_back(dn: Array, n: Array, inverse: Array) -> Array:
 
 class LayerNormLSTMCell(Cell):
     """The LSTM with layer normalisation, after the paper's (20)-(22). LN(v) is `standardize`, over all 4H rows of a
-    product; each has a gain γ, and the bias b comes after them:
+    product and not gate by gate, for so the paper writes it: the gates share one scale, and keep how they differ in
+    size. Each product has a gain γ, and the bias b comes after them:
 
         (1)  a   = γ_w * LN(W x_t) + γ_u * LN(U h_{t-1}) + b       a_i, a_f, a_g, a_o below one another
         (2)  c_t = σ(a_f) * c_{t-1} + σ(a_i) * tanh(a_g)
@@ -104,7 +105,7 @@ class LayerNormLSTMCell(Cell):
 
 class LayerNormGRUCell(Cell):
     """The GRU with layer normalisation, after the paper's (23)-(25): the reset gate works on the normalised product.
-    LN goes over the 2H rows of r and z together, and over the H of the candidate.
+    As the paper writes it, LN goes over the 2H rows of r and z together, and over the H of the candidate.
 
         (1)  a_rz = γ_w * LN(W_rz x_t) + γ_u * LN(U_rz h_{t-1}) + b_rz      r = σ(a_r)   z = σ(a_z)
         (2)  a_n  = γ_w * LN(W_n x_t) + b_n + r * q,    q = γ_u * LN(U_n h_{t-1}) + b_u

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from minirnn.backend import Array, array_module, sigmoid
+from minirnn.autograd.activations import sigmoid_and_slope, tanh_and_slope
+from minirnn.backend import Array, array_module
 from minirnn.cells.cell import Cell, State, Weights
 from minirnn.errors import InputError
 
@@ -118,32 +119,34 @@ class LSTMVariantCell(Cell):
         if self.gate_recurrence:
             rs = w.R @ xp.concatenate(s_prev)
             a |= {gate: a[gate] + part for gate, part in zip("ifo", rs.reshape(3, *h_prev.shape), strict=True)}
-        i = sigmoid(a["i"] + self._peep(w, "i", c_prev)) if "i" in a else 1.0  # (1)
-        f = sigmoid(a["f"] + self._peep(w, "f", c_prev)) if "f" in a else 1 - i if self.coupled else 1.0  # (2)
-        g = xp.tanh(a["g"]) if self.input_activation else a["g"]  # (3)
+        i, i_slope = sigmoid_and_slope(a["i"] + self._peep(w, "i", c_prev)) if "i" in a else (1.0, 0.0)  # (1)
+        f, f_slope = sigmoid_and_slope(a["f"] + self._peep(w, "f", c_prev)) if "f" in a else (1.0, 0.0)  # (2)
+        if self.coupled:
+            f = 1 - i  # (2)
+        g, g_slope = tanh_and_slope(a["g"]) if self.input_activation else (a["g"], 1.0)  # (3)
         c = f * c_prev + i * g  # (4)
-        o = sigmoid(a["o"] + self._peep(w, "o", c)) if "o" in a else 1.0  # (5)
-        psi = xp.tanh(c) if self.output_activation else c
+        o, o_slope = sigmoid_and_slope(a["o"] + self._peep(w, "o", c)) if "o" in a else (1.0, 0.0)  # (5)
+        psi, psi_slope = tanh_and_slope(c) if self.output_activation else (c, 1.0)
         h = o * psi  # (6)
         s = (i, f, o) if self.gate_recurrence else ()
-        return (h, c, *s), (i, f, g, o, psi, c_prev, c, s_prev)
+        slopes = (i_slope, f_slope, g_slope, o_slope, psi_slope)  # i * (1-i), f * (1-f), φ'(a_g), o * (1-o), ψ'(c)
+        return (h, c, *s), (slopes, i, f, g, o, psi, c_prev, c, s_prev)
 
     def backward(self, w: Weights, kept: Any, dstate: State) -> tuple[Array, State]:
-        i, f, g, o, psi, c_prev, _, _ = kept
+        slopes, i, f, g, o, psi, c_prev, _, _ = kept
+        i_slope, f_slope, g_slope, o_slope, psi_slope = slopes
         dh, dc_from_future, *ds_from_future = dstate
         di_from_future, df_from_future, do_from_future = ds_from_future or (0.0, 0.0, 0.0)
-        dpsi_dc = 1 - psi * psi if self.output_activation else 1.0
-        dg_da_g = 1 - g * g if self.input_activation else 1.0
         da = {}
-        da["o"] = (dh * psi + do_from_future) * (o * (1 - o))  # (7)
-        dc = dc_from_future + dh * o * dpsi_dc + self._peep_back(w, "o", da["o"])  # (8)
+        da["o"] = (dh * psi + do_from_future) * o_slope  # (7)
+        dc = dc_from_future + dh * o * psi_slope + self._peep_back(w, "o", da["o"])  # (8)
         df = dc * c_prev + df_from_future  # (9)
         di = dc * g + di_from_future  # (10)
         if self.coupled:
             di = di - df  # (10)
-        da["f"] = df * (f * (1 - f))  # (9)
-        da["i"] = di * (i * (1 - i))  # (10)
-        da["g"] = dc * i * dg_da_g  # (11)
+        da["f"] = df * f_slope  # (9)
+        da["i"] = di * i_slope  # (10)
+        da["g"] = dc * i * g_slope  # (11)
         dc_prev = dc * f + self._peep_back(w, "i", da["i"]) + self._peep_back(w, "f", da["f"])  # (12)
         xp = array_module(dh)
         da_all = xp.concatenate([da[gate] for gate in self.gates])

@@ -38,7 +38,10 @@ OPTIONS: Options = {
     "dropout": (0.0, {"type": number(float, 0, 1), "metavar": "P", "help": "dropout probability"}),
     "variational": (False, {**FLAG, "help": "one dropout mask for all steps of a sequence"}),
     "recurrent-init": ("uniform", {"choices": RECURRENT_INITS, "help": "the first recurrent weights"}),
-    "forget-bias": (None, {"type": number(float), "metavar": "X", "help": "the first bias of an LSTM's forget gate"}),
+    "forget-bias": (
+        None,
+        {"type": number(float, -100, 100), "metavar": "X", "help": "the first bias of an LSTM's forget gate"},
+    ),
     "batch-size": (32, {"type": number(int, 1), "metavar": "N", "help": "sequences in a batch"}),
     "steps": (64, {"type": number(int, 1), "metavar": "N", "help": "time steps that gradients flow back"}),
     "partition": ("sequential", {"choices": ("sequential", "random"), "help": "carry the state on, or cut anywhere"}),

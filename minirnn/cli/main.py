@@ -23,6 +23,7 @@ from minirnn.cli import (
     show_gradients,
     show_lengths,
     show_loss,
+    show_neurons,
     train_forecast,
     train_lm,
     train_task,
@@ -41,6 +42,7 @@ SHOW: tuple[Any, ...] = (
     show_gradients,
     show_lengths,
     show_loss,
+    show_neurons,
 )
 COMMANDS: tuple[Any, ...] = (translate, evaluate, generate, fetch, gradcheck)
 

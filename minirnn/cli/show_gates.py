@@ -7,21 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from minirnn import backend
-from minirnn.autograd import functional
-from minirnn.autograd.tape import no_grad
-from minirnn.cli.lm import load_language_model, read_config
 from minirnn.cli.options import path
 from minirnn.cli.pictures import add_out, tell
+from minirnn.cli.reader import of_run, small
 from minirnn.cli.translators import check_output
-from minirnn.data import Vocabulary, built_in_text, tokenize
 from minirnn.errors import InputError
 from minirnn.inspection.gates import NAMES, extreme_cases, gates, saturation
-from minirnn.models import LanguageModel
 from minirnn.plots.gates import plot_gates
-from minirnn.training import Adam, LanguageModeling, Run, Trainer
 
-TOKENS, EPOCHS, SIZE = 60_000, 12, 64
+SHOWN = 200
+"""Characters of the text that is shown where none is given."""
 
 
 def add_parser(pictures: Any) -> None:
@@ -45,19 +40,9 @@ def run(arguments: argparse.Namespace) -> int:
     check_output(arguments.out)
     if arguments.RUN and arguments.cell:
         raise InputError("--cell goes without a run, which has its own")
-    if arguments.RUN:
-        run_directory = Run(arguments.RUN)
-        options, start = read_config(run_directory).options, read_config(run_directory).prefix
-        model, vocabulary = load_language_model(run_directory, "best", "cpu")
-        tokens, clean = options["tokens"], options["clean"]
-    else:
-        model, vocabulary, start = _small_model(arguments.cell or "gru")
-        tokens, clean = "char", "none"
-    text = start if arguments.text is None else arguments.text
-    pieces = tokenize(text if clean == "none" else text.lower(), tokens)
-    if not pieces:
-        raise InputError("the text must have at least one token")
-    found = {name: gate[:, 0] for name, gate in gates(model.recurrent, _inputs(model, vocabulary, pieces)).items()}
+    reader = of_run(arguments.RUN) if arguments.RUN else small(arguments.cell or "gru")
+    pieces = reader.cut(reader.text[:SHOWN] if arguments.text is None else arguments.text)
+    found = {name: gate[:, 0] for name, gate in gates(reader.model.recurrent, reader.inputs(pieces)).items()}
     found = {name: gate for name, gate in found.items() if name in NAMES}
     _print_gates(found, pieces)
     print("\nheld open or shut by biases of ±1000 (difference from what it should be):")
@@ -65,26 +50,6 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"  {name:44} {difference:.1e}")
     tell(plot_gates({NAMES[name]: gate for name, gate in found.items()}, pieces, arguments.out))
     return 0
-
-
-def _inputs(model: LanguageModel, vocabulary: Vocabulary, pieces: list[str]) -> np.ndarray:
-    """What the recurrent layer of the model reads: (T, 1, I)."""
-    ids = vocabulary.encode(pieces)[:, None]
-    with no_grad():
-        if model.embedding is None:
-            return functional.one_hot(ids, model.vocabulary_size, model.output.weight.data).data
-        return model.embedding(ids).data
-
-
-def _small_model(cell: str) -> tuple[LanguageModel, Vocabulary, str]:
-    """A language model of the built-in text, trained for some seconds, its vocabulary, and a stretch of the text."""
-    pieces = tokenize(built_in_text(), "char")[:TOKENS]
-    vocabulary, rng = Vocabulary.build(pieces, 1), backend.generator(0)
-    model = LanguageModel(len(vocabulary), SIZE, cell=cell, embedding_size=32, rng=rng)
-    ids = vocabulary.encode(pieces)
-    task = LanguageModeling(model, ids[:-2000], ids[-2000:], batch_size=32, num_steps=50, rng=rng)
-    Trainer(task, Adam(model.named_parameters(), 0.005), clip=1.0, validate_every=EPOCHS).train(EPOCHS)
-    return model, vocabulary, "".join(pieces[-2000:-1800])
 
 
 def _print_gates(found: dict[str, np.ndarray], pieces: list[str]) -> None:
