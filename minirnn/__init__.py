@@ -81,12 +81,14 @@ from minirnn.metrics import (
 )
 from minirnn.models import (
     AttentionDecoder,
+    ClozeModel,
     ContextDecoder,
     EncoderDecoder,
     HandoverDecoder,
     LanguageModel,
     NGram,
     RecurrentEncoder,
+    SequenceClassifier,
 )
 from minirnn.training import (
     SGD,
@@ -121,6 +123,7 @@ __all__ = [
     "Attention",
     "AttentionDecoder",
     "Cell",
+    "ClozeModel",
     "Codec",
     "ContextDecoder",
     "DeviceError",
@@ -150,6 +153,7 @@ __all__ = [
     "Recurrent",
     "RecurrentEncoder",
     "Run",
+    "SequenceClassifier",
     "Sigmoid",
     "Subwords",
     "Tanh",

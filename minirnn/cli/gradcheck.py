@@ -26,6 +26,8 @@ from minirnn.models import (
     LanguageModel,
     RecurrentEncoder,
 )
+from minirnn.models.classifier import POOLINGS, SequenceClassifier
+from minirnn.models.cloze import SIDES, ClozeModel
 from minirnn.training.translation import attention_regularizer
 
 Case = tuple[str, Callable[..., Any], dict[str, Any]]
@@ -195,6 +197,16 @@ def layer_cases(rng: np.random.Generator) -> Iterator[Case]:
 
         label = f"layer {name} (2 layers, 2 directions, lengths)"
         yield label, *with_parameters(deep, through, x=rng.standard_normal((3, 2, H)))
+    for pooling in POOLINGS:
+        classifier = SequenceClassifier(4, 3, 2, cell="lstm", num_layers=2, pooling=pooling, embedding_size=2, **double)
+        ids, lengths = rng.integers(0, 4, (3, 2)), np.array([3, 1])
+        yield (
+            f"model SequenceClassifier ({pooling})",
+            *with_parameters(classifier, lambda m=classifier, i=ids, n=lengths: m(i, n)),
+        )
+    for sides in SIDES:
+        cloze, ids = ClozeModel(4, 2, sides=sides, embedding_size=2, **double), rng.integers(0, 4, (4, 2))
+        yield f"model ClozeModel ({sides})", *with_parameters(cloze, lambda m=cloze, i=ids: m(i))
     for label, size in (("one-hot", None), ("embedding", 2)):
         model = LanguageModel(4, 3, cell="lstm", embedding_size=size, **double)
         ids = rng.integers(0, 4, (3, 2))

@@ -17,6 +17,7 @@ from minirnn.cli import (
     generate,
     gradcheck,
     show_attention,
+    show_bidirectional,
     show_compare,
     show_continuation,
     show_gates,
@@ -24,6 +25,8 @@ from minirnn.cli import (
     show_lengths,
     show_loss,
     show_neurons,
+    train_classify,
+    train_cloze,
     train_forecast,
     train_lm,
     train_task,
@@ -33,9 +36,10 @@ from minirnn.cli import (
 from minirnn.cli.options import Parser, complain
 from minirnn.errors import MinirnnError
 
-TRAIN: tuple[Any, ...] = (train_lm, train_translate, train_task, train_forecast)
+TRAIN: tuple[Any, ...] = (train_lm, train_translate, train_task, train_forecast, train_classify, train_cloze)
 SHOW: tuple[Any, ...] = (
     show_attention,
+    show_bidirectional,
     show_compare,
     show_continuation,
     show_gates,
@@ -44,7 +48,15 @@ SHOW: tuple[Any, ...] = (
     show_loss,
     show_neurons,
 )
-COMMANDS: tuple[Any, ...] = (translate, evaluate, generate, fetch, gradcheck)
+COMMANDS: tuple[Any, ...] = (
+    translate,
+    evaluate,
+    generate,
+    train_classify.UseCommand,
+    train_cloze.UseCommand,
+    fetch,
+    gradcheck,
+)
 
 
 def build_parser() -> Parser:

@@ -31,14 +31,14 @@ def add_parser(tasks: Any) -> None:
 
 
 def _begin(options: dict[str, Any], progress: bool) -> tuple[Trainer, dict[str, Any]]:
-    text = _text(options)
-    tokens = _tokens(text, options)
+    text = corpus_text(options)
+    tokens = corpus_tokens(text, options)
     vocabulary = Vocabulary.build(tokens, options["min-frequency"])
     if len(vocabulary) < 2:
         raise InputError(f"no token occurs {options['min-frequency']} times: lower --min-frequency")
     trainer = _trainer(vocabulary.encode(tokens), len(vocabulary), options, progress)
     config = {
-        "sha256": _digest(text),
+        "sha256": digest(text),
         "prefix": detokenize(tokens[: 20 if options["tokens"] == "char" else 4], options["tokens"]),
         "vocabulary": vocabulary.tokens,
     }
@@ -47,11 +47,11 @@ def _begin(options: dict[str, Any], progress: bool) -> tuple[Trainer, dict[str, 
 
 def _reopen(run_directory: Run, options: dict[str, Any], progress: bool) -> Trainer:
     _, vocabulary, _, sha256 = read_config(run_directory)
-    text = _text(options)
-    if _digest(text) != sha256:
+    text = corpus_text(options)
+    if digest(text) != sha256:
         what = options["data"] or "the built-in text"
         raise InputError(f"{what} is not the text that {run_directory.path} was trained on")
-    return _trainer(vocabulary.encode(_tokens(text, options)), len(vocabulary), options, progress)
+    return _trainer(vocabulary.encode(corpus_tokens(text, options)), len(vocabulary), options, progress)
 
 
 def _announce(trainer: Trainer[LanguageModeling], options: dict[str, Any]) -> str:
@@ -62,15 +62,18 @@ def _announce(trainer: Trainer[LanguageModeling], options: dict[str, Any]) -> st
     )
 
 
-def _text(options: dict[str, Any]) -> str:
+def corpus_text(options: dict[str, Any]) -> str:
+    """The text that the options name, simplified as they say."""
     return clean_text(read_text(options["data"]) if options["data"] else built_in_text(), options["clean"])
 
 
-def _tokens(text: str, options: dict[str, Any]) -> list[str]:
+def corpus_tokens(text: str, options: dict[str, Any]) -> list[str]:
+    """The tokens of the text that the run is about."""
     return tokenize(text, options["tokens"])[: options["max-tokens"]]
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """What tells a text from others."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 

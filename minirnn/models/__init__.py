@@ -1,5 +1,7 @@
 """Models: layers put together for a job."""
 
+from minirnn.models.classifier import SequenceClassifier
+from minirnn.models.cloze import ClozeModel
 from minirnn.models.decoders import AttentionDecoder, ContextDecoder, Decoder, HandoverDecoder
 from minirnn.models.encoders import Bridge, Encoder, RecurrentEncoder
 from minirnn.models.language_model import LanguageModel
@@ -9,6 +11,7 @@ from minirnn.models.seq2seq import EncoderDecoder
 __all__ = [
     "AttentionDecoder",
     "Bridge",
+    "ClozeModel",
     "ContextDecoder",
     "Decoder",
     "Encoder",
@@ -17,4 +20,5 @@ __all__ = [
     "LanguageModel",
     "NGram",
     "RecurrentEncoder",
+    "SequenceClassifier",
 ]

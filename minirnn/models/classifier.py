@@ -1,0 +1,90 @@
+"""Classifying whole sequences: one label for each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minirnn import backend
+from minirnn.autograd import functional, ops
+from minirnn.autograd.tensor import Tensor
+from minirnn.backend import Array, like
+from minirnn.errors import InputError
+from minirnn.layers import Dropout, Embedding, Linear, Module, Recurrent
+
+POOLINGS = ("last", "mean")
+
+
+class SequenceClassifier(Module):
+    """Token ids in, a score for each class out. Read from both sides (Schuster & Paliwal 1997), a sequence is summed up
+    by what each direction knows at its end.
+
+        h = recurrent(embedding(x))     s = last or mean of h     logits = W s + b
+
+    Args:
+        vocabulary_size, num_classes: how many different tokens and classes.
+        hidden_size: the units of each direction.
+        cell: one of `minirnn.CELL_NAMES`.
+        num_layers: how many recurrent layers.
+        bidirectional: whether they also read from the right.
+        pooling: "last", the state after each sequence's last real step (of the right-to-left direction, after its
+            first), or "mean" of the outputs over the real steps.
+        embedding_size: the features of an embedding.
+        dropout: on the embedding, between the layers and before the output.
+        rng, dtype: as for every layer.
+
+    Raises:
+        InputError: the pooling is unknown.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        num_classes: int,
+        hidden_size: int,
+        *,
+        cell: str = "gru",
+        num_layers: int = 1,
+        bidirectional: bool = True,
+        pooling: str = "last",
+        embedding_size: int = 32,
+        dropout: float = 0.0,
+        rng: int | np.random.Generator | None = None,
+        dtype: Any = np.float32,
+    ):
+        if pooling not in POOLINGS:
+            raise InputError(f"unknown pooling {pooling!r}: expected one of {', '.join(POOLINGS)}")
+        rng = backend.generator(rng)
+        common: dict[str, Any] = {"rng": rng, "dtype": dtype}
+        self.pooling = pooling
+        self.embedding = Embedding(vocabulary_size, embedding_size, **common)
+        self.recurrent = Recurrent(
+            cell, embedding_size, hidden_size, num_layers, bidirectional=bidirectional, dropout=dropout, **common
+        )
+        self.dropout = Dropout(dropout, rng=rng)
+        self.output = Linear(hidden_size * (1 + bidirectional), num_classes, **common)
+
+    def forward(self, ids: Array, lengths: Any) -> Tensor:
+        """Score every class.
+
+        Args:
+            ids: (T, B), padded.
+            lengths: (B,) host integers, each at least 1: what is padding changes nothing.
+
+        Returns:
+            The logits (B, num_classes).
+        """
+        output, state = self.recurrent(self.dropout(self.embedding(ids)), None, lengths)
+        if self.pooling == "mean":
+            weight = like((1 / np.asarray(lengths)).astype(output.dtype), output.data)
+            summary = ops.sum(output, axis=0) * weight[:, None]  # the output is 0 on padding
+        else:
+            h = state[0] if isinstance(state, tuple) else state  # (layers · directions, B, H)
+            directions = ops.unstack(h)[-self.recurrent.num_directions :]
+            summary = ops.concatenate(directions, axis=-1)
+        return self.output(self.dropout(summary))
+
+    def log_probs(self, ids: Array, lengths: Any) -> np.ndarray:
+        """The log-probabilities (B, num_classes), on the host; arguments as for `forward`."""
+        return backend.to_host(functional.log_softmax(self(ids, lengths)).data)
