@@ -6,9 +6,9 @@ import sys
 import pytest
 from commands import refused, run
 
-from minirnn import InputError, Run
+from minirnn import InputError, Pair, Run
 from minirnn.cli import corpora
-from minirnn.data.tasks import TASKS, task_pairs
+from minirnn.data.tasks import TASKS, GeneratedTask, task_pairs
 
 ENGLISH = ("%b %d, %Y", "%B %d, %Y", "%A, %B %d, %Y", "%d %B %Y", "%A %d %B %Y", "%a %d %B %Y", "%d %b %Y", "%d.%m.%Y")
 
@@ -66,6 +66,11 @@ def test_dates_without_babel_say_what_to_install(monkeypatch):
 def test_what_cannot_be_is_refused():
     with pytest.raises(InputError, match="unknown task 'sort'"):
         task_pairs("sort", (1,))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(TASKS, "coin", GeneratedTask(lambda: lambda rng: Pair(str(rng.integers(2)), "x"), "char", ""))
+        assert {pair.source for pair in task_pairs("coin", (2,))[0]} == {"0", "1"}
+        with pytest.raises(InputError, match="too few questions for 3"):
+            task_pairs("coin", (2, 1))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -21,7 +21,7 @@ OPTIONS: Options = {
         "reverse",
         {"choices": tuple(TASKS), "help": "; ".join(f"{name}: {task.about}" for name, task in TASKS.items())},
     ),
-    "examples": (20_000, {"type": number(int, 1), "metavar": "N", "help": "pairs to learn from"}),
+    "examples": (20_000, {"type": number(int, 1, 1_000_001), "metavar": "N", "help": "pairs to learn from"}),
     **{
         name: (_DEFAULTS.get(name, default), settings)
         for name, (default, settings) in translation.OPTIONS.items()

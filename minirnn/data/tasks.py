@@ -16,6 +16,9 @@ import numpy as np
 from minirnn.data.parallel import Pair
 from minirnn.errors import InputError
 
+PATIENCE = 2000
+"""After so many questions in a row that were there already, a task has no more."""
+
 Ask = Callable[[np.random.Generator], Pair]
 
 
@@ -108,13 +111,13 @@ def task_pairs(name: str, sizes: Sequence[int], seed: int = 0) -> list[list[Pair
         raise InputError(f"unknown task {name!r}: expected one of {', '.join(TASKS)}")
     rng, ask, total = np.random.default_rng(seed), TASKS[name].make(), sum(sizes)
     found: dict[str, Pair] = {}
-    for _ in range(50 * total + 1000):
-        if len(found) == total:
-            break
+    repeats = 0
+    while len(found) < total:
         pair = ask(rng)
+        repeats = repeats + 1 if pair.source in found else 0
+        if repeats == PATIENCE:
+            raise InputError(f"the task {name!r} has too few questions for {total:,} different ones")
         found[pair.source] = pair
-    else:
-        raise InputError(f"the task {name!r} has too few questions for {total:,} different ones")
     # What comes early is more often the frequent kind; the order is drawn anew so that all splits are alike.
     drawn = list(found.values())
     pairs = [drawn[i] for i in rng.permutation(total)]
