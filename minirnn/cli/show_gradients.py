@@ -28,6 +28,9 @@ CURVES: dict[str, tuple[str, dict[str, Any], float]] = {
 }
 """For each curve the cell, its options, and what U is multiplied by at the beginning."""
 
+EXPLODING = 2.4
+"""What U of the RNN that is trained with and without clipping is multiplied by."""
+
 
 def add_parser(pictures: Any) -> None:
     """Add the command to the parser."""
@@ -43,7 +46,7 @@ def add_parser(pictures: Any) -> None:
     parser.add_argument("--truncate", type=number(int, 1), default=30, metavar="K", help="steps kept (default: 30)")
     parser.add_argument("--clip", type=number(float, above=0), default=1.0, metavar="X", help="the norm (default: 1)")
     parser.add_argument("--seed", type=number(int, 0), default=0, metavar="N", help="of weights and data (default: 0)")
-    parser.add_argument("--csv", type=path, metavar="FILE", help="write all norms, a line for each t")
+    parser.add_argument("--csv", type=path, metavar="FILE", help="write the norms of the cells, a line for each t")
     add_out(parser, "gradients.png")
     parser.set_defaults(run=run)
 
@@ -63,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     truncated = {"full": found[longest].h, kept: reach(*_build(longest, arguments), batch, arguments.truncate).h}
     training = {
         name: weight_norms(
-            *_build("RNN (relu), U times 3", arguments, gain=2.4), batch, steps=60, learning_rate=0.1, clip=clip
+            *_build("RNN (relu), U times 3", arguments, gain=EXPLODING), batch, steps=60, learning_rate=0.1, clip=clip
         )
         for name, clip in (("not clipped", None), (f"clipped to {arguments.clip:g}", arguments.clip))
     }
@@ -73,12 +76,15 @@ def run(arguments: argparse.Namespace) -> int:
                 x_label="time step t", y_label="norm of dL/dh_t"))  # fmt: skip
     print(f"\ntruncated to the {kept}: the gradient of earlier steps is exactly 0 in "
           f"{int((truncated[kept] == 0).sum())} of {arguments.steps} steps")  # fmt: skip
+    print(f"an RNN (relu) with U times {EXPLODING}, trained by SGD; norm of the weights' gradient before clipping:")
+    shown = {}
     for name, norms in training.items():
-        print(f"{name}: largest gradient norm of the weights in {len(norms)} training steps: {np.nanmax(norms):.3g}"
-              + (f", diverged at step {int(np.isnan(norms).argmax())}" if np.isnan(norms).any() else ""))  # fmt: skip
+        broken = f" (diverges at step {int(np.isnan(norms).argmax()) + 1})" if np.isnan(norms).any() else ""
+        shown[name + broken] = norms
+        print(f"  {name}{broken}: at most {np.max(norms, where=np.isfinite(norms), initial=0):.3g}")
     if arguments.csv:
         _write(arguments.csv, found)
-    tell(plot_gradients({k: one.h for k, one in found.items()}, truncated, training, arguments.clip, arguments.out))
+    tell(plot_gradients({k: one.h for k, one in found.items()}, truncated, shown, arguments.clip, arguments.out))
     return 0
 
 

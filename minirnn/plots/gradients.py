@@ -39,9 +39,9 @@ def plot_gradients(
     for (name, norms), style in zip(training.items(), ("-", "--"), strict=False):
         steps.semilogy(np.arange(1, len(norms) + 1), norms, style, label=name)
     steps.axhline(clip, color="0.5", linewidth=1, linestyle=":", label=f"clipping norm {clip:g}")
-    steps.set_title("an exploding gradient, clipped and not", loc="left", fontsize=10)
+    steps.set_title("a relu RNN in training, clipped and not", loc="left", fontsize=10)
     steps.set_xlabel("training step")
-    steps.set_ylabel("norm of the weights' gradient")
+    steps.set_ylabel("norm of the weights' gradient, before clipping")
     for axes in (cells, cut, steps):
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=8)
