@@ -5,7 +5,7 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from reference_cells import STEPS, unroll_reference
 
@@ -78,6 +78,7 @@ def test_hand_written_equals_composed(name, case):
 
 
 @pytest.mark.parametrize("name", CELL_NAMES)
+@settings(max_examples=12)  # for each of some twenty cells, which are also compared with their twins
 @given(case=shapes_and_lengths())
 def test_gradcheck_over_shapes_and_lengths(name, case):
     T, B, I, H, lengths, reverse, seed = case
