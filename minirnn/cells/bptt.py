@@ -15,6 +15,9 @@ LSTM's c) has only the second source. What does not depend on h_{t-1} leaves the
 
 Outside, arrays are (time, batch, features). Inside the loop they are (features, batch), so that a step reads like its
 equation.
+
+The sequences of a batch know nothing of one another until their gradients are added up in (3). So where it pays, each
+thread of the CPU takes a part of the batch through all of this by itself.
 """
 
 from __future__ import annotations
@@ -29,8 +32,16 @@ from minirnn.autograd import ops
 from minirnn.autograd.tape import Pending
 from minirnn.autograd.tensor import Tensor, needs_grad, record_many
 from minirnn.backend import Array, array_module, like
+from minirnn.cells import slices
 from minirnn.cells.cell import Cell, State, Weights
 from minirnn.errors import InputError
+from minirnn.parallel import in_parallel, multiplies_unpacked, num_threads
+
+FEWEST_COLUMNS = 8
+"""Sequences below which another thread is not worth having: products with fewer columns are slow."""
+
+FEWEST_MULTIPLICATIONS = 3_000_000
+"""Multiplications by U in one step of one part below which threads wait for Python's lock longer than they compute."""
 
 
 class Trace(NamedTuple):
@@ -48,21 +59,15 @@ class PaddingMask:
 
     Args:
         lengths: (B,) host integers, each 0 … T.
-        T: the number of steps of the longest.
-        reference: an array (T, B, …) on the device that the masks will be used on.
+        x: the sequences (T, B, …), on the device that the masks will be used on.
     """
 
-    def __init__(self, lengths: Any, T: int, reference: Array):
-        lengths = np.asarray(lengths)
-        batch = reference.shape[1]
-        if lengths.shape != (batch,) or lengths.dtype.kind not in "iu":
-            raise InputError(f"lengths must be {batch} integers, one for each sequence, not {lengths!r}")
-        if batch and (lengths.min() < 0 or lengths.max() > T):
-            raise InputError(f"lengths must be between 0 and {T} steps, not {lengths.min()} to {lengths.max()}")
+    def __init__(self, lengths: np.ndarray, x: Array):
+        T = x.shape[0]
         self.first_padded = int(lengths.min(initial=T))  # before it nothing is padding and nothing needs masking
         real = np.arange(T)[:, None] < lengths
-        self.columns = like(real[:, None, :], reference)  # (T, 1, B), for arrays (features, B)
-        self.rows = like(real[:, :, None], reference)  # (T, B, 1), for sequences (T, B, features)
+        self.columns = like(real[:, None, :], x)  # (T, 1, B), for arrays (features, B)
+        self.rows = like(real[:, :, None], x)  # (T, B, 1), for sequences (T, B, features)
 
     def choose(self, t: int, real: Sequence[Array], padded: Sequence[Any]) -> tuple[Array, ...]:
         """For each pair: the first (features, B) where step t is real, the second where it is padding."""
@@ -70,6 +75,14 @@ class PaddingMask:
             return tuple(real)
         xp = array_module(self.columns)
         return tuple(xp.where(self.columns[t], a, b) for a, b in zip(real, padded, strict=True))
+
+
+def check_lengths(lengths: np.ndarray, T: int, batch: int) -> None:
+    """Refuse lengths that are not one integer 0 … T for each sequence of a batch."""
+    if lengths.shape != (batch,) or lengths.dtype.kind not in "iu":
+        raise InputError(f"lengths must be {batch} integers, one for each sequence, not {lengths!r}")
+    if batch and (lengths.min() < 0 or lengths.max() > T):
+        raise InputError(f"lengths must be between 0 and {T} steps, not {lengths.min()} to {lengths.max()}")
 
 
 def unroll(
@@ -107,18 +120,57 @@ def unroll(
     if [s.shape for s in state] != expected:
         raise InputError(f"the state must have the shapes (batch, hidden) = {expected}, not {[s.shape for s in state]}")
 
-    mask = None if lengths is None else PaddingMask(lengths, x.shape[0], x.data)
-    w = SimpleNamespace(**{name: tensor.data for name, tensor in weights.items()})
     inputs = [x, *weights.values(), *state]
     keep = needs_grad(inputs)
-    output, final, trace = forward_through_time(cell, w, x.data, tuple(s.data for s in state), mask, reverse, keep)
+    plain = SimpleNamespace(**{name: tensor.data for name, tensor in weights.items()})
+    parts = divide(cell, plain, x.data)
+    w = plain if len(parts) == 1 and num_threads() > 1 else slices.for_steps(plain, x.shape[0])
+    lengths = None if lengths is None else np.asarray(lengths)
+    if lengths is not None:
+        check_lengths(lengths, x.shape[0], x.shape[1])
+
+    def walk(part: slice) -> tuple[Array, State, Trace]:
+        x_part, initial = x.data[:, part], tuple(s.data[part] for s in state)
+        mask = None if lengths is None else PaddingMask(lengths[part], x_part)
+        return forward_through_time(cell, w, x_part, initial, mask, reverse, keep)
+
+    outputs, finals, traces = zip(*in_parallel(walk, parts), strict=True)
 
     def backward(d_output: Array | None, *d_final: Array | None) -> list[Array | None]:
-        dx, dw, d_initial = backward_through_time(cell, w, trace, d_output, d_final, needs_dx=x.requires_grad)
-        return [dx, *(dw[name] for name in weights), *d_initial]
+        def walk_back(i: int) -> tuple[Array | None, dict[str, Array], State]:
+            d_out = None if d_output is None else d_output[:, parts[i]]
+            d_ends = [None if d is None else d[parts[i]] for d in d_final]
+            return backward_through_time(cell, w, traces[i], d_out, d_ends, x.requires_grad)
 
-    result = record_many((output, *final), inputs, backward)
+        dxs, dws, d_initials = zip(*in_parallel(walk_back, range(len(parts))), strict=True)
+        dw = {name: sum((other[name] for other in dws[1:]), start=dws[0][name]) for name in weights}
+        d_initial = (joined(arrays, axis=0) for arrays in zip(*d_initials, strict=True))
+        return [joined(dxs, axis=1) if x.requires_grad else None, *dw.values(), *d_initial]
+
+    final = (joined(arrays, axis=0) for arrays in zip(*finals, strict=True))
+    result = record_many((joined(outputs, axis=1), *final), inputs, backward)
     return result[0], result[1:]
+
+
+def divide(cell: Cell, w: Weights, x: Array) -> list[slice]:
+    """The batch of x (T, B, I) as a part for each thread.
+
+    It stays whole on a GPU; for steps so small that the BLAS with all threads is the better use of them; where that
+    BLAS would pack U for every part; and for a cell that draws random numbers, whose order threads would decide.
+    """
+    B, (rows, H) = x.shape[1], w.U.shape
+    threads = min(num_threads(), B // FEWEST_COLUMNS) if array_module(x) is np else 1
+    while threads > 1 and rows * H * B < threads * FEWEST_MULTIPLICATIONS:
+        threads -= 1
+    if threads < 2 or not multiplies_unpacked() or cell.rng is not None:
+        return [slice(0, B)]
+    bounds = [B * i // threads for i in range(threads + 1)]
+    return [slice(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
+
+
+def joined(parts: Sequence[Array], axis: int) -> Array:
+    """The arrays of all parts of a batch, side by side along their batch axis."""
+    return parts[0] if len(parts) == 1 else array_module(parts[0]).concatenate(parts, axis=axis)
 
 
 def forward_through_time(
@@ -137,7 +189,7 @@ def forward_through_time(
     hs[order[0] + before] = state[0]
     kept: list[Any] = [None] * T
 
-    wx = xp.matmul(w.W, x.transpose(0, 2, 1))  # (T, rows, B)
+    wx = w.W @ x.transpose(0, 2, 1)  # (T, rows, B)
     if not cell.adds_bias:
         wx += w.b[:, None]  # (1)
     columns: State = tuple(xp.ascontiguousarray(s.T) for s in state)  # each (H, B)

@@ -1,0 +1,108 @@
+"""A matrix that is multiplied with one thin matrix after another, as U is with h_0, h_1, h_2, ….
+
+A BLAS copies the matrices of a product into an order of its own ("packs" them) before it multiplies. For square
+matrices that is a trifle. For U h, with a batch of 32 columns, it is a fifth of the time, and it happens again at every
+step, although U is the same. OpenBLAS leaves the packing out for products of at most 100³ multiplications. So the
+product of U is computed slice by slice, each small enough:
+
+    U h = [U_1 h]     U_j: some rows of U         and where U is wide:   U h = Σ_k U_k h_k     U_k: some columns of U
+          [U_2 h]                                                                              h_k: the same rows of h
+          [ …   ]
+
+and all slices are one call of NumPy, which multiplies stacks of matrices. Goto & van de Geijn (2008) describe what
+packing is for.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from minirnn.backend import array_module
+from minirnn.cells.cell import Weights
+from minirnn.parallel import multiplies_unpacked
+
+UNPACKED_LIMIT = 1_000_000
+"""Multiplications of a product up to which OpenBLAS does not pack (`sgemm_small_kernel_permit`)."""
+
+MOST_ROWS, MOST_COLUMNS, FEWEST_ROWS = 128, 1024, 24
+"""Of a slice: more rows bring nothing, more columns fall out of the nearest cache, and fewer rows waste registers."""
+
+
+MOST_THIN = 96
+"""Columns of the other matrix up to which packing is worth avoiding."""
+
+FAR_APART = 2048
+"""Bytes from column to column beyond which a transposed slice is copied together once: its rows are each a few numbers
+out of a long row of the matrix, and at such distances they push one another out of the cache."""
+
+
+def for_steps(w: Weights, T: int) -> Weights:
+    """The weights of a cell for T steps in one thread, W and U as `Slices` where that is faster."""
+    if T == 1 or array_module(w.U) is not np or not multiplies_unpacked():
+        return w
+    return SimpleNamespace(**{**vars(w), "W": Slices(w.W), "U": Slices(w.U)})
+
+
+class Slices:
+    """A matrix (rows, K) on the CPU whose products are computed slice by slice. It can be transposed, and rows can be
+    taken from it, as from the array; all are views of it."""
+
+    __array_ufunc__ = None  # an array to the left of @ leaves the product to this class
+
+    def __init__(self, matrix: np.ndarray):
+        self.matrix = matrix
+        self._views: dict[Any, Any] = {}
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.matrix.shape
+
+    @property
+    def T(self) -> Slices:
+        return self._views.get("T") or self._views.setdefault("T", Slices(self.matrix.T))
+
+    def __getitem__(self, rows: slice) -> Slices:
+        key = rows.start, rows.stop
+        return self._views.get(key) or self._views.setdefault(key, Slices(self.matrix[rows]))
+
+    def __rmatmul__(self, x: np.ndarray) -> np.ndarray:
+        """The product of x (…, rows) with this."""
+        return x @ self.matrix
+
+    def __matmul__(self, x: np.ndarray) -> np.ndarray:
+        """The product with x (…, K, B)."""
+        rows, K = self.matrix.shape
+        *stack, _, B = x.shape
+        if B > MOST_THIN:
+            return self.matrix @ x
+        if B not in self._views:
+            self._views[B] = self._cut(B)
+        x = np.ascontiguousarray(x)  # OpenBLAS would pack a transposed one
+        sliced, rest = self._views[B]  # (pieces, n, s, K / pieces), and the rows that are left over
+        pieces, n, s, k = sliced.shape
+        products = np.matmul(sliced, x.reshape(*stack, pieces, 1, k, B))
+        product = products[..., 0, :, :, :] if pieces == 1 else products.sum(axis=-4)
+        product = product.reshape(*stack, n * s, B)
+        return product if not len(rest) else np.concatenate((product, rest @ x), axis=-2)
+
+    def _cut(self, B: int) -> tuple[np.ndarray, np.ndarray]:
+        """The slices for a right-hand side of B columns, and the rows that do not fill one."""
+        rows, K = self.matrix.shape
+        pieces = next(
+            (p for p in range(ceil(K / MOST_COLUMNS), K) if K % p == 0 and UNPACKED_LIMIT * p >= FEWEST_ROWS * K * B), 1
+        )
+        k = K // pieces
+        s = max(1, min(MOST_ROWS, rows, UNPACKED_LIMIT // max(1, k * B)))
+        s = next((d for d in range(s, s // 2, -1) if rows % d == 0), s)
+        n = rows // s
+        down, right = self.matrix.strides
+        sliced = np.lib.stride_tricks.as_strided(
+            self.matrix, (pieces, n, s, k), (k * right, s * down, down, right), writeable=False
+        )
+        if right >= FAR_APART:
+            sliced = np.ascontiguousarray(sliced.swapaxes(2, 3)).swapaxes(2, 3)
+        return sliced, self.matrix[n * s :]

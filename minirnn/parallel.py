@@ -1,0 +1,133 @@
+"""The CPU's threads: how many there are to use, and sharing work out among them.
+
+NumPy's BLAS divides one product among the threads, and everything else in NumPy runs on one. But NumPy lets go of
+Python's lock while it computes, so plain Python threads, each at work on its own part of a batch, do run at the same
+time, as long as each asks NumPy for much at once.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import numpy as np
+import threadpoolctl
+
+from minirnn.errors import InputError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+UNPACKED_KERNELS = {"SkylakeX", "Cooperlake", "SapphireRapids"}
+"""The processors for which OpenBLAS multiplies small matrices as they lie in memory."""
+
+SWITCH_INTERVAL = 1e-4
+"""Seconds that a thread waits for Python's lock before it asks for it. (Python's 5 ms is as long as many steps.)"""
+
+_chosen: list[int] = []
+_pools: dict[int, ThreadPoolExecutor] = {}
+os.register_at_fork(after_in_child=_pools.clear)  # threads do not survive a fork
+
+
+@functools.cache
+def _blas() -> Any:
+    """`threadpoolctl`'s handle on NumPy's BLAS; None if it does not know that BLAS."""
+    found = threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
+    folder = os.path.dirname(os.path.dirname(np.__file__))
+    return next((library for library in found if library.filepath.startswith(folder)), found[0] if found else None)
+
+
+def blas() -> dict[str, Any]:
+    """NumPy's BLAS: `internal_api` (such as "openblas"), `version`, `architecture`, `num_threads`, …; empty if
+    `threadpoolctl` does not know it."""
+    return _blas().info() if _blas() else {}
+
+
+@functools.cache
+def multiplies_unpacked() -> bool:
+    """Whether NumPy's BLAS multiplies small matrices as they lie in memory: OpenBLAS does, with its AVX-512 kernels."""
+    return blas().get("internal_api") == "openblas" and blas().get("architecture") in UNPACKED_KERNELS
+
+
+def num_threads() -> int:
+    """How many threads minirnn computes with on the CPU: what `set_num_threads` said last, else as many as NumPy's
+    BLAS began with (one for each core, unless OPENBLAS_NUM_THREADS or the like says otherwise)."""
+    if not _chosen:
+        _chosen.append(blas().get("num_threads", 1))
+    return _chosen[0]
+
+
+def set_num_threads(threads: int) -> None:
+    """Compute with so many threads on the CPU from now on, NumPy's BLAS included.
+
+    Raises:
+        InputError: `threads` is less than 1.
+    """
+    if threads < 1:
+        raise InputError(f"the number of threads must be at least 1, not {threads}")
+    if _blas():
+        _blas().set_num_threads(threads)
+    _chosen[:] = [threads]
+
+
+class _OneThreadEach:
+    """Inside its block, NumPy's BLAS runs in the thread that calls it, and a thread that waits for Python's lock asks
+    for it soon. Both hold for the whole process; blocks may be open in several threads."""
+
+    def __init__(self) -> None:
+        self._lock, self._open, self._before = threading.Lock(), 0, (1, 0.0)
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self._lock:
+            if self._open == 0:
+                self._before = _blas().get_num_threads() if _blas() else 1, sys.getswitchinterval()
+                self._set(1, min(SWITCH_INTERVAL, sys.getswitchinterval()))
+            self._open += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._open -= 1
+                if self._open == 0:
+                    self._set(*self._before)
+
+    @staticmethod
+    def _set(threads: int, interval: float) -> None:
+        if _blas():
+            _blas().set_num_threads(threads)
+        sys.setswitchinterval(interval)
+
+
+one_thread_each = _OneThreadEach()
+
+
+
+def in_parallel(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """`function` of each item, each in a thread of its own, the first in the caller's; the results in that order.
+
+    Meanwhile NumPy's BLAS keeps to the thread that calls it. An exception of any is raised when all have ended.
+    """
+    if len(items) == 1:
+        return [function(items[0])]
+    others = len(items) - 1
+    if others not in _pools:
+        _pools[others] = ThreadPoolExecutor(others, thread_name_prefix="minirnn")
+    with one_thread_each():
+        # A copy of the context brings the caller's settings along, such as numpy.errstate.
+        futures = [_pools[others].submit(contextvars.copy_context().run, function, item) for item in items[1:]]
+        try:
+            first = function(items[0])
+        finally:
+            errors = [future.exception() for future in futures]
+    for error in errors:
+        if error is not None:
+            raise error
+    return [first, *(future.result() for future in futures)]
