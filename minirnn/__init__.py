@@ -90,6 +90,7 @@ from minirnn.models import (
     RecurrentEncoder,
     SequenceClassifier,
 )
+from minirnn.parallel import num_threads, set_num_threads
 from minirnn.training import (
     SGD,
     Adam,
@@ -189,6 +190,7 @@ __all__ = [
     "log_softmax",
     "make_cell",
     "no_grad",
+    "num_threads",
     "one_hot",
     "ops",
     "pair_batches",
@@ -202,6 +204,7 @@ __all__ = [
     "save_checkpoint",
     "sentence_bleu",
     "sequential_batches",
+    "set_num_threads",
     "softmax",
     "unroll",
     "viterbi",

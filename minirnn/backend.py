@@ -152,6 +152,10 @@ def sigmoid(a: Array) -> Array:
     return 0.5 + 0.5 * array_module(a).tanh(0.5 * a)
 
 
+sigmoid_of = fuse(sigmoid)
+"""`sigmoid` as one kernel on a GPU, for where it is not part of a fused function already."""
+
+
 def synchronize(device: str) -> None:
     """Wait until the device has finished what was queued on it (on the CPU there is no queue)."""
     if device == "gpu":

@@ -109,7 +109,6 @@ class _OneThreadEach:
 one_thread_each = _OneThreadEach()
 
 
-
 def in_parallel(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
     """`function` of each item, each in a thread of its own, the first in the caller's; the results in that order.
 

@@ -11,6 +11,7 @@ from types import CodeType
 
 import numpy as np
 import pytest
+import test_parallel_batch as parallel_tests
 import test_regularisation as regularisation_tests
 import test_translation_models as translation_tests
 from reference_cells import unroll_reference
@@ -30,7 +31,7 @@ from minirnn import (
     unroll,
 )
 from minirnn.autograd import activations, tape
-from minirnn.cells import bptt, gru, layer_norm, lstm, lstm_variants, rnn
+from minirnn.cells import bptt, gru, layer_norm, lstm, lstm_variants, rnn, slices
 from minirnn.cli.gradcheck import all_cases
 from minirnn.decoding import beam, hypotheses
 from minirnn.layers import attention, basic
@@ -187,6 +188,20 @@ MISTAKES = {
     "direction reversed in time but not within length": (
         FORWARD, "for t in order:", "mask = None if reverse else mask\n    for t in order:", lambda: twins_agree("lstm"),
     ),
+    # parts of a batch, and slices of U
+    "gradients of one part only": (
+        bptt.unroll, "dws[1:]", "dws[2:]", lambda: parallel_tests.test_walked_in_parts_or_whole_a_batch_gives_the_same("lstm", True, False),
+    ),
+    "lengths of another part": (
+        bptt.unroll, "PaddingMask(lengths[part]", "PaddingMask(lengths[: part.stop - part.start]",
+        lambda: parallel_tests.test_walked_in_parts_or_whole_a_batch_gives_the_same("gru", True, True),
+    ),
+    "rows that fill no slice forgotten": (
+        slices.Slices._cut, "self.matrix[n * s :]", "self.matrix[rows:]", parallel_tests.test_slices_multiply_like_the_array,
+    ),
+    "pieces of a wide matrix not added": (
+        slices.Slices.__matmul__, "products.sum(axis=-4)", "products[..., 0, :, :, :]", parallel_tests.test_slices_multiply_like_the_array,
+    ),
     "bias gradient of one sequence only": (bptt.weight_gradients, "da_gates.sum(axis=1)", "da_gates[:, 0]", CELLS),
     # RNN
     "1 - h instead of 1 - h²": (activations.tanh_and_slope, "1 - y * y", "1 - y", CELLS),
@@ -243,15 +258,15 @@ MISTAKES = {
     ),
     # LSTM
     "input and forget gate swapped": (
-        LSTM.forward, "self.write_memory(a_i, a_f,", "self.write_memory(a_f, a_i,", lambda: twins_agree("lstm"),
+        LSTM.forward, "self.write_memory(i, f,", "self.write_memory(f, i,", lambda: twins_agree("lstm"),
     ),
     "input and forget gate swapped, backwards too": (
-        LSTM.write_memory, "sigmoid(a_i), sigmoid(a_f)", "sigmoid(a_f), sigmoid(a_i)", lambda: twins_agree("lstm"),
+        LSTM.forward, "i, f = sigmoid_of(a_if)", "f, i = sigmoid_of(a_if)", lambda: twins_agree("lstm"),
     ),
     "dc_from_future dropped": (LSTM.backward, "dc = dc_from_future + dh * dh_dc", "dc = dh * dh_dc", CELLS),
-    "forget gate missing on the way back": (LSTM.backward, "dc_prev = dc * dc_dc_prev", "dc_prev = dc", CELLS),
+    "forget gate missing on the way back": (LSTM.backward, "dc_prev = dc * f  #", "dc_prev = dc  #", CELLS),
     "1 - tanh(c) instead of 1 - tanh²(c)": (LSTM.read_memory, "o - h * tanh_c", "o - h", CELLS),
-    "peephole of o on the wrong memory": (LSTM.forward, "a_o + p_o * c", "a_o + p_o * c_prev", CELLS),
+    "peephole of o on the wrong memory": (LSTM.forward, "a_o + p[2] * c", "a_o + p[2] * c_prev", CELLS),
     "peephole of o not followed into c": (LSTM.backward, "dc = dc + p_o * da_o", "pass", CELLS),
     "peephole of f not followed into c": (LSTM.backward, "dc_prev + p_i * da_i + p_f * da_f", "dc_prev + p_i * da_i", CELLS),
     "dp_o from the memory before the step": (LSTM.weight_gradients, "da_o * c)", "da_o * c_prev)", CELLS),
@@ -279,13 +294,13 @@ MISTAKES = {
         VARIANT.forward, '(a["g"], 1.0)', '(a["g"], 1 - a["g"] ** 2)', lambda: gradients_are_right("cell lstm-niaf"),
     ),
     # GRU
-    "1 - z missing": (gru.new_state, "(1 - z) * (1 - n * n)", "(1 - n * n)", CELLS),
-    "z and 1 - z swapped, backwards too": (gru.new_state, "z, n = sigmoid(a_z)", "z, n = 1 - sigmoid(a_z)", lambda: twins_agree("gru")),
+    "1 - z missing": (gru.new_state, "one_minus_z * (1 - n * n)", "(1 - n * n)", CELLS),
+    "z and 1 - z swapped, backwards too": (gru.new_state, "n = array_module(a_n)", "z = 1 - z; n = array_module(a_n)", lambda: twins_agree("gru")),
     "direct road to h_{t-1} missing": (GRU.backward, "z * dh + r * ds", "r * ds", CELLS),
     "road through the reset gate missing": (GRU.backward, "z * dh + r * ds", "z * dh", CELLS),
     "dU_n from h instead of r * h": (GRU.weight_gradients, "da[2 * H :] @ s.T", "da[2 * H :] @ h_prev", CELLS),
     "dU_n without the reset gate": (GRU_AFTER.weight_gradients, "dq = da[3 * H :]", "dq = da[2 * H : 3 * H]", CELLS),
-    "reset and update gate swapped": (GRU_AFTER.forward, "wx_r, wx_z, wx_n =", "wx_z, wx_r, wx_n =", lambda: twins_agree("gru-after")),
+    "reset and update gate swapped": (GRU_AFTER.forward, "r, z = sigmoid_of", "z, r = sigmoid_of", lambda: twins_agree("gru-after")),
     # autograd
     "gradient written instead of accumulated": (
         tape.walk_back, "sums[slot] + dx if slot in sums else dx", "dx", lambda: gradients_are_right("layer", "model"),

@@ -22,6 +22,7 @@ thread of the CPU takes a part of the batch through all of this by itself.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -165,7 +166,7 @@ def divide(cell: Cell, w: Weights, x: Array) -> list[slice]:
     if threads < 2 or not multiplies_unpacked() or cell.rng is not None:
         return [slice(0, B)]
     bounds = [B * i // threads for i in range(threads + 1)]
-    return [slice(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [slice(a, b) for a, b in itertools.pairwise(bounds)]
 
 
 def joined(parts: Sequence[Array], axis: int) -> Array:

@@ -7,18 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.backend import Array, array_module, fuse, sigmoid
+from minirnn.backend import Array, array_module, fuse, sigmoid_of
 from minirnn.cells.cell import Cell, State, Weights
 
 
 @fuse
-def new_state(a_z: Array, a_n: Array, h_prev: Array) -> tuple[Array, ...]:
-    """What both kinds share: from a_z and a_n the new h, its derivatives by both, and z."""
-    z, n = sigmoid(a_z), array_module(a_n).tanh(a_n)  # (2), tanh of (3)
+def new_state(z: Array, a_n: Array, h_prev: Array) -> tuple[Array, ...]:
+    """What both kinds share: from z and a_n the new h, and its derivatives by a_z and a_n."""
+    n = array_module(a_n).tanh(a_n)  # tanh of (3)
     stays = z * (h_prev - n)
     h = n + stays  # (4), rearranged: z * h + (1-z) * n = n + z * (h - n)
-    dh_da_z, dh_da_n = stays * (1 - z), (1 - z) * (1 - n * n)  # (5)
-    return h, dh_da_z, dh_da_n, z
+    one_minus_z = 1 - z
+    dh_da_z, dh_da_n = stays * one_minus_z, one_minus_z * (1 - n * n)  # (5)
+    return h, dh_da_z, dh_da_n
 
 
 class GRUCell(Cell):
@@ -47,20 +48,19 @@ class GRUCell(Cell):
 
     @staticmethod
     @fuse
-    def reset(a_r: Array, h_prev: Array) -> tuple[Array, ...]:
-        """r, s, and the derivative of s by a_r."""
-        r = sigmoid(a_r)  # (1)
+    def reset(r: Array, h_prev: Array) -> tuple[Array, ...]:
+        """s, and its derivative by a_r."""
         s = r * h_prev  # s of (3)
-        return r, s, s * (1 - r)  # ∂s/∂a_r of (5)
+        return s, s * (1 - r)  # ∂s/∂a_r of (5)
 
     def forward(self, w: Weights, wx: Array, state: State) -> tuple[State, Any]:
         (h_prev,) = state
         H = len(h_prev)
-        wx_r, wx_z, wx_n = wx.reshape(3, *h_prev.shape)
-        uh_r, uh_z = (w.U[: 2 * H] @ h_prev).reshape(2, *h_prev.shape)
-        r, s, ds_da_r = self.reset(wx_r + uh_r, h_prev)  # (1), s of (3), ∂s/∂a_r of (5)
-        a_n = wx_n + w.U[2 * H :] @ s  # a_n of (3)
-        h, dh_da_z, dh_da_n, z = new_state(wx_z + uh_z, a_n, h_prev)  # (2)-(5)
+        a_rz = wx[: 2 * H] + w.U[: 2 * H] @ h_prev
+        r, z = sigmoid_of(a_rz).reshape(2, *h_prev.shape)  # (1), (2)
+        s, ds_da_r = self.reset(r, h_prev)  # s of (3), ∂s/∂a_r of (5)
+        a_n = wx[2 * H :] + w.U[2 * H :] @ s  # a_n of (3)
+        h, dh_da_z, dh_da_n = new_state(z, a_n, h_prev)  # (3)-(5)
         return (h,), (r, z, ds_da_r, dh_da_z, dh_da_n, s)
 
     def backward(self, w: Weights, kept: Any, dstate: State) -> tuple[Array, State]:
@@ -110,22 +110,22 @@ class GRUResetAfterCell(Cell):
 
     @staticmethod
     @fuse
-    def reset(a_r: Array, wx_n: Array, q: Array) -> tuple[Array, ...]:
-        """r, a_n, and the derivative of a_n by a_r."""
-        r = sigmoid(a_r)  # (1)
+    def reset(r: Array, wx_n: Array, q: Array) -> tuple[Array, ...]:
+        """a_n, and its derivative by a_r."""
         rq = r * q
-        return r, wx_n + rq, rq * (1 - r)  # a_n of (3), ∂a_n/∂a_r of (5)
+        return wx_n + rq, rq * (1 - r)  # a_n of (3), ∂a_n/∂a_r of (5)
 
     def weight_shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
         return {**super().weight_shapes(input_size, hidden_size), "b_u": (hidden_size,)}
 
     def forward(self, w: Weights, wx: Array, state: State) -> tuple[State, Any]:
         (h_prev,) = state
-        wx_r, wx_z, wx_n = wx.reshape(3, *h_prev.shape)
-        uh_r, uh_z, uh_n = (w.U @ h_prev).reshape(3, *h_prev.shape)
-        q = uh_n + w.b_u[:, None]  # q of (3)
-        r, a_n, da_n_da_r = self.reset(wx_r + uh_r, wx_n, q)  # (1), a_n of (3), ∂a_n/∂a_r of (5)
-        h, dh_da_z, dh_da_n, z = new_state(wx_z + uh_z, a_n, h_prev)  # (2)-(5)
+        H = len(h_prev)
+        uh = w.U @ h_prev
+        r, z = sigmoid_of(wx[: 2 * H] + uh[: 2 * H]).reshape(2, *h_prev.shape)  # (1), (2)
+        q = uh[2 * H :] + w.b_u[:, None]  # q of (3)
+        a_n, da_n_da_r = self.reset(r, wx[2 * H :], q)  # a_n of (3), ∂a_n/∂a_r of (5)
+        h, dh_da_z, dh_da_n = new_state(z, a_n, h_prev)  # (3)-(5)
         return (h,), (r, z, da_n_da_r, dh_da_z, dh_da_n)
 
     def backward(self, w: Weights, kept: Any, dstate: State) -> tuple[Array, State]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from minirnn.backend import Array, array_module, sigmoid
+from minirnn.backend import Array, array_module, sigmoid_of
 from minirnn.cells.cell import Cell, State, Weights
 from minirnn.cells.gru import new_state
 from minirnn.cells.lstm import LSTMCell
@@ -70,15 +70,17 @@ class LayerNormLSTMCell(Cell):
         h_prev, c_prev = state
         norm_w, norm_u = standardize(wx), standardize(w.U @ h_prev)
         a = w.gain_w[:, None] * norm_w[0] + w.gain_u[:, None] * norm_u[0] + w.b[:, None]  # (1)
-        a_i, a_f, a_g, a_o = a.reshape(4, *h_prev.shape)
-        c, *dc_da, dc_dc_prev = LSTMCell.write_memory(a_i, a_f, a_g, c_prev)  # (2)
+        a = a.reshape(4, *h_prev.shape)
+        a_if, a_g, a_o = a[:2], a[2], a[3]
+        i, f = sigmoid_of(a_if)
+        c, *dc_da = LSTMCell.write_memory(i, f, a_g, c_prev)  # (2)
         norm_c = standardize(c)
         m = w.gain_c[:, None] * norm_c[0] + w.b_c[:, None]  # (3)
         h, dh_da_o, dh_dm = LSTMCell.read_memory(a_o, m)  # (4)
-        return (h, c), (norm_w, norm_u, norm_c, dc_da, dc_dc_prev, dh_da_o, dh_dm)
+        return (h, c), (norm_w, norm_u, norm_c, dc_da, f, dh_da_o, dh_dm)
 
     def backward(self, w: Weights, kept: Any, dstate: State) -> tuple[Array, State]:
-        norm_w, norm_u, norm_c, dc_da, dc_dc_prev, dh_da_o, dh_dm = kept
+        norm_w, norm_u, norm_c, dc_da, f, dh_da_o, dh_dm = kept
         dh, dc_from_future = dstate
         da_o, dm = dh * dh_da_o, dh * dh_dm  # (5)
         dc = dc_from_future + standardize_back(w.gain_c[:, None] * dm, *norm_c)  # (6)
@@ -86,7 +88,7 @@ class LayerNormLSTMCell(Cell):
         da = concatenate((*(dc * slope for slope in dc_da), da_o))  # (7)
         dwx = standardize_back(w.gain_w[:, None] * da, *norm_w)  # (8)
         duh = standardize_back(w.gain_u[:, None] * da, *norm_u)  # (8)
-        return concatenate((dwx, duh, da, dm)), (w.U.T @ duh, dc * dc_dc_prev)  # (8), (7)
+        return concatenate((dwx, duh, da, dm)), (w.U.T @ duh, dc * f)  # (8), (7)
 
     def weight_gradients(self, da: Array, h_prev: Array, kept: Sequence[Any]) -> dict[str, Array]:
         H = h_prev.shape[1]
@@ -152,9 +154,9 @@ class LayerNormGRUCell(Cell):
         norm_w, norm_u = self._standardize(wx, H), self._standardize(w.U @ h_prev, H)
         y_w = w.gain_w[:, None] * norm_w[0] + w.b[:, None]
         y_u = w.gain_u[:, None] * norm_u[0]
-        r, a_z = sigmoid(y_w[:H] + y_u[:H]), y_w[H : 2 * H] + y_u[H : 2 * H]  # (1)
+        r, z = sigmoid_of(y_w[: 2 * H] + y_u[: 2 * H]).reshape(2, *h_prev.shape)  # (1)
         q = y_u[2 * H :] + w.b_u[:, None]  # (2)
-        h, dh_da_z, dh_da_n, z = new_state(a_z, y_w[2 * H :] + r * q, h_prev)  # (2), (3)
+        h, dh_da_z, dh_da_n = new_state(z, y_w[2 * H :] + r * q, h_prev)  # (2), (3)
         return (h,), (norm_w, norm_u, r, q, z, dh_da_z, dh_da_n)
 
     def backward(self, w: Weights, kept: Any, dstate: State) -> tuple[Array, State]:

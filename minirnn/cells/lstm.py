@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from minirnn.backend import Array, array_module, fuse, sigmoid
+from minirnn.backend import Array, array_module, fuse, sigmoid, sigmoid_of
 from minirnn.cells.cell import Cell, State, Weights
 
 
@@ -53,13 +53,13 @@ class LSTMCell(Cell):
 
     @staticmethod
     @fuse
-    def write_memory(a_i: Array, a_f: Array, a_g: Array, c_prev: Array) -> tuple[Array, ...]:
-        """The new memory, and its derivatives by a_i, a_f, a_g and c_{t-1}."""
-        i, f, g = sigmoid(a_i), sigmoid(a_f), array_module(a_g).tanh(a_g)  # (1)-(3)
+    def write_memory(i: Array, f: Array, a_g: Array, c_prev: Array) -> tuple[Array, ...]:
+        """The new memory, and its derivatives by a_i, a_f and a_g."""
+        g = array_module(a_g).tanh(a_g)  # (3)
         written, remembered = i * g, f * c_prev
         c = remembered + written  # (4)
         dc_da_i, dc_da_f, dc_da_g = written * (1 - i), remembered * (1 - f), i - written * g  # (7)
-        return c, dc_da_i, dc_da_f, dc_da_g, f
+        return c, dc_da_i, dc_da_f, dc_da_g
 
     @staticmethod
     @fuse
@@ -77,18 +77,20 @@ class LSTMCell(Cell):
     def forward(self, w: Weights, wx: Array, state: State) -> tuple[State, Any]:
         h_prev, c_prev = state
         a = wx + w.U @ h_prev  # a_i, a_f, a_g and a_o, without peepholes
-        a_i, a_f, a_g, a_o = a.reshape(4, *h_prev.shape)
+        a = a.reshape(4, *h_prev.shape)
+        a_if, a_g, a_o = a[:2], a[2], a[3]
         if self.peepholes:
-            p_i, p_f, p_o = w.p[:, :, None]  # each (H, 1)
-            a_i, a_f = a_i + p_i * c_prev, a_f + p_f * c_prev  # [ ] of (1), (2)
-        c, dc_da_i, dc_da_f, dc_da_g, dc_dc_prev = self.write_memory(a_i, a_f, a_g, c_prev)  # (1)-(4), (7)
+            p = w.p[:, :, None]  # p_i, p_f and p_o, each (H, 1)
+            a_if = a_if + p[:2] * c_prev  # [ ] of (1), (2)
+        i, f = sigmoid_of(a_if)  # (1), (2)
+        c, dc_da_i, dc_da_f, dc_da_g = self.write_memory(i, f, a_g, c_prev)  # (3), (4), (7)
         if self.peepholes:
-            a_o = a_o + p_o * c  # [ ] of (5)
+            a_o = a_o + p[2] * c  # [ ] of (5)
         h, dh_da_o, dh_dc = self.read_memory(a_o, c)  # (5), (6), (8)
-        return (h, c), (dc_da_i, dc_da_f, dc_da_g, dc_dc_prev, dh_da_o, dh_dc, c_prev, c)
+        return (h, c), (dc_da_i, dc_da_f, dc_da_g, f, dh_da_o, dh_dc, c_prev, c)
 
     def backward(self, w: Weights, kept: Any, dstate: State) -> tuple[Array, State]:
-        dc_da_i, dc_da_f, dc_da_g, dc_dc_prev, dh_da_o, dh_dc, _, _ = kept
+        dc_da_i, dc_da_f, dc_da_g, f, dh_da_o, dh_dc, _, _ = kept
         dh, dc_from_future = dstate
         da_o = dh * dh_da_o  # (9)
         dc = dc_from_future + dh * dh_dc  # (10)
@@ -96,7 +98,7 @@ class LSTMCell(Cell):
             p_i, p_f, p_o = w.p[:, :, None]
             dc = dc + p_o * da_o  # [ ] of (10)
         da_i, da_f, da_g = dc * dc_da_i, dc * dc_da_f, dc * dc_da_g  # (11)
-        dc_prev = dc * dc_dc_prev  # (12)
+        dc_prev = dc * f  # (12)
         if self.peepholes:
             dc_prev = dc_prev + p_i * da_i + p_f * da_f  # [ ] of (12)
         da = array_module(dh).concatenate((da_i, da_f, da_g, da_o))

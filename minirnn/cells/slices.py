@@ -62,7 +62,7 @@ class Slices:
         return self.matrix.shape
 
     @property
-    def T(self) -> Slices:
+    def T(self) -> Slices:  # noqa: N802  (as of an array)
         return self._views.get("T") or self._views.setdefault("T", Slices(self.matrix.T))
 
     def __getitem__(self, rows: slice) -> Slices:
@@ -75,7 +75,6 @@ class Slices:
 
     def __matmul__(self, x: np.ndarray) -> np.ndarray:
         """The product with x (…, K, B)."""
-        rows, K = self.matrix.shape
         *stack, _, B = x.shape
         if B > MOST_THIN:
             return self.matrix @ x

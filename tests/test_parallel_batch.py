@@ -1,0 +1,204 @@
+"""Parts of a batch in threads of their own, and matrices that are multiplied slice by slice."""
+
+import sys
+import threading
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_cells import gradients, random_case
+
+from minirnn import CELL_NAMES, InputError, Recurrent, Tensor, backend, num_threads, parallel, set_num_threads, unroll
+from minirnn.cells import bptt, slices
+from minirnn.cells.slices import Slices
+
+
+@contextmanager
+def in_parts(threads):
+    """Every batch divided, whatever its size and whatever the BLAS."""
+    names = ("FEWEST_COLUMNS", "FEWEST_MULTIPLICATIONS", "num_threads", "multiplies_unpacked")
+    kept = {name: getattr(bptt, name) for name in names}
+    bptt.FEWEST_COLUMNS, bptt.FEWEST_MULTIPLICATIONS = 1, 0
+    bptt.num_threads = lambda: threads
+    bptt.multiplies_unpacked = slices.multiplies_unpacked = lambda: True
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            setattr(bptt, name, value)
+        slices.multiplies_unpacked = kept["multiplies_unpacked"]
+
+
+@pytest.mark.parametrize("name", CELL_NAMES)
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("padded", [False, True])
+def test_walked_in_parts_or_whole_a_batch_gives_the_same(name, reverse, padded):
+    cell, x, weights, state = random_case(name, 7, 5, 4, 6, seed=3)
+    lengths = np.array([7, 2, 5, 0, 6]) if padded else None
+    inputs, results = [x, *weights.values(), *state], []
+    for threads in (1, 2, 3):
+        with in_parts(threads):
+            output, final = unroll(cell, x, weights, state, lengths, reverse)
+            results.append([output.data, *(s.data for s in final), *gradients(output, final, inputs)])
+    whole, *divided = results
+    for parts in divided:
+        for a, b in zip(whole, parts, strict=True):
+            np.testing.assert_allclose(b, a, rtol=1e-10, atol=1e-10)
+
+
+def test_the_batch_is_divided_where_it_pays(monkeypatch):
+    monkeypatch.setattr(bptt, "num_threads", lambda: 2)
+    monkeypatch.setattr(bptt, "multiplies_unpacked", lambda: True)
+    layer = Recurrent("lstm", 8, 256, rng=0)
+    w = lambda layer: type("w", (), {"U": layer.U_l0.data})
+    parts = lambda layer, B: bptt.divide(layer.cell, w(layer), np.zeros((5, B, 8), np.float32))
+    assert parts(layer, 32) == [slice(0, 16), slice(16, 32)]
+    assert parts(layer, 33) == [slice(0, 16), slice(16, 33)]
+    assert parts(layer, 8) == [slice(0, 8)]
+    assert parts(Recurrent("lstm", 8, 16, rng=0), 32) == [slice(0, 32)]
+    drawing = Recurrent("rnn-rrelu", 8, 512, rng=0)
+    drawing.cell.rng = np.random.default_rng(0)
+    assert parts(drawing, 128) == [slice(0, 128)]
+    drawing.cell.rng = None
+    assert len(parts(drawing, 128)) == 2
+    monkeypatch.setattr(bptt, "multiplies_unpacked", lambda: False)
+    assert parts(layer, 32) == [slice(0, 32)]
+
+
+def check_slices(rows, K, B, stack, transposed, dtype, seed=0):
+    rng = np.random.default_rng(seed)
+    matrix = rng.standard_normal((K, rows) if transposed else (rows, K)).astype(dtype)
+    matrix = matrix.T if transposed else matrix
+    x, y = rng.standard_normal((*stack, K, B)).astype(dtype), rng.standard_normal((3, rows)).astype(dtype)
+    sliced, tolerance = Slices(matrix), 1e-12 if dtype == np.float64 else 1e-4
+    close = lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * K)
+    for _ in range(2):  # the second time from the slices that were cut the first time
+        product = sliced @ x
+        assert product.dtype == dtype
+        assert product.flags.c_contiguous
+        close(product, matrix @ x)
+        close(sliced.T @ y.T, matrix.T @ y.T)
+        close(y @ sliced, y @ matrix)
+        close(sliced[rows // 3 :].T @ y.T[rows // 3 :], matrix[rows // 3 :].T @ y.T[rows // 3 :])
+        close(sliced[: rows // 2] @ x, matrix[: rows // 2] @ x)
+
+
+@given(
+    rows=st.integers(1, 300),
+    K=st.integers(1, 300),
+    B=st.integers(1, 110),
+    stack=st.sampled_from([(), (2,)]),
+    transposed=st.booleans(),
+    dtype=st.sampled_from([np.float32, np.float64]),
+)
+def test_slices_of_any_shape(rows, K, B, stack, transposed, dtype):
+    check_slices(rows, K, B, stack, transposed, dtype)
+
+
+def test_slices_multiply_like_the_array():
+    for rows, K in [(2048, 512), (512, 2048), (1030, 514), (257, 1021)]:  # 1021 is prime: no pieces
+        for B in (16, 64):
+            for transposed in (False, True):
+                check_slices(rows, K, B, (), transposed, np.float32)
+
+
+def test_slices_are_small_enough_not_to_be_packed():
+    for rows, K in [(1024, 256), (256, 1024), (2048, 512), (512, 2048), (4096, 1024)]:
+        for B in (8, 16, 32, 64, 96):
+            (_, n, s, k), rest = Slices(np.zeros((rows, K), np.float32))._cut(B)[0].shape, rows
+            assert s * k * B <= slices.UNPACKED_LIMIT
+            assert n * s <= rest
+
+
+def test_a_transposed_input_is_copied_and_not_packed():
+    matrix, x = np.random.default_rng(0).standard_normal((2, 40, 40))
+    np.testing.assert_allclose(Slices(matrix) @ x.T, matrix @ x.T)
+
+
+def test_results_in_order_and_the_blas_as_before():
+    before, interval, seen = parallel.blas().get("num_threads"), sys.getswitchinterval(), set()
+
+    def work(i):
+        seen.add((threading.get_ident(), parallel.blas().get("num_threads")))
+        return i * i
+
+    assert parallel.in_parallel(work, [3, 1, 2]) == [9, 1, 4]
+    assert {threads for _, threads in seen} <= {1, None}
+    assert parallel.blas().get("num_threads") == before
+    assert sys.getswitchinterval() == interval
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_an_exception_in_a_thread_is_raised(which):
+    before = parallel.blas().get("num_threads")
+
+    def work(i):
+        if i == which:
+            raise ZeroDivisionError(f"item {i}")
+        return i
+
+    with pytest.raises(ZeroDivisionError, match=f"item {which}"):
+        parallel.in_parallel(work, [0, 1])
+    assert parallel.blas().get("num_threads") == before
+
+
+def test_settings_of_the_caller_hold_in_the_threads():
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
+        parallel.in_parallel(lambda i: np.ones(3) / np.array([1.0, 1.0, float(i)]), [1, 0])
+
+
+def test_number_of_threads():
+    before = num_threads()
+    try:
+        set_num_threads(1)
+        assert num_threads() == 1
+        assert parallel.blas().get("num_threads", 1) == 1
+        with pytest.raises(InputError, match="at least 1, not 0"):
+            set_num_threads(0)
+    finally:
+        set_num_threads(before)
+    assert num_threads() == before
+
+
+def test_two_training_steps_in_parts_change_weights_alike():
+    results = []
+    for threads in (1, 2):
+        layer = Recurrent("gru-after", 4, 6, 2, bidirectional=True, rng=0, dtype=np.float64)
+        rng = np.random.default_rng(1)
+        with in_parts(threads):
+            for _ in range(2):
+                output, _ = layer(Tensor(rng.standard_normal((5, 7, 4))), lengths=np.arange(7) % 6)
+                layer.zero_grad()
+                (output * output).sum().backward()
+                for parameter in layer.parameters():
+                    parameter.data -= 0.1 * parameter.grad
+        results.append([p.data for p in layer.parameters()])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
+
+
+def test_freed_memory_is_kept_unless_the_environment_says_otherwise(monkeypatch):
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "131072")
+    assert not backend.keep_freed_memory()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts page faults as Linux does")
+def test_a_step_asks_the_system_for_no_memory_anew():
+    import resource
+
+    layer, x = Recurrent("lstm", 64, 128, rng=0), Tensor(np.ones((20, 32, 64), np.float32))
+
+    def step():
+        layer.zero_grad()
+        layer(x)[0].sum().backward()
+
+    if not backend.keep_freed_memory():
+        pytest.skip("the C library is not glibc, or is told by the environment how to allocate")
+    for _ in range(5):
+        step()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        step()
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 10 < 200  # about 3,000 otherwise
