@@ -2,68 +2,242 @@
 
 from __future__ import annotations
 
+import csv
 import datetime
+import functools
 import importlib.util
+import json
 import os
 import platform
-import statistics
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from minirnn import DeviceError, backend, num_threads, set_num_threads
+from minirnn.parallel import blas
+
 RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass
+class Contender:
+    """One of several ways to do the same.
+
+    Attributes:
+        name: "minirnn", "torch", "textbook", ….
+        call: does it once.
+        device: "cpu" or "gpu".
+        threads: of the CPU; None for all.
+        synchronize: waits for the device; does nothing on the CPU.
+    """
+
+    name: str
+    call: Callable[[], object]
+    device: str = "cpu"
+    threads: int | None = None
+    synchronize: Callable[[], object] = lambda: None
+
+    @property
+    def label(self) -> str:
+        """What a table calls it."""
+        where = "GPU" if self.device == "gpu" else ("1 thread" if self.threads == 1 else "CPU")
+        return f"{self.name}, {where}"
+
+
+@dataclass
+class Timing:
+    """Seconds of one contender: of its very first call, and of each counted one."""
+
+    first: float
+    calls: list[float] = field(default_factory=list)
+
+    def percentile(self, p: float) -> float:
+        return float(np.percentile(self.calls, p))
+
+    @property
+    def median(self) -> float:
+        return self.percentile(50)
+
+
+def one_call(contender: Contender) -> float:
+    """Seconds of one call, waiting for the device at both ends."""
+    contender.synchronize()
+    start = time.perf_counter()
+    contender.call()
+    contender.synchronize()
+    return time.perf_counter() - start
+
+
+def measure(
+    contenders: Sequence[Contender], rounds: int = 7, seconds: float = 2.0, pause: float = 0.05, most: int = 6
+) -> list[Timing]:
+    """Time the contenders side by side in this process.
+
+    They take turns, in blocks with a pause between: what else the machine does hits all alike, and threads that are
+    just falling asleep or waking up distort only the first call of a block, which is not counted. The first call of
+    all, which allocates and compiles, is reported apart.
+
+    Args:
+        contenders: what to time.
+        rounds: turns of each.
+        seconds: about how long each may take in all; a block has as many calls as fit, from 1 to `most`.
+        pause: seconds between blocks.
+        most: calls of a block.
+    """
+    threads, timings, blocks = num_threads(), [], []
+    try:
+        for contender in contenders:
+            set_num_threads(contender.threads or threads)
+            timings.append(Timing(one_call(contender)))
+            typical = min(one_call(contender) for _ in range(2))
+            blocks.append(int(min(most, max(1, seconds / rounds / max(typical, 1e-6)))))
+        for _ in range(rounds):
+            for contender, timing, block in zip(contenders, timings, blocks, strict=True):
+                set_num_threads(contender.threads or threads)
+                one_call(contender)
+                timing.calls += [one_call(contender) for _ in range(block)]
+                time.sleep(pause)
+    finally:
+        set_num_threads(threads)
+    return timings
 
 
 def side_by_side(
     alternatives: dict[str, Callable[[], object]], rounds: int = 7, block: int = 5, pause: float = 0.05
 ) -> dict[str, float]:
-    """Median seconds of one call of each alternative.
+    """Median seconds of one call of each alternative on the CPU, measured as by `measure`."""
+    contenders = [Contender(name, call) for name, call in alternatives.items()]
+    timings = measure(contenders, rounds, seconds=np.inf, pause=pause, most=block)
+    return {name: timing.median for name, timing in zip(alternatives, timings, strict=True)}
 
-    The alternatives take turns, in blocks with a pause between: what else the machine does hits all alike, and a BLAS
-    whose threads are just falling asleep or waking up distorts only the first call of a block, which is not counted.
-    """
-    times: dict[str, list[float]] = {name: [] for name in alternatives}
-    for _ in range(rounds):
-        for name, call in alternatives.items():
-            call()
-            for _ in range(block):
-                start = time.perf_counter()
-                call()
-                times[name].append(time.perf_counter() - start)
-            time.sleep(pause)
-    return {name: statistics.median(values) for name, values in times.items()}
+
+def record(contender: Contender, timing: Timing, **facts: Any) -> dict[str, Any]:
+    """One row of the results: what was done, how long it took, and on what."""
+    on_gpu = contender.device == "gpu"
+    return {
+        **facts,
+        "implementation": contender.name,
+        "device": contender.device,
+        "threads": contender.threads or num_threads(),
+        "tf32": tf32() if on_gpu else False,
+        "data": "resident on the device",
+        "median_ms": round(timing.median * 1e3, 4),
+        "p10_ms": round(timing.percentile(10) * 1e3, 4),
+        "p90_ms": round(timing.percentile(90) * 1e3, 4),
+        "first_call_ms": round(timing.first * 1e3, 4),
+        "calls": len(timing.calls),
+        **environment(),
+    }
+
+
+def compare(contenders: Sequence[Contender], timing: dict[str, Any], **facts: Any) -> list[dict[str, Any]]:
+    """`measure` with the arguments `timing`, as rows of the results."""
+    return [record(c, t, **facts) for c, t in zip(contenders, measure(contenders, **timing), strict=True)]
+
+
+def torch_or_none() -> Any:
+    """torch, if it is installed."""
+    if not importlib.util.find_spec("torch"):
+        return None
+    import torch
+
+    return torch
+
+
+def gpu() -> Any:
+    """cupy, if it can be used; None without a GPU."""
+    try:
+        return backend.gpu_library()
+    except DeviceError:
+        return None
+
+
+def set_tf32(allowed: bool) -> None:
+    """Let all sides round the factors of float32 products to TF32 on a GPU, or none. (torch by itself does so in its
+    recurrent layers and not in its products; CuPy nowhere.)"""
+    os.environ["CUPY_TF32"] = "1" if allowed else "0"
+    torch = torch_or_none()
+    if torch is not None:
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = allowed
+
+
+def tf32() -> bool:
+    """What `set_tf32` was told last."""
+    return os.environ.get("CUPY_TF32") == "1"
+
+
+def cpu_model() -> str:
+    """The processor's name."""
+    if Path("/proc/cpuinfo").exists():
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if "model name" in line:
+                return line.split(":")[1].strip()
+    return platform.processor() or platform.machine()
+
+
+@functools.cache
+def environment() -> dict[str, Any]:
+    """Versions, processors, commit and date."""
+    torch, cupy = torch_or_none(), gpu()
+    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    library = blas()
+    return {
+        "cpu": cpu_model(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "gpu": cupy.cuda.runtime.getDeviceProperties(0)["name"].decode() if cupy else "",
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "blas": f"{library.get('internal_api')} {library.get('version')} {library.get('architecture', '')}".strip(),
+        "cupy": cupy.__version__ if cupy else "",
+        "torch": torch.__version__ if torch else "",
+        "commit": git.stdout.strip() or "unknown",
+        "date": datetime.date.today().isoformat(),
+    }
 
 
 def machine() -> str:
     """One line: processor, cores, libraries, commit and date."""
-    cpu = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        names = [
-            line.split(":")[1].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if "model name" in line
-        ]
-        cpu = names[0] if names else cpu
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-overload,index]
-    versions = [f"Python {platform.python_version()}", f"NumPy {np.__version__} ({blas['name']} {blas['version']})"]
-    if importlib.util.find_spec("torch"):
-        import torch
-
-        versions.append(f"torch {torch.__version__} ({torch.get_num_threads()} threads)")
-    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    commit = git.stdout.strip() or "unknown"
-    date = datetime.date.today().isoformat()
-    return f"{cpu}, {os.cpu_count()} cores; {', '.join(versions)}; commit {commit}; {date}"
+    e = environment()
+    parts = [f"{e['cpu']}, {e['cores']} cores", e["gpu"], f"Python {e['python']}", f"NumPy {e['numpy']} ({e['blas']})"]
+    parts += [f"{name} {e[name]}" for name in ("cupy", "torch") if e[name]]
+    return ", ".join(part for part in parts if part) + f"; commit {e['commit']}; {e['date']}"
 
 
-def write_table(name: str, title: str, command: str, header: list[str], rows: list[list[str]]) -> None:
-    """Print a Markdown table and keep it as `results/<name>.md`, with the command and the machine."""
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table."""
     lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    text = f"# {title}\n\n`{command}`\n\n{machine()}\n\n" + "\n".join(lines) + "\n"
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.md").write_text(text)
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def write_table(
+    name: str,
+    title: str,
+    command: str,
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    folder: Path = RESULTS,
+    note: str = "",
+) -> None:
+    """Print a Markdown table and keep it as `<name>.md` in `folder`, with the command and the machine."""
+    text = (
+        f"# {title}\n\n`{command}`\n\n{machine()}\n\n" + (f"{note}\n\n" if note else "") + markdown(header, rows) + "\n"
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.md").write_text(text)
     print(text)
+
+
+def write_records(name: str, records: Sequence[dict[str, Any]], folder: Path = RESULTS) -> None:
+    """Keep all rows with all that is known of them, as `<name>.csv` and `<name>.json` in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    columns = list(dict.fromkeys(key for row in records for key in row))
+    with open(folder / f"{name}.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(records)
+    (folder / f"{name}.json").write_text(json.dumps(list(records), indent=1) + "\n")
