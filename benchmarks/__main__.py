@@ -1,13 +1,13 @@
 """Every benchmark of speed and memory, as one command.
 
-    python -m benchmarks                  # all of it; about a quarter of an hour on two cores
+    python -m benchmarks                  # all of it; about twenty minutes on two cores
     python -m benchmarks --quick          # only whether it works, on tiny sizes: under a minute
     python -m benchmarks layers growth    # some of it
-    python -m benchmarks gpu              # on a machine with a GPU: checks parity, then measures, and writes its tables
+    python -m benchmarks gpu              # with a GPU: checks that it gives what the CPU gives, then measures
 
-Implementations take turns in one process: minirnn on NumPy with all threads and with one, minirnn on CuPy, the textbook's
-loop, torch.nn on the CPU and on the GPU; what is not installed is left out, and a table says "–". Tables, pictures, and
-all rows as CSV and JSON go to `benchmarks/results/`, or to where `--out` says.
+Implementations take turns in one process: minirnn on NumPy with all threads and with one, minirnn on CuPy, the
+textbook's loop, torch.nn on the CPU and on the GPU; what is not installed is left out, and a table says "–". Tables,
+pictures, and all rows as CSV and JSON go to `benchmarks/results/`, or to where `--out` says.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ def check_gpu() -> bool:
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The options; ends with a message where they make no sense here."""
     parser = argparse.ArgumentParser(
         prog=COMMAND, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -57,10 +57,12 @@ class Timing:
     calls: list[float] = field(default_factory=list)
 
     def percentile(self, p: float) -> float:
+        """Seconds that p % of the counted calls took at most."""
         return float(np.percentile(self.calls, p))
 
     @property
     def median(self) -> float:
+        """Seconds that half of the counted calls took at most."""
         return self.percentile(50)
 
 
@@ -157,6 +159,11 @@ def gpu() -> Any:
         return None
 
 
+def wait_for_gpu() -> None:
+    """Until all that minirnn has queued there is done."""
+    backend.synchronize("gpu")
+
+
 def set_tf32(allowed: bool) -> None:
     """Let all sides round the factors of float32 products to TF32 on a GPU, or none. (torch by itself does so in its
     recurrent layers and not in its products; CuPy nowhere.)"""
@@ -224,9 +231,8 @@ def write_table(
     note: str = "",
 ) -> None:
     """Print a Markdown table and keep it as `<name>.md` in `folder`, with the command and the machine."""
-    text = (
-        f"# {title}\n\n`{command}`\n\n{machine()}\n\n" + (f"{note}\n\n" if note else "") + markdown(header, rows) + "\n"
-    )
+    parts = [f"# {title}", f"`{command}`", machine(), *([note] if note else []), markdown(header, rows)]
+    text = "\n\n".join(parts) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.md").write_text(text)
     print(text)

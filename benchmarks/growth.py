@@ -12,8 +12,8 @@ import numpy as np
 from benchmarks import common, layers
 from benchmarks.common import Contender
 from benchmarks.layers import Shape
-from minirnn import Recurrent, Tensor, backend, make_cell
-from minirnn.cells import bptt, slices
+from minirnn import Recurrent, Tensor, make_cell
+from minirnn.cells import bptt, cuda, slices
 
 BASE = Shape(32, 32, 256, 256)
 RANGES = {"T": (16, 32, 64, 128, 256), "B": (16, 32, 64, 128, 256), "H": (64, 128, 256, 512, 1024)}
@@ -50,7 +50,10 @@ def run(timing: dict[str, Any], devices: tuple[str, ...], quick: bool, progress:
                 there.append(Contender("torch", layers.torch_call(cell, shape, "forward+backward")))
         if "gpu" in devices and cupy:
             call = layers.minirnn_call(cell, shape, "forward+backward", "gpu")
-            there.append(Contender("minirnn", call, "gpu", synchronize=lambda: backend.synchronize("gpu")))
+            there.append(Contender("minirnn", call, "gpu", synchronize=common.wait_for_gpu))
+            if cell in layers.ONE_KERNEL and shape.H * shape.B <= cuda.MOST_STATE:
+                call = layers.minirnn_call(cell, shape, "forward+backward", "gpu", one_kernel=True)
+                there.append(Contender("minirnn, one kernel", call, "gpu", synchronize=common.wait_for_gpu))
             if torch and torch.cuda.is_available():
                 call = layers.torch_call(cell, shape, "forward+backward", "gpu")
                 there.append(Contender("torch", call, "gpu", synchronize=torch.cuda.synchronize))

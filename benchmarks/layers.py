@@ -1,5 +1,5 @@
-"""Recurrent layers beside torch.nn, the textbook's loop and their own matrix products: forward, forward and backward, and
-a whole training step."""
+"""Recurrent layers beside torch.nn, the textbook's loop and their own matrix products: forward, forward and backward,
+and a whole training step."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from benchmarks import common
 from benchmarks.common import Contender
 from benchmarks.textbook import Textbook
 from minirnn import Adam, Recurrent, Tensor, backend, clip_grad_norm, no_grad
+from minirnn.cells import cuda
 
 CELLS = {"rnn": "RNN", "gru-after": "GRU (reset after)", "gru": "GRU (reset before)", "lstm": "LSTM"}
+ONE_KERNEL = ("lstm", "gru-after")
 GATES = {"rnn": 1, "gru": 3, "gru-after": 3, "lstm": 4}
 MODES = ("forward", "forward+backward", "training step")
 
@@ -53,8 +55,10 @@ def data(shape: Shape, dtype: Any = np.float32) -> tuple[np.ndarray, np.ndarray]
     return x, dy
 
 
-def minirnn_call(cell: str, shape: Shape, mode: str, device: str = "cpu") -> Callable[[], object]:
-    """What minirnn does in one call."""
+def minirnn_call(
+    cell: str, shape: Shape, mode: str, device: str = "cpu", one_kernel: bool = False
+) -> Callable[[], object]:
+    """What minirnn does in one call; with `one_kernel` in the kernels of `minirnn.cells.cuda`."""
     x, dy = (backend.to_device(array, device) for array in data(shape))
     options = {"num_layers": shape.layers, "bidirectional": shape.directions == 2, "rng": 0}
     layer = Recurrent(cell, shape.I, shape.H, **options).to(device)
@@ -75,7 +79,16 @@ def minirnn_call(cell: str, shape: Shape, mode: str, device: str = "cpu") -> Cal
         clip_grad_norm(layer.parameters(), 1.0)
         optimizer.step()
 
-    return dict(zip(MODES, (forward, backward, step), strict=True))[mode]
+    call = dict(zip(MODES, (forward, backward, step), strict=True))[mode]
+
+    def call_in_one_kernel() -> None:
+        cuda.use(True)
+        try:
+            call()
+        finally:
+            cuda.use(False)
+
+    return call_in_one_kernel if one_kernel else call
 
 
 def torch_call(cell: str, shape: Shape, mode: str, device: str = "cpu") -> Callable[[], object]:
@@ -123,7 +136,10 @@ def products_call(cell: str, shape: Shape) -> Callable[[], object]:
     direction of time, the rest in one piece. A layer that multiplies so cannot be faster."""
     T, B, I, H = shape[:4]
     rows, rng = GATES[cell] * H, np.random.default_rng(0)
-    array = lambda *size: rng.standard_normal(size).astype(np.float32)
+
+    def array(*size: int) -> np.ndarray:
+        return rng.standard_normal(size).astype(np.float32)
+
     W, U, x, h, da = array(rows, I), array(rows, H), array(T, B, I), array(H, B), array(rows, B)
     all_da, rows_x, rows_h = array(rows, T * B), x.reshape(T * B, I), array(T * B, H)
 
@@ -153,9 +169,12 @@ def contenders(cell: str, shape: Shape, mode: str, devices: tuple[str, ...]) -> 
         if torch:
             yield Contender("torch", torch_call(cell, shape, mode))
     if "gpu" in devices and cupy:
-        wait = lambda: backend.synchronize("gpu")
-        yield Contender("minirnn", minirnn_call(cell, shape, mode, "gpu"), "gpu", synchronize=wait)
-        if torch and torch.cuda.is_available():
+        call = minirnn_call(cell, shape, mode, "gpu")
+        yield Contender("minirnn", call, "gpu", synchronize=common.wait_for_gpu)
+        if cell in ONE_KERNEL and shape.H * shape.B <= cuda.MOST_STATE:
+            call = minirnn_call(cell, shape, mode, "gpu", one_kernel=True)
+            yield Contender("minirnn, one kernel", call, "gpu", synchronize=common.wait_for_gpu)
+        if torch and torch.cuda.is_available() and cell != "gru":
             yield Contender("torch", torch_call(cell, shape, mode, "gpu"), "gpu", synchronize=torch.cuda.synchronize)
 
 
@@ -178,37 +197,45 @@ def run(timing: dict[str, Any], devices: tuple[str, ...], quick: bool, progress:
     return rows
 
 
+COLUMNS = {
+    "minirnn": ("minirnn", "cpu", False),
+    "minirnn, 1 thread": ("minirnn", "cpu", True),
+    "torch": ("torch", "cpu", False),
+    "products alone": ("products alone", "cpu", False),
+    "row loop": ("row loop", "cpu", False),
+    "textbook": ("textbook", "cpu", False),
+    "minirnn, GPU": ("minirnn", "gpu", False),
+    "one kernel, GPU": ("minirnn, one kernel", "gpu", False),
+    "cuDNN": ("torch", "gpu", False),
+}
+"""Of each column of the table: the implementation, the device, and whether it keeps to one thread of several."""
+
+RATIOS = [(other, "minirnn") for other in ("torch", "products alone", "row loop", "textbook")]
+RATIOS += [("cuDNN", "minirnn, GPU"), ("cuDNN", "one kernel, GPU")]
+
+
 def table(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
     """One line for each cell, shape and mode: milliseconds of each contender, and how often minirnn's time fits."""
-    names = {
-        "minirnn": ("minirnn", "cpu"),
-        "minirnn, 1 thread": ("minirnn", "cpu"),
-        "products alone": ("products alone", "cpu"),
-        "torch": ("torch", "cpu"),
-        "row loop": ("row loop", "cpu"),
-        "textbook": ("textbook", "cpu"),
-        "minirnn, GPU": ("minirnn", "gpu"),
-        "cuDNN": ("torch", "gpu"),
-    }
-    key = lambda row: (row["model"], row["mode"], *(row[name] for name in Shape._fields))
+    groups: dict[Any, dict[str, dict[str, Any]]] = {}
+    for row in rows:
+        found = groups.setdefault((row["model"], row["mode"], *(row[name] for name in Shape._fields)), {})
+        for column, (name, device, second) in COLUMNS.items():
+            # Of minirnn on the CPU the one with all threads comes first.
+            right = (row["implementation"], row["device"]) == (name, device) and ("minirnn" in found or not second)
+            if right and column not in found and row not in found.values():
+                found[column] = row
     lines = []
-    for group in dict.fromkeys(map(key, rows)):
-        found: dict[str, dict[str, Any]] = {}
-        for row in (row for row in rows if key(row) == group):
-            one = row["implementation"] == "minirnn" and row["device"] == "cpu" and "minirnn" in found
-            for label, (name, device) in names.items():
-                if (row["implementation"], row["device"]) == (name, device) and (label == "minirnn, 1 thread") == one:
-                    found.setdefault(label, row)
-        cell = lambda label: f"{found[label]['median_ms']:.2f}" if label in found else "–"
-        ratio = lambda other, one: (
-            f"{found[other]['median_ms'] / found[one]['median_ms']:.2f}" if other in found and one in found else "–"
-        )
-        mine = found.get("minirnn", found.get("minirnn, GPU"))
+    for (model, mode, T, B, I, H, deep, directions), found in groups.items():
+        sizes = f"{T}, {B}, {I}, {H}" + (f"; {deep} layers" if deep > 1 else "")
+        sizes += "; both directions" if directions > 1 else ""
+        times = [f"{found[column]['median_ms']:.2f}" if column in found else "–" for column in COLUMNS]
+        mine = found.get("minirnn") or found.get("minirnn, GPU")
         spread = f"{mine['p10_ms']:.2f} – {mine['p90_ms']:.2f}" if mine else "–"
-        sizes = ", ".join(map(str, group[2:6])) + (f"; {group[6]} layers" if group[6] > 1 else "")
-        sizes += "; both directions" if group[7] > 1 else ""
-        ratios = [ratio(other, "minirnn") for other in ("torch", "products alone", "row loop", "textbook")]
-        lines.append([group[0], group[1], sizes, *map(cell, names), spread, *ratios, ratio("cuDNN", "minirnn, GPU")])
-    header = ["layer", "mode", "T, B, I, H", *(f"{name} ms" for name in names), "minirnn p10 – p90"]
-    header += [f"{other} / minirnn" for other in ("torch", "products alone", "row loop", "textbook")]
-    return [*header, "cuDNN / minirnn, GPU"], lines
+        ratios = [
+            f"{found[a]['median_ms'] / found[b]['median_ms']:.2f}" if a in found and b in found else "–"
+            for a, b in RATIOS
+        ]
+        lines.append([model, mode, sizes, times[0], spread, *times[1:], *ratios])
+    columns = [f"{column} ms" for column in COLUMNS]
+    header = ["layer", "mode", "T, B, I, H", columns[0], "p10 – p90", *columns[1:]]
+    return [*header, *(f"{a} / {b}" for a, b in RATIOS)], lines

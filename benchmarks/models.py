@@ -83,6 +83,7 @@ def decoding_call(model: Any, X: np.ndarray, lengths: np.ndarray, beam: int) -> 
 
 
 def language_model_contenders(cell: str, hidden: int, devices: tuple[str, ...]) -> Iterator[Contender]:
+    """All that there are of the language model with that cell."""
     torch = common.torch_or_none()
     if "cpu" in devices:
         yield Contender("minirnn", language_model_call(cell, hidden))
@@ -90,8 +91,8 @@ def language_model_contenders(cell: str, hidden: int, devices: tuple[str, ...]) 
         if torch:
             yield Contender("torch", torch_language_model_call(cell, hidden))
     if "gpu" in devices and common.gpu():
-        wait = lambda: backend.synchronize("gpu")
-        yield Contender("minirnn", language_model_call(cell, hidden, "gpu"), "gpu", synchronize=wait)
+        call = language_model_call(cell, hidden, "gpu")
+        yield Contender("minirnn", call, "gpu", synchronize=common.wait_for_gpu)
         if torch and torch.cuda.is_available():
             call = torch_language_model_call(cell, hidden, "gpu")
             yield Contender("torch", call, "gpu", synchronize=torch.cuda.synchronize)
@@ -125,8 +126,8 @@ def run(timing: dict[str, Any], devices: tuple[str, ...], quick: bool, progress:
             if "gpu" in devices and common.gpu():
                 on_gpu = translation_step.models((E, H), vocabularies)[0].to("gpu")
                 on_gpu.eval()
-                wait = lambda: backend.synchronize("gpu")
-                searches.append(Contender("minirnn", decoding_call(on_gpu, X, lengths, beam), "gpu", synchronize=wait))
+                call = decoding_call(on_gpu, X, lengths, beam)
+                searches.append(Contender("minirnn", call, "gpu", synchronize=common.wait_for_gpu))
             sizes = {"T": TOKENS, "B": SENTENCES, "H": H, "amount": SENTENCES, "unit": "sentences"}
             mode = "greedy" if beam == 1 else f"beam {beam}"
             rows += common.compare(searches, timing, model=f"translation, {name}", mode=mode, **sizes, **facts)
@@ -135,12 +136,14 @@ def run(timing: dict[str, Any], devices: tuple[str, ...], quick: bool, progress:
 
 def table(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
     """Tokens or sentences per second of each contender."""
-    key = lambda row: (row["model"], row["mode"], row["unit"])
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["model"], row["mode"], row["unit"]), []).append(row)
     lines = []
-    for group in dict.fromkeys(map(key, rows)):
+    for group, there in groups.items():
         rates: dict[str, str] = {}
         numbers = {}
-        for row in (row for row in rows if key(row) == group):
+        for row in there:
             label = row["implementation"] + (", GPU" if row["device"] == "gpu" else "")
             label += ", 1 thread" if label in rates else ""
             numbers[label] = row["amount"] / row["median_ms"] * 1e3

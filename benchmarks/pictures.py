@@ -15,6 +15,7 @@ STYLES = {
     ("torch", "cpu"): {"color": "#d95f02", "marker": "s", "linestyle": "--"},
     ("textbook", "cpu"): {"color": "#7a7a7a", "marker": "^", "linestyle": ":"},
     ("minirnn", "gpu"): {"color": "#1b9e77", "marker": "D", "linestyle": "-."},
+    ("minirnn, one kernel", "gpu"): {"color": "#e6ab02", "marker": "P", "linestyle": "-"},
     ("torch", "gpu"): {"color": "#8c2d6f", "marker": "v", "linestyle": (0, (5, 1, 1, 1))},
 }
 NAMES = {
@@ -22,6 +23,7 @@ NAMES = {
     ("torch", "cpu"): "torch.nn, CPU",
     ("textbook", "cpu"): "textbook loop",
     ("minirnn", "gpu"): "minirnn, CuPy",
+    ("minirnn, one kernel", "gpu"): "minirnn, one kernel",
     ("torch", "gpu"): "torch.nn, cuDNN",
 }
 AXES = {"T": "steps T", "B": "sequences in a batch B", "H": "hidden units H"}
@@ -31,7 +33,7 @@ def ratio_bars(rows: list[dict[str, Any]], path: Path) -> Path | None:
     """torch's time over minirnn's, forward and backward, at every shape, on the CPU."""
     figure = new_figure(8, 4.2)
     simple = [r for r in rows if r["mode"] == "forward+backward" and r["layers"] == r["directions"] == 1]
-    shapes = [s for s in dict.fromkeys((r["T"], r["B"], r["I"], r["H"]) for r in simple)]
+    shapes = list(dict.fromkeys((r["T"], r["B"], r["I"], r["H"]) for r in simple))
     median: dict[Any, float] = {}
     for r in simple:
         key = r["model"], (r["T"], r["B"], r["I"], r["H"]), r["implementation"], r["device"]
@@ -51,6 +53,7 @@ def ratio_bars(rows: list[dict[str, Any]], path: Path) -> Path | None:
     axes.set_xlabel("(T, B, I, H)")
     axes.set_ylabel("torch's time / minirnn's time")
     axes.set_title("Forward and backward on the CPU: above 1, minirnn is faster")
+    axes.margins(y=0.15)
     axes.legend(ncols=len(models), fontsize=8)
     return save(figure, path)
 

@@ -1,5 +1,5 @@
-"""The product that bounds a recurrent layer, U h with few columns, in every way that NumPy alone can do it, and with MKL's
-packed matrices where MKL is installed. One thread, so that only the kernels are compared."""
+"""The product that bounds a recurrent layer, U h with few columns, in every way that NumPy alone can do it, and with
+MKL's packed matrices where MKL is installed. One thread, so that only the kernels are compared."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ def packed_call(library: Any, matrix: np.ndarray, transposed: bool, x: np.ndarra
     (K, B), rows = x.shape, matrix.shape[1] if transposed else matrix.shape[0]
     how, width = (TRANSPOSE if transposed else NO_TRANSPOSE), matrix.shape[1]
     packed = ctypes.create_string_buffer(library.cblas_sgemm_pack_get_size(A_MATRIX, rows, B, K) + 64)
-    pointer = lambda array: ctypes.c_void_p(array.ctypes.data)
+
+    def pointer(array: np.ndarray) -> ctypes.c_void_p:
+        return ctypes.c_void_p(array.ctypes.data)
+
     library.cblas_sgemm_pack(ROW_MAJOR, A_MATRIX, how, rows, B, K, ctypes.c_float(1.0), pointer(matrix), width, packed)
     out, zero = np.empty((rows, B), np.float32), ctypes.c_float(0.0)
 
@@ -54,8 +57,7 @@ def run(timing: dict[str, Any], quick: bool, progress: Any) -> list[dict[str, An
     rows, library = [], mkl()
     for G, H, B in progress(SIZES[:2] if quick else SIZES, "products"):
         rng = np.random.default_rng(0)
-        array = lambda *size: rng.standard_normal(size).astype(np.float32)  # noqa: B023
-        U, h, da = array(G * H, H), array(H, B), array(G * H, B)
+        U, h, da = (rng.standard_normal(size).astype(np.float32) for size in ((G * H, H), (H, B), (G * H, B)))
         for name, transposed, x in (("U h", False, h), ("Uᵀ da", True, da)):
             matrix = U.T if transposed else U
             sliced = Slices(U).T if transposed else Slices(U)

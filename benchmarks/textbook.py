@@ -1,8 +1,8 @@
 """Recurrent layers as most tutorials write them in NumPy: what minirnn's way of computing them is compared with.
 
 Rows are sequences: h (B, H), and a = x W_x + h W_h + b. Nothing leaves the loop: at each step the input is multiplied,
-and on the way back each step adds its part to the gradients of the weights. `per_gate=True` is the textbook's loop, with
-a product for every gate; `per_gate=False` does all gates in one product and splits the result.
+and on the way back each step adds its part to the gradients of the weights. `per_gate=True` is the textbook's loop,
+with a product for every gate; `per_gate=False` does all gates in one product and splits the result.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """On a real GPU: the same results as on the CPU. Skipped where there is none."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ from minirnn import (
     clip_grad_norm,
     cross_entropy,
 )
+from minirnn.cells import cuda
 from minirnn.layers.attention import SCORES
 
 try:
@@ -47,6 +50,31 @@ def test_layers(name, dtype, lengths, rng):
         assert on_gpu.dtype == dtype
         scale = np.abs(on_cpu).max()
         np.testing.assert_allclose(on_gpu, on_cpu, rtol=0, atol=TOLERANCE[dtype] * scale)
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru-after"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("B", "H"), [(32, 256), (64, 512), (4, 8), (36, 64)])
+@pytest.mark.parametrize("padded", [False, True])
+def test_all_steps_in_one_kernel(name, dtype, B, H, padded, rng):
+    x = cupy.asarray(rng.standard_normal((20, B, 16)).astype(dtype))
+    dy = cupy.asarray(rng.standard_normal((20, B, 2 * H)).astype(dtype))
+    lengths = rng.integers(0, 21, B) if padded else None
+    results = []
+    for one_kernel in (False, True):
+        layer = Recurrent(name, 16, H, bidirectional=True, rng=0, dtype=dtype).to("gpu")
+        cuda.use(one_kernel)
+        try:
+            assert cuda.applies(layer.cell, SimpleNamespace(U=layer.U_l0.data), x) == one_kernel
+            X = Tensor(x, requires_grad=True)
+            output, _ = layer(X, lengths=lengths)
+            output.backward(dy)
+        finally:
+            cuda.use(False)
+        results.append([backend.to_host(a) for a in (output.data, X.grad, *(p.grad for p in layer.parameters()))])
+    for by_steps, at_once in zip(*results, strict=True):
+        scale = np.abs(by_steps).max()
+        np.testing.assert_allclose(at_once, by_steps, rtol=0, atol=TOLERANCE[dtype] * scale)
 
 
 @pytest.mark.parametrize("name", CELL_NAMES)

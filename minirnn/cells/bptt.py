@@ -33,7 +33,7 @@ from minirnn.autograd import ops
 from minirnn.autograd.tape import Pending
 from minirnn.autograd.tensor import Tensor, needs_grad, record_many
 from minirnn.backend import Array, array_module, like
-from minirnn.cells import slices
+from minirnn.cells import cuda, slices
 from minirnn.cells.cell import Cell, State, Weights
 from minirnn.errors import InputError
 from minirnn.parallel import in_parallel, multiplies_unpacked, num_threads
@@ -50,7 +50,7 @@ class Trace(NamedTuple):
 
     x: Array  # (T, B, I)
     h_prev: Array  # (T, B, H): the h that went into each step
-    kept: list[Any]  # for each t, what the cell kept
+    kept: Any  # for each t, what the cell kept
     mask: PaddingMask | None
     order: Sequence[int]  # the times in the order they were visited
 
@@ -67,6 +67,7 @@ class PaddingMask:
         T = x.shape[0]
         self.first_padded = int(lengths.min(initial=T))  # before it nothing is padding and nothing needs masking
         real = np.arange(T)[:, None] < lengths
+        self.lengths = like(lengths.astype(np.int32), x)
         self.columns = like(real[:, None, :], x)  # (T, 1, B), for arrays (features, B)
         self.rows = like(real[:, :, None], x)  # (T, B, 1), for sequences (T, B, features)
 
@@ -188,13 +189,17 @@ def forward_through_time(
     before, after = (1, 0) if reverse else (0, 1)
     hs = xp.empty((T + 1, B, w.U.shape[1]), dtype=x.dtype)
     hs[order[0] + before] = state[0]
-    kept: list[Any] = [None] * T
+    kept: Any = [None] * T
 
     wx = w.W @ x.transpose(0, 2, 1)  # (T, rows, B)
     if not cell.adds_bias:
         wx += w.b[:, None]  # (1)
     columns: State = tuple(xp.ascontiguousarray(s.T) for s in state)  # each (H, B)
-    for t in order:
+    in_one_kernel = cuda.applies(cell, w, x)
+    if in_one_kernel:
+        lengths = None if mask is None else mask.lengths
+        columns, kept = cuda.forward(cell, w, wx, columns, lengths, hs, reverse)
+    for t in () if in_one_kernel else order:
         new, step_kept = cell.forward(w, wx[t], columns)
         if keep:
             kept[t] = step_kept
@@ -242,7 +247,12 @@ def backward_through_time(
     # step would have sent back.
     zero = xp.zeros((H, B), dtype=x.dtype)
     dh_from_future, *d_memory = (zero if d is None else d.T for d in d_final)
-    for t in reversed(order):
+    in_one_kernel = not isinstance(kept, list)
+    if in_one_kernel:
+        lengths = None if mask is None else mask.lengths
+        d_final = (dh_from_future, *d_memory)
+        dh_from_future, *d_memory = cuda.backward(cell, w, kept, d_output, d_final, lengths, da, order[0] > 0)
+    for t in () if in_one_kernel else reversed(order):
         dh_from_above = zero if d_output is None else d_output[t].T
         dh = dh_from_above + dh_from_future  # (2)
         da_t, d_prev = cell.backward(w, kept[t], (dh, *d_memory))
