@@ -3,6 +3,13 @@
 The names here are the public ones. To read the source, start in `minirnn/cells/`.
 """
 
+import os as _os
+
+# OpenBLAS' threads, waiting for their next product, keep a core for 2^26 clock ticks, which minirnn's own threads need:
+# 2^20 do, unless the environment says otherwise. It is read when NumPy is first imported. Where that was before this,
+# minirnn is as right, but may be slower.
+_os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "20")
+
 from minirnn.autograd import (
     GradcheckError,
     Parameter,

@@ -31,6 +31,9 @@ UNPACKED_KERNELS = {"SkylakeX", "Cooperlake", "SapphireRapids"}
 SWITCH_INTERVAL = 1e-4
 """Seconds that a thread waits for Python's lock before it asks for it. (Python's 5 ms is as long as many steps.)"""
 
+FEW_MULTIPLICATIONS = 30_000_000
+"""Multiplications of a product up to which one thread does it: some 0.5 ms in float32."""
+
 _chosen: list[int] = []
 _pools: dict[int, ThreadPoolExecutor] = {}
 os.register_at_fork(after_in_child=_pools.clear)  # threads do not survive a fork
@@ -107,6 +110,20 @@ class _OneThreadEach:
 
 
 one_thread_each = _OneThreadEach()
+
+
+def product(a: Any, b: Any) -> Any:
+    """a @ b of two matrices, a small one in the calling thread alone.
+
+    The threads of OpenBLAS that have helped with a product wait for the next for some 25 ms without giving up their
+    core, which the threads of `in_parallel` need. So they are not called where little is gained.
+    """
+    if not isinstance(a, np.ndarray) or a.shape[0] * b.shape[0] * b.shape[1] > FEW_MULTIPLICATIONS:
+        return a @ b
+    if num_threads() == 1 or not multiplies_unpacked():
+        return a @ b
+    with one_thread_each():
+        return a @ b
 
 
 def in_parallel(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:

@@ -1,5 +1,5 @@
 """CUDA kernels on the CPU: the source of `minirnn.cells.cuda`, compiled by a C++ compiler, with a thread for each
-thread of a block. Blocks run one after the other and steps in launches of their own, so that no block waits for another.
+thread of a block. Blocks run one after the other and steps in launches of their own, so no block waits for another.
 """
 
 import ctypes
@@ -67,20 +67,20 @@ def compiler():
 
 
 @functools.cache
-def library(cell_type, dtype):
+def library(gates, dtype):
     """The kernels of a cell and a dtype as a shared library."""
     folder = Path(tempfile.mkdtemp(prefix="minirnn-cuda-"))
     source, result = folder / "kernels.cpp", folder / "kernels.so"
-    source.write_text("#define THREADS 256\n" + SHIM + cuda.preamble(cell_type(), dtype) + cuda.SOURCE + LAUNCHERS)
+    source.write_text("#define THREADS 256\n" + SHIM + cuda.preamble(gates, dtype) + cuda.SOURCE + LAUNCHERS)
     command = [compiler(), "-std=c++20", "-O1", "-pthread", "-shared", "-fPIC", "-o", result, source]
     made = subprocess.run(command, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr
     return ctypes.CDLL(str(result))
 
 
-def kernels(xp, cell_type, dtype):
+def kernels(gates, dtype):
     """What `cuda._kernels` gives, on NumPy arrays."""
-    lib = library(cell_type, np.dtype(dtype))
+    lib = library(gates, np.dtype(dtype))
 
     def kernel(function):
         def launch(grid, block, arguments):

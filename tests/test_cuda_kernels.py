@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from test_cells import gradients, random_case
 
-from minirnn import make_cell, unroll
+from minirnn import Recurrent, Tensor, make_cell, unroll
 from minirnn.cells import bptt, cuda
 
 needs_compiler = pytest.mark.skipif(cuda_emulation.compiler() is None, reason="no C++ compiler to run the kernels with")
@@ -61,6 +61,20 @@ def test_each_step_keeps_what_the_cell_keeps(name, emulated, rng):
 
 
 @needs_compiler
+def test_both_directions(request, rng):
+    layer = Recurrent("lstm", 3, 8, bidirectional=True, rng=0, dtype=np.float64)
+    x, dy = rng.standard_normal((3, 4, 3)), rng.standard_normal((3, 4, 16))
+    results = []
+    for _ in range(2):
+        layer.zero_grad()
+        layer(Tensor(x))[0].backward(dy)
+        results.append([parameter.grad for parameter in layer.parameters()])
+        request.getfixturevalue("emulated")
+    for expected, found in zip(*results, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+
+
+@needs_compiler
 @pytest.mark.parametrize("name", CELLS)
 def test_float32(name, request):
     cell, x, weights, state = random_case(name, 4, 8, 5, 12, seed=3)
@@ -78,7 +92,7 @@ def test_float32(name, request):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_kernels_compile_for_a_gpu(name, dtype, tmp_path):
     source = tmp_path / "kernels.cu"
-    source.write_text(cuda.preamble(make_cell(name), dtype) + cuda.SOURCE)
+    source.write_text(cuda.preamble(len(make_cell(name).gates), dtype) + cuda.SOURCE)
     command = ["nvcc", "-arch=sm_90", "-std=c++14", "-cubin", "-Xptxas", "-v", "-Werror", "all-warnings"]
     made = subprocess.run([*command, "-o", tmp_path / "out", source], capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr

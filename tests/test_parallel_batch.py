@@ -16,13 +16,13 @@ from minirnn.cells.slices import Slices
 
 
 @contextmanager
-def in_parts(threads):
-    """Every batch divided, whatever its size and whatever the BLAS."""
+def in_parts(threads, unpacked=True):
+    """Every batch divided, whatever its size, with a BLAS that does or does not multiply small matrices unpacked."""
     names = ("FEWEST_COLUMNS", "FEWEST_MULTIPLICATIONS", "num_threads", "multiplies_unpacked")
     kept = {name: getattr(bptt, name) for name in names}
     bptt.FEWEST_COLUMNS, bptt.FEWEST_MULTIPLICATIONS = 1, 0
     bptt.num_threads = lambda: threads
-    bptt.multiplies_unpacked = slices.multiplies_unpacked = lambda: True
+    bptt.multiplies_unpacked = slices.multiplies_unpacked = lambda: unpacked
     try:
         yield
     finally:
@@ -38,8 +38,8 @@ def test_walked_in_parts_or_whole_a_batch_gives_the_same(name, reverse, padded):
     cell, x, weights, state = random_case(name, 7, 5, 4, 6, seed=3)
     lengths = np.array([7, 2, 5, 0, 6]) if padded else None
     inputs, results = [x, *weights.values(), *state], []
-    for threads in (1, 2, 3):
-        with in_parts(threads):
+    for threads, unpacked in ((2, False), (1, True), (2, True), (3, True)):
+        with in_parts(threads, unpacked):
             output, final = unroll(cell, x, weights, state, lengths, reverse)
             results.append([output.data, *(s.data for s in final), *gradients(output, final, inputs)])
     whole, *divided = results

@@ -16,6 +16,7 @@ from minirnn.autograd.tape import Pending, pending_product
 from minirnn.autograd.tensor import Tensor, record, record_many
 from minirnn.backend import Array, array_module, like
 from minirnn.errors import InputError
+from minirnn.parallel import product
 
 
 def log_softmax(a: Tensor, axis: int = -1) -> Tensor:
@@ -123,7 +124,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     require_tensor(x)
     ops.values(x, weight, *([] if bias is None else [bias]))  # refuses a mix of float32 and float64
     rows, W = x.data.reshape(-1, x.shape[-1]), weight.data
-    y = (rows @ W.T).reshape(*x.shape[:-1], len(W))
+    y = product(rows, W.T).reshape(*x.shape[:-1], len(W))
     if bias is not None:
         y += bias.data
 
@@ -132,7 +133,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
     return record(
         y,
-        (x, lambda dy: (as_rows(dy) @ W).reshape(x.shape)),
+        (x, lambda dy: product(as_rows(dy), W).reshape(x.shape)),
         (weight, lambda dy: pending_product(as_rows(dy), rows)),
         (bias, lambda dy: as_rows(dy).sum(axis=0)),
     )

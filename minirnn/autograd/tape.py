@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from minirnn.backend import Array, array_module
+from minirnn.parallel import product
 
 if TYPE_CHECKING:
     from minirnn.autograd.tensor import Tensor
@@ -79,7 +80,7 @@ def settle(gradient: Any) -> Any:
 def pending_product(a: Array, b: Array) -> Any:
     """aᵀ b for a (rows, n) and b (rows, m): at once where there are many rows, else `Pending`, to collect more."""
     if len(a) >= min(a.shape[1], b.shape[1]):
-        return a.T @ b
+        return product(a.T, b)
 
     def total(parts: list) -> Array:
         xp = array_module(parts[0][0])

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.backend import Array, array_module
+from minirnn.backend import Array, array_module, gpu_library
 from minirnn.cells.cell import Cell, State, Weights
 from minirnn.cells.gru import GRUResetAfterCell
 from minirnn.cells.lstm import LSTMCell
@@ -208,9 +208,9 @@ def use(wanted: bool) -> None:
     _in_use[:] = [wanted]
 
 
-def preamble(cell: Cell, dtype: Any) -> str:
-    """What goes before `SOURCE` for a cell and a dtype."""
-    name, gates, kept = ("LSTM", 4, 6) if isinstance(cell, LSTMCell) else ("GRU", 3, 5)
+def preamble(gates: int, dtype: Any) -> str:
+    """What goes before `SOURCE` for the cell with 4 gates (LSTM) or 3 (GRU), and a dtype."""
+    name, kept = ("LSTM", 6) if gates == 4 else ("GRU", 5)
     real = "typedef double real;\n#define DOUBLE\n" if np.dtype(dtype) == np.float64 else "typedef float real;\n"
     return f"#define {name}\n#define GATES {gates}\n#define KEPT {kept}\n{real}"
 
@@ -220,25 +220,26 @@ def applies(cell: Cell, w: Weights, x: Array) -> bool:
     known = isinstance(cell, GRUResetAfterCell) or (isinstance(cell, LSTMCell) and not cell.peepholes)
     (_, B, _), H = x.shape, w.U.shape[1]
     fits = H % 4 == 0 and B % 4 == 0 and H * B <= MOST_STATE
-    return _in_use[0] and known and fits and array_module(x) is not np and _resident(array_module(x), cell, x, H)
+    return _in_use[0] and known and fits and array_module(x) is not np and _resident(cell, x, H)
 
 
-def _resident(xp: Any, cell: Cell, x: Array, H: int) -> bool:
+def _resident(cell: Cell, x: Array, H: int) -> bool:
     """Whether all blocks fit on the GPU at once, so that they can wait for one another."""
-    limit = xp.cuda.Device().attributes["MultiProcessorCount"]
+    gpu = gpu_library().cuda
+    limit = gpu.Device().attributes["MultiProcessorCount"]
     each = min(
-        xp.cuda.driver.occupancyMaxActiveBlocksPerMultiprocessor(kernel.kernel.ptr, THREADS, 0)
-        for kernel in _kernels(xp, type(cell), x.dtype.str)
+        gpu.driver.occupancyMaxActiveBlocksPerMultiprocessor(kernel.kernel.ptr, THREADS, 0)
+        for kernel in _kernels(len(cell.gates), x.dtype.str)
     )
     columns, units = grid(x.shape[1], H)
     return columns * units <= limit * each
 
 
 @functools.cache
-def _kernels(xp: Any, cell_type: type[Cell], dtype: str) -> tuple[Any, Any]:
+def _kernels(gates: int, dtype: str) -> tuple[Any, Any]:
     """The compiled kernels (forward, backward)."""
-    source = preamble(cell_type(), dtype) + SOURCE
-    module = xp.RawModule(code=source, enable_cooperative_groups=True)
+    source = preamble(gates, dtype) + SOURCE
+    module = gpu_library().RawModule(code=source, enable_cooperative_groups=True)
     return module.get_function("forward"), module.get_function("backward")
 
 
@@ -279,7 +280,7 @@ def forward(
     for sequence, initial in zip((h, *c), state, strict=True):
         sequence[0] = initial
     arrays = (w.U, getattr(w, "b_u", None), wx, h, c[0] if c else None, hs, kept, lengths)
-    kernel = _kernels(xp, type(cell), wx.dtype.str)[0]
+    kernel = _kernels(len(cell.gates), wx.dtype.str)[0]
     for first, last in stretches or [(0, T)]:
         arrived = xp.zeros(1, dtype=np.uint32)
         kernel(
@@ -304,7 +305,7 @@ def backward(
     Args:
         cell, w, lengths, reverse, stretches: as for `forward`; the stretches from the last to the first.
         kept: (T, KEPT, H, B), of `forward`.
-        d_output: (T, B, H), contiguous, or None.
+        d_output: (T, B, H), or None.
         d_final: the gradient of the final state, columns (H, B).
         da: (rows + extra_blocks · H, T, B), which is written.
 
@@ -313,7 +314,8 @@ def backward(
     """
     xp, (T, _, H, B) = array_module(kept), kept.shape
     direct, *dc = (xp.array(d, order="C") for d in d_final)
-    kernel = _kernels(xp, type(cell), kept.dtype.str)[1]
+    d_output = None if d_output is None else xp.ascontiguousarray(d_output)
+    kernel = _kernels(len(cell.gates), kept.dtype.str)[1]
     arrays = (w.U, d_output, kept, da, direct, dc[0] if dc else None, lengths)
     for first, last in stretches or [(0, T)]:
         arrived = xp.zeros(1, dtype=np.uint32)
