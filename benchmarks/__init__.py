@@ -1,1 +1,3 @@
-"""Measurements that run longer than a test, and their results."""
+"""Measurements: what they print is kept in `benchmarks/results/`."""
+
+import minirnn as _minirnn  # noqa: F401  (before NumPy: see there)
