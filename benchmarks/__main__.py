@@ -25,7 +25,7 @@ from benchmarks import common, growth, layers, models, pictures, products
 
 SECTIONS = ("layers", "models", "growth", "memory", "products")
 COMMAND = "python -m benchmarks"
-TIMING = {"rounds": 7, "seconds": 2.0, "pause": 0.05}
+TIMING = {"rounds": 9, "seconds": 2.0, "pause": 0.05, "most": 20}
 QUICK = {"rounds": 2, "seconds": 0.04, "pause": 0.005}
 NOTE = (
     "float32, random data that lies where it is used. Median of calls that alternate in one process; the first call is "

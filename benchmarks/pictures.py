@@ -73,7 +73,8 @@ def growth_curves(rows: list[dict[str, Any]], path: Path) -> Path | None:
                 if mine:
                     line = [r[axis] for r in mine], [r["median_ms"] for r in mine]
                     axes.plot(*line, label=NAMES[key], markersize=4, **style)
-                    axes.fill_between(line[0], [r["p10_ms"] for r in mine], [r["p90_ms"] for r in mine], alpha=0.15)
+                    spread = [r["p10_ms"] for r in mine], [r["p90_ms"] for r in mine]
+                    axes.fill_between(line[0], *spread, alpha=0.15, color=style["color"])
             axes.set_xscale("log", base=2)
             axes.set_yscale("log")
             sizes = sorted({r[axis] for r in there})
