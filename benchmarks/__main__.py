@@ -25,7 +25,7 @@ from benchmarks import common, growth, layers, models, pictures, products
 
 SECTIONS = ("layers", "models", "growth", "memory", "products")
 COMMAND = "python -m benchmarks"
-TIMING = {"rounds": 9, "seconds": 2.0, "pause": 0.05, "most": 20}
+TIMING = {"rounds": 7, "seconds": 2.0, "pause": 0.05}
 QUICK = {"rounds": 2, "seconds": 0.04, "pause": 0.005}
 NOTE = (
     "float32, random data that lies where it is used. Median of calls that alternate in one process; the first call is "
@@ -85,20 +85,22 @@ def main(arguments: list[str] | None = None) -> int:
     timing, out = (QUICK if quick else TIMING), options.out
     folder = out or (None if quick else common.RESULTS)
 
-    def keep(name: str, title: str, header: list[str], rows: list[list[str]], records: list[dict[str, Any]]) -> None:
+    def keep(
+        name: str, title: str, header: list[str], rows: list[list[str]], records: list[dict[str, Any]], more: str = ""
+    ) -> None:
         header, rows = without_gaps(header, rows)
         command = f"{COMMAND} {'gpu' if prefix else name}" + (" --tf32" if options.tf32 else "")
         if folder is None:
             print(f"# {title}\n\n{common.markdown(header, rows)}\n")
             return
-        common.write_table(prefix + name, title, command, header, rows, folder, NOTE)
+        common.write_table(prefix + name, title, command, header, rows, folder, f"{NOTE} {more}".strip())
         if records:
             common.write_records(prefix + name, records, folder)
 
     drawn: list[Path | None] = []
     if "layers" in sections:
         rows = layers.run(timing, devices, quick, bar)
-        keep("layers", "Recurrent layers", *layers.table(rows), rows)
+        keep("layers", "Recurrent layers", *layers.table(rows), rows, layers.summary(rows))
         drawn += [pictures.ratio_bars(rows, folder / f"{prefix}ratios.png")] if folder else []
     if "models" in sections:
         rows = models.run(timing, devices, quick, bar)

@@ -42,12 +42,6 @@ class Contender:
     threads: int | None = None
     synchronize: Callable[[], object] = lambda: None
 
-    @property
-    def label(self) -> str:
-        """What a table calls it."""
-        where = "GPU" if self.device == "gpu" else ("1 thread" if self.threads == 1 else "CPU")
-        return f"{self.name}, {where}"
-
 
 @dataclass
 class Timing:

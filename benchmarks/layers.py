@@ -42,7 +42,7 @@ SHAPES = [
         (25, 128, 256, 512),
     ]
 ]
-DEEP = [Shape(35, 32, 256, 256, 2, 1), Shape(35, 32, 256, 256, 1, 2), Shape(35, 32, 256, 256, 2, 2)]
+DEEP = [(2, 1), (1, 2), (2, 2)]  # layers, directions
 GPU_SHAPES = [Shape(35, 32, 256, 256), Shape(100, 64, 512, 512), Shape(100, 128, 1024, 1024)]
 QUICK = [Shape(10, 16, 64, 64)]
 
@@ -184,7 +184,7 @@ def run(timing: dict[str, Any], devices: tuple[str, ...], quick: bool, progress:
     jobs = [(cell, shape, "forward+backward") for cell in CELLS for shape in shapes]
     middle = shapes[min(1, len(shapes) - 1)]
     jobs += [(cell, middle, mode) for cell in CELLS for mode in ("forward", "training step")]
-    deep = [Shape(*shape[:4], *deep[4:]) for deep in DEEP for shape in [middle]]
+    deep = [middle._replace(layers=layers, directions=directions) for layers, directions in DEEP]
     jobs += [(cell, shape, "forward+backward") for cell in ("gru-after", "lstm") for shape in deep]
     if "gpu" in devices and common.gpu() and not quick:
         jobs += [(cell, shape, "forward+backward") for cell in ("gru-after", "lstm") for shape in GPU_SHAPES[1:]]
@@ -239,3 +239,19 @@ def table(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
     columns = [f"{column} ms" for column in COLUMNS]
     header = ["layer", "mode", "T, B, I, H", columns[0], "p10 – p90", *columns[1:]]
     return [*header, *(f"{a} / {b}" for a, b in RATIOS)], lines
+
+
+def summary(rows: list[dict[str, Any]]) -> str:
+    """The geometric mean of torch's time over minirnn's, forward and backward of one layer on the CPU, over the cells
+    that torch has too."""
+    simple = [row for row in rows if row["mode"] == MODES[1] and row["layers"] == row["directions"] == 1]
+    times: dict[Any, dict[str, float]] = {}
+    for row in simple:
+        if row["device"] == "cpu" and row["model"] != CELLS["gru"]:
+            there = times.setdefault((row["model"], *(row[name] for name in Shape._fields)), {})
+            there.setdefault(row["implementation"], row["median_ms"])  # of minirnn the one with all threads
+    ratios = [there["torch"] / there["minirnn"] for there in times.values() if {"torch", "minirnn"} <= set(there)]
+    if not ratios:
+        return ""
+    mean = np.exp(np.mean(np.log(ratios)))
+    return f"Geometric mean of torch / minirnn, forward and backward of RNN, GRU (reset after) and LSTM: {mean:.2f}."

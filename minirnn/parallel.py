@@ -32,7 +32,7 @@ SWITCH_INTERVAL = 1e-4
 """Seconds that a thread waits for Python's lock before it asks for it. (Python's 5 ms is as long as many steps.)"""
 
 FEW_MULTIPLICATIONS = 30_000_000
-"""Multiplications of a product up to which one thread does it: some 0.5 ms in float32."""
+"""Multiplications of a product up to which one thread does it: 0.6 ms in float32, at 95 GFLOP/s."""
 
 _chosen: list[int] = []
 _pools: dict[int, ThreadPoolExecutor] = {}

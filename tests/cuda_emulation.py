@@ -71,7 +71,7 @@ def library(gates, dtype):
     """The kernels of a cell and a dtype as a shared library."""
     folder = Path(tempfile.mkdtemp(prefix="minirnn-cuda-"))
     source, result = folder / "kernels.cpp", folder / "kernels.so"
-    source.write_text("#define THREADS 256\n" + SHIM + cuda.preamble(gates, dtype) + cuda.SOURCE + LAUNCHERS)
+    source.write_text(cuda.preamble(gates, dtype) + SHIM + cuda.SOURCE + LAUNCHERS)
     command = [compiler(), "-std=c++20", "-O1", "-pthread", "-shared", "-fPIC", "-o", result, source]
     made = subprocess.run(command, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr

@@ -186,7 +186,7 @@ MISTAKES = {
         FORWARD, "output = xp.where(mask.rows, output, 0)", "pass", lambda: twins_agree("rnn"),
     ),
     "direction reversed in time but not within length": (
-        FORWARD, "in_one_kernel = cuda", "mask = None if reverse else mask\n    in_one_kernel = cuda", lambda: twins_agree("lstm"),
+        FORWARD, "if cuda.applies(", "mask = None if reverse else mask\n    if cuda.applies(", lambda: twins_agree("lstm"),
     ),
     # parts of a batch, and slices of U
     "gradients of one part only": (

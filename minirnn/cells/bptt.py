@@ -50,7 +50,7 @@ class Trace(NamedTuple):
 
     x: Array  # (T, B, I)
     h_prev: Array  # (T, B, H): the h that went into each step
-    kept: Any  # for each t, what the cell kept
+    kept: Any  # for each t, what the cell kept: a list, or one array from the kernels of `cuda`
     mask: PaddingMask | None
     order: Sequence[int]  # the times in the order they were visited
 
@@ -195,16 +195,16 @@ def forward_through_time(
     if not cell.adds_bias:
         wx += w.b[:, None]  # (1)
     columns: State = tuple(xp.ascontiguousarray(s.T) for s in state)  # each (H, B)
-    in_one_kernel = cuda.applies(cell, w, x)
-    if in_one_kernel:
+    if cuda.applies(cell, w, x):
         lengths = None if mask is None else mask.lengths
         columns, kept = cuda.forward(cell, w, wx, columns, lengths, hs, reverse)
-    for t in () if in_one_kernel else order:
-        new, step_kept = cell.forward(w, wx[t], columns)
-        if keep:
-            kept[t] = step_kept
-        columns = new if mask is None else mask.choose(t, new, columns)
-        hs[t + after] = columns[0].T
+    else:
+        for t in order:
+            new, step_kept = cell.forward(w, wx[t], columns)
+            if keep:
+                kept[t] = step_kept
+            columns = new if mask is None else mask.choose(t, new, columns)
+            hs[t + after] = columns[0].T
 
     output, h_prev = hs[after : T + after], hs[before : T + before]
     if mask is not None:
@@ -247,20 +247,20 @@ def backward_through_time(
     # step would have sent back.
     zero = xp.zeros((H, B), dtype=x.dtype)
     dh_from_future, *d_memory = (zero if d is None else d.T for d in d_final)
-    in_one_kernel = not isinstance(kept, list)
-    if in_one_kernel:
+    if isinstance(kept, list):
+        for t in reversed(order):
+            dh_from_above = zero if d_output is None else d_output[t].T
+            dh = dh_from_above + dh_from_future  # (2)
+            da_t, d_prev = cell.backward(w, kept[t], (dh, *d_memory))
+            if mask is not None:
+                d_prev = mask.choose(t, d_prev, (dh, *d_memory))  # a padded step only hands the state on
+                (da_t,) = mask.choose(t, (da_t,), (0,))
+            dh_from_future, *d_memory = d_prev
+            da[:, t] = da_t
+    else:
         lengths = None if mask is None else mask.lengths
         d_final = (dh_from_future, *d_memory)
         dh_from_future, *d_memory = cuda.backward(cell, w, kept, d_output, d_final, lengths, da, order[0] > 0)
-    for t in () if in_one_kernel else reversed(order):
-        dh_from_above = zero if d_output is None else d_output[t].T
-        dh = dh_from_above + dh_from_future  # (2)
-        da_t, d_prev = cell.backward(w, kept[t], (dh, *d_memory))
-        if mask is not None:
-            d_prev = mask.choose(t, d_prev, (dh, *d_memory))  # a padded step only hands the state on
-            (da_t,) = mask.choose(t, (da_t,), (0,))
-        dh_from_future, *d_memory = d_prev
-        da[:, t] = da_t
 
     da = da.reshape(len(da), T * B)  # the columns in the order of the rows of x and h_prev below
     dw = weight_gradients(cell, da, x.reshape(T * B, x.shape[2]), h_prev.reshape(T * B, H), kept)

@@ -4,7 +4,7 @@ A small recurrent step on a GPU takes longer to launch than to compute: a step o
 a few microseconds each. Here a sequence is two: `forward` and `backward` walk all steps, and between two steps the
 blocks of the GPU wait for one another, because every unit needs the h of all units. (Persistent kernels: Diamos et al.
 2016, "Persistent RNNs".) The equations and their numbers are those of `lstm.py` and `gru.py`, whose steps are the
-reference: what is kept on the way forward is the same, so the two ways can be exchanged step by step.
+reference: what is kept on the way forward is the same.
 
 Each block owns 4 units and 32 sequences, with all gates of those units, so that a unit's gates meet in one place. Its
 256 threads share the sum over k among them, SPLITS parts for each 4 sequences, and add the parts up at the end:
@@ -30,14 +30,15 @@ from minirnn.cells.gru import GRUResetAfterCell
 from minirnn.cells.lstm import LSTMCell
 
 UNITS, COLUMNS, THREADS = 4, 32, 256
+"""Of a block."""
+
+KEPT = {4: 6, 3: 5}
+"""Arrays (H, B) that a step keeps for the way back, by the number of gates: of the LSTM, and of the GRU."""
+
 MOST_STATE = 2**16
 """H · B up to which the loop is bound by its launches; beyond, cuBLAS multiplies better than these kernels."""
 
 SOURCE = r"""
-#define UNITS 4      /* units of a block */
-#define COLUMNS 32   /* sequences of a block */
-#define THREADS 256
-
 struct alignas(4 * sizeof(real)) vec4 { real v[4]; };
 
 /* Past the cache of one multiprocessor, because another one may have written it just now. */
@@ -210,9 +211,10 @@ def use(wanted: bool) -> None:
 
 def preamble(gates: int, dtype: Any) -> str:
     """What goes before `SOURCE` for the cell with 4 gates (LSTM) or 3 (GRU), and a dtype."""
-    name, kept = ("LSTM", 6) if gates == 4 else ("GRU", 5)
+    name, sizes = "LSTM" if gates == 4 else "GRU", {"UNITS": UNITS, "COLUMNS": COLUMNS, "THREADS": THREADS}
     real = "typedef double real;\n#define DOUBLE\n" if np.dtype(dtype) == np.float64 else "typedef float real;\n"
-    return f"#define {name}\n#define GATES {gates}\n#define KEPT {kept}\n{real}"
+    numbers = {**sizes, "GATES": gates, "KEPT": KEPT[gates]}
+    return f"#define {name}\n{real}" + "".join(f"#define {key} {value}\n" for key, value in numbers.items())
 
 
 def applies(cell: Cell, w: Weights, x: Array) -> bool:
@@ -256,7 +258,6 @@ def forward(
     lengths: Array | None,
     hs: Array,
     reverse: bool,
-    stretches: Sequence[tuple[int, int]] | None = None,
 ) -> tuple[State, Array]:
     """All steps forward.
 
@@ -268,24 +269,18 @@ def forward(
         lengths: (B,) int32 on the device, or None.
         hs: (T+1, B, H), of which all but the initial h is written.
         reverse: walk from the last step to the first.
-        stretches: (first, last) of each launch, counted in steps as they are walked; None: one for all.
 
     Returns:
         The state after the last step, columns (H, B), and for each t what the cell's own `forward` keeps, as one array
         (T, KEPT, H, B), without the memories that only peepholes need.
     """
     xp, (T, _, B), H = array_module(wx), wx.shape, w.U.shape[1]
-    kept = xp.empty((T, 6 if len(state) == 2 else 5, H, B), dtype=wx.dtype)
+    kept = xp.empty((T, KEPT[len(cell.gates)], H, B), dtype=wx.dtype)
     h, *c = (xp.empty((T + 1, H, B), dtype=wx.dtype) for _ in state)
     for sequence, initial in zip((h, *c), state, strict=True):
         sequence[0] = initial
     arrays = (w.U, getattr(w, "b_u", None), wx, h, c[0] if c else None, hs, kept, lengths)
-    kernel = _kernels(len(cell.gates), wx.dtype.str)[0]
-    for first, last in stretches or [(0, T)]:
-        arrived = xp.zeros(1, dtype=np.uint32)
-        kernel(
-            grid(B, H), (THREADS,), (*map(_pointer, arrays), *map(np.int32, (T, B, H, first, last, reverse)), arrived)
-        )
+    _launch(_kernels(len(cell.gates), wx.dtype.str)[0], arrays, T, B, H, reverse)
     return (h[T], *(array[T] for array in c)), kept
 
 
@@ -298,12 +293,11 @@ def backward(
     lengths: Array | None,
     da: Array,
     reverse: bool,
-    stretches: Sequence[tuple[int, int]] | None = None,
 ) -> State:
     """All steps back.
 
     Args:
-        cell, w, lengths, reverse, stretches: as for `forward`; the stretches from the last to the first.
+        cell, w, lengths, reverse: as for `forward`.
         kept: (T, KEPT, H, B), of `forward`.
         d_output: (T, B, H), or None.
         d_final: the gradient of the final state, columns (H, B).
@@ -315,16 +309,18 @@ def backward(
     xp, (T, _, H, B) = array_module(kept), kept.shape
     direct, *dc = (xp.array(d, order="C") for d in d_final)
     d_output = None if d_output is None else xp.ascontiguousarray(d_output)
-    kernel = _kernels(len(cell.gates), kept.dtype.str)[1]
     arrays = (w.U, d_output, kept, da, direct, dc[0] if dc else None, lengths)
-    for first, last in stretches or [(0, T)]:
-        arrived = xp.zeros(1, dtype=np.uint32)
-        kernel(
-            grid(B, H), (THREADS,), (*map(_pointer, arrays), *map(np.int32, (T, B, H, first, last, reverse)), arrived)
-        )
+    _launch(_kernels(len(cell.gates), kept.dtype.str)[1], arrays, T, B, H, reverse)
     rows = da[: 4 * H] if dc else xp.concatenate((da[: 2 * H], da[3 * H :]))
     first_step = rows[:, T - 1 if reverse else 0]
     return (direct + w.U.T @ xp.ascontiguousarray(first_step), *dc)
+
+
+def _launch(kernel: Any, arrays: Sequence[Array | None], T: int, B: int, H: int, reverse: bool) -> None:
+    """Run a kernel over all steps, from 0 to T as they are walked."""
+    arrived = array_module(arrays[0]).zeros(1, dtype=np.uint32)
+    sizes = map(np.int32, (T, B, H, 0, T, reverse))
+    kernel(grid(B, H), (THREADS,), (*map(_pointer, arrays), *sizes, arrived))
 
 
 def _pointer(array: Array | None) -> Any:

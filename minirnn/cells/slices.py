@@ -31,7 +31,6 @@ UNPACKED_LIMIT = 1_000_000
 MOST_ROWS, MOST_COLUMNS, FEWEST_ROWS = 128, 1024, 24
 """Of a slice: more rows bring nothing, more columns fall out of the nearest cache, and fewer rows waste registers."""
 
-
 MOST_THIN = 96
 """Columns of the other matrix up to which packing is worth avoiding."""
 
