@@ -22,8 +22,8 @@ CELLS = ("rnn", "gru-after", "lstm")
 MEMORY = [Shape(35, 32, 256, 256), Shape(140, 32, 256, 256), Shape(35, 128, 256, 256), Shape(35, 32, 256, 512)]
 MANY_STEPS = 1000
 
-KEPT = {"rnn": 1, "gru": 6, "gru-after": 5, "lstm": 8}
-"""k: arrays (H, B) that each step of a cell keeps for the way back (the LSTM's i is kept with f, and its memory c)."""
+KEPT = {"rnn": 1, "gru": 6, "gru-after": 5, "lstm": 7}
+"""k: arrays (H, B) that each step of a cell keeps for the way back (the LSTM's i is kept with f)."""
 
 EXTRA = {"rnn": 0, "gru": 1, "gru-after": 1, "lstm": 0}
 """e: more such arrays on the way back: all s of the GRU side by side, or all dq."""

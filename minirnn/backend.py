@@ -24,6 +24,7 @@ from minirnn.errors import DeviceError, InputError
 Array = Any  # numpy.ndarray or cupy.ndarray; the two share no base class
 DEVICES = ("cpu", "gpu")
 _tried: set[ModuleType] = set()
+_libraries: dict[type, ModuleType] = {np.ndarray: np}
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 
@@ -50,7 +51,10 @@ keep_freed_memory()
 
 def array_module(array: Array) -> ModuleType:
     """The library `array` belongs to: `numpy` or `cupy`, read off the type that it has."""
-    return sys.modules[type(array).__module__.partition(".")[0]]
+    kind = type(array)
+    if kind not in _libraries:
+        _libraries[kind] = sys.modules[kind.__module__.partition(".")[0]]
+    return _libraries[kind]
 
 
 def gpu_library() -> ModuleType:
@@ -149,7 +153,10 @@ def sigmoid(a: Array) -> Array:
     Written as a tanh, σ(a) = (1 + tanh(a/2)) / 2, which cannot overflow and which NumPy vectorises. Its error is
     absolute: values below the rounding of 1 become 0, which a gate does not notice.
     """
-    return 0.5 + 0.5 * array_module(a).tanh(0.5 * a)
+    y = array_module(a).tanh(0.5 * a)
+    y *= 0.5
+    y += 0.5
+    return y
 
 
 sigmoid_of = fuse(sigmoid)

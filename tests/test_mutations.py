@@ -294,7 +294,7 @@ MISTAKES = {
         VARIANT.forward, '(a["g"], 1.0)', '(a["g"], 1 - a["g"] ** 2)', lambda: gradients_are_right("cell lstm-niaf"),
     ),
     # GRU
-    "1 - z missing": (gru.new_state, "one_minus_z * (1 - n * n)", "(1 - n * n)", CELLS),
+    "1 - z missing": (gru.new_state, "(1 - z) * (1 - n * n)", "(1 - n * n)", CELLS),
     "z and 1 - z swapped, backwards too": (gru.new_state, "n = array_module(a_n)", "z = 1 - z; n = array_module(a_n)", lambda: twins_agree("gru")),
     "direct road to h_{t-1} missing": (GRU.backward, "z * dh + r * ds", "r * ds", CELLS),
     "road through the reset gate missing": (GRU.backward, "z * dh + r * ds", "z * dh", CELLS),

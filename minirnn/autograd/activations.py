@@ -31,7 +31,7 @@ RRELU_LOWER, RRELU_UPPER = 1 / 8, 1 / 3
 def sigmoid_and_slope(a: Array) -> tuple[Array, Array]:
     """σ(a) and σ'(a)."""
     y = logistic(a)
-    return y, y * (1 - y)
+    return y, y - y * y
 
 
 @fuse

@@ -17,8 +17,7 @@ def new_state(z: Array, a_n: Array, h_prev: Array) -> tuple[Array, ...]:
     n = array_module(a_n).tanh(a_n)  # tanh of (3)
     stays = z * (h_prev - n)
     h = n + stays  # (4), rearranged: z * h + (1-z) * n = n + z * (h - n)
-    one_minus_z = 1 - z
-    dh_da_z, dh_da_n = stays * one_minus_z, one_minus_z * (1 - n * n)  # (5)
+    dh_da_z, dh_da_n = stays - stays * z, (1 - z) * (1 - n * n)  # (5)
     return h, dh_da_z, dh_da_n
 
 
@@ -51,7 +50,7 @@ class GRUCell(Cell):
     def reset(r: Array, h_prev: Array) -> tuple[Array, ...]:
         """s, and its derivative by a_r."""
         s = r * h_prev  # s of (3)
-        return s, s * (1 - r)  # ∂s/∂a_r of (5)
+        return s, s - s * r  # ∂s/∂a_r of (5)
 
     def forward(self, w: Weights, wx: Array, state: State) -> tuple[State, Any]:
         (h_prev,) = state
@@ -113,7 +112,7 @@ class GRUResetAfterCell(Cell):
     def reset(r: Array, wx_n: Array, q: Array) -> tuple[Array, ...]:
         """a_n, and its derivative by a_r."""
         rq = r * q
-        return wx_n + rq, rq * (1 - r)  # a_n of (3), ∂a_n/∂a_r of (5)
+        return wx_n + rq, rq - rq * r  # a_n of (3), ∂a_n/∂a_r of (5)
 
     def weight_shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
         return {**super().weight_shapes(input_size, hidden_size), "b_u": (hidden_size,)}

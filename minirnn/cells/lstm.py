@@ -25,7 +25,8 @@ class LSTMCell(Cell):
         (7)  ∂c/∂a_i = g * i * (1-i)   ∂c/∂a_f = c_{t-1} * f * (1-f)   ∂c/∂a_g = i * (1-g²)   ∂c/∂c_{t-1} = f
         (8)  ∂h/∂a_o = tanh(c_t) * o * (1-o)                           ∂h/∂c = o * (1 - tanh²(c_t))
 
-    (each with the other pre-activations held fixed). The way back, from dh = dL/dh_t and from dc_from_future, which
+    (each with the other pre-activations held fixed; the code says v - v * i for v * (1-i), for which NumPy need not turn
+    a number into an array). The way back, from dh = dL/dh_t and from dc_from_future, which
     step t+1 handed back, is the chain rule through them:
 
         (9)   da_o = dh * ∂h/∂a_o
@@ -58,7 +59,7 @@ class LSTMCell(Cell):
         g = array_module(a_g).tanh(a_g)  # (3)
         written, remembered = i * g, f * c_prev
         c = remembered + written  # (4)
-        dc_da_i, dc_da_f, dc_da_g = written * (1 - i), remembered * (1 - f), i - written * g  # (7)
+        dc_da_i, dc_da_f, dc_da_g = written - written * i, remembered - remembered * f, i - written * g  # (7)
         return c, dc_da_i, dc_da_f, dc_da_g
 
     @staticmethod
@@ -67,7 +68,7 @@ class LSTMCell(Cell):
         """The new h, and its derivatives by a_o and c."""
         o, tanh_c = sigmoid(a_o), array_module(c).tanh(c)  # (5)
         h = o * tanh_c  # (6)
-        dh_da_o, dh_dc = h * (1 - o), o - h * tanh_c  # (8)
+        dh_da_o, dh_dc = h - h * o, o - h * tanh_c  # (8)
         return h, dh_da_o, dh_dc
 
     def weight_shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
@@ -87,10 +88,11 @@ class LSTMCell(Cell):
         if self.peepholes:
             a_o = a_o + p[2] * c  # [ ] of (5)
         h, dh_da_o, dh_dc = self.read_memory(a_o, c)  # (5), (6), (8)
-        return (h, c), (dc_da_i, dc_da_f, dc_da_g, f, dh_da_o, dh_dc, c_prev, c)
+        memories = (c_prev, c) if self.peepholes else ()
+        return (h, c), (dc_da_i, dc_da_f, dc_da_g, f, dh_da_o, dh_dc, *memories)
 
     def backward(self, w: Weights, kept: Any, dstate: State) -> tuple[Array, State]:
-        dc_da_i, dc_da_f, dc_da_g, f, dh_da_o, dh_dc, _, _ = kept
+        dc_da_i, dc_da_f, dc_da_g, f, dh_da_o, dh_dc, *_ = kept
         dh, dc_from_future = dstate
         da_o = dh * dh_da_o  # (9)
         dc = dc_from_future + dh * dh_dc  # (10)

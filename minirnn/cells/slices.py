@@ -55,6 +55,7 @@ class Slices:
     def __init__(self, matrix: np.ndarray):
         self.matrix = matrix
         self._views: dict[Any, Any] = {}
+        self._plans: dict[tuple[int, ...], tuple[Any, ...]] = {}
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -74,18 +75,30 @@ class Slices:
 
     def __matmul__(self, x: np.ndarray) -> np.ndarray:
         """The product with x (…, K, B)."""
-        *stack, _, B = x.shape
-        if B > MOST_THIN:
+        if x.shape not in self._plans:
+            self._plans[x.shape] = self._plan(x.shape)
+        sliced, x_shape, shape, rest = self._plans[x.shape]
+        if sliced is None:
             return self.matrix @ x
+        x = np.ascontiguousarray(x)  # OpenBLAS would pack a transposed one
+        products = np.matmul(sliced, x.reshape(x_shape))
+        product = (products.sum(axis=-4) if sliced.ndim == 4 else products).reshape(shape)
+        return product if rest is None else np.concatenate((product, rest @ x), axis=-2)
+
+    def _plan(self, shape: tuple[int, ...]) -> tuple[Any, ...]:
+        """For an x of this shape the slices (n, s, K), or (pieces, n, s, K / pieces); the shape x is multiplied in;
+        that of the product; and the rows that are left over."""
+        *stack, K, B = shape
+        if B > MOST_THIN:
+            return None, None, None, None
         if B not in self._views:
             self._views[B] = self._cut(B)
-        x = np.ascontiguousarray(x)  # OpenBLAS would pack a transposed one
-        sliced, rest = self._views[B]  # (pieces, n, s, K / pieces), and the rows that are left over
+        sliced, rest = self._views[B]
         pieces, n, s, k = sliced.shape
-        products = np.matmul(sliced, x.reshape(*stack, pieces, 1, k, B))
-        product = products[..., 0, :, :, :] if pieces == 1 else products.sum(axis=-4)
-        product = product.reshape(*stack, n * s, B)
-        return product if not len(rest) else np.concatenate((product, rest @ x), axis=-2)
+        x_shape = (*stack, pieces, 1, k, B)
+        if pieces == 1:
+            sliced, x_shape = sliced[0], (*stack, 1, K, B)
+        return sliced, x_shape, (*stack, n * s, B), rest if len(rest) else None
 
     def _cut(self, B: int) -> tuple[np.ndarray, np.ndarray]:
         """The slices for a right-hand side of B columns, and the rows that do not fill one."""
