@@ -25,11 +25,12 @@ from benchmarks import common, growth, layers, models, pictures, products
 
 SECTIONS = ("layers", "models", "growth", "memory", "products")
 COMMAND = "python -m benchmarks"
-TIMING = {"rounds": 7, "seconds": 2.0, "pause": 0.05}
+TIMING = {"rounds": 21, "seconds": 2.0, "pause": 0.02}
 QUICK = {"rounds": 2, "seconds": 0.04, "pause": 0.005}
 NOTE = (
-    "float32, random data that lies where it is used. Median of calls that alternate in one process; the first call is "
-    "reported apart, in the CSV. minirnn uses all threads where nothing else is said, as does torch."
+    "float32, random data that lies where it is used. Calls alternate in one process; times are medians, ratios are "
+    "medians of the ratios of neighbouring calls, and the first call is reported apart, in the CSV. minirnn uses all "
+    "threads where nothing else is said, as does torch."
 )
 
 

@@ -22,6 +22,7 @@ from minirnn import DeviceError, backend, num_threads, set_num_threads
 from minirnn.parallel import blas
 
 RESULTS = Path(__file__).parent / "results"
+FEWEST_ROUNDS = 7
 
 
 @dataclass
@@ -45,10 +46,15 @@ class Contender:
 
 @dataclass
 class Timing:
-    """Seconds of one contender: of its very first call, and of each counted one."""
+    """Seconds of one contender: of its very first call, and of the counted calls of each round."""
 
     first: float
-    calls: list[float] = field(default_factory=list)
+    rounds: list[list[float]] = field(default_factory=list)
+
+    @property
+    def calls(self) -> list[float]:
+        """All counted calls."""
+        return [seconds for counted in self.rounds for seconds in counted]
 
     def percentile(self, p: float) -> float:
         """Seconds that p % of the counted calls took at most."""
@@ -58,6 +64,13 @@ class Timing:
     def median(self) -> float:
         """Seconds that half of the counted calls took at most."""
         return self.percentile(50)
+
+    def relative_to(self, other: Timing) -> float:
+        """This time over that of another contender: the median of the rounds' ratios. (A shared machine is slower at
+        one time than at another. The two calls of one round are close together; those of the two medians need not be.)
+        """
+        pairs = zip(self.rounds, other.rounds, strict=True)
+        return float(np.median([np.median(mine) / np.median(theirs) for mine, theirs in pairs]))
 
 
 def one_call(contender: Contender) -> float:
@@ -70,33 +83,35 @@ def one_call(contender: Contender) -> float:
 
 
 def measure(
-    contenders: Sequence[Contender], rounds: int = 7, seconds: float = 2.0, pause: float = 0.05, most: int = 6
+    contenders: Sequence[Contender], rounds: int = 21, seconds: float = 2.0, pause: float = 0.02, most: int = 2
 ) -> list[Timing]:
     """Time the contenders side by side in this process.
 
-    They take turns, in blocks with a pause between: what else the machine does hits all alike, and threads that are
-    just falling asleep or waking up distort only the first call of a block, which is not counted. The first call of
-    all, which allocates and compiles, is reported apart.
+    They take turns, in short blocks with a pause between: what else the machine does hits all alike, and threads that
+    are just falling asleep or waking up distort only the first call of a block, which is not counted. The first call
+    of all, which allocates and compiles, is reported apart.
 
     Args:
         contenders: what to time.
         rounds: turns of each.
-        seconds: about how long each may take in all; a block has as many calls as fit, from 1 to `most`.
+        seconds: about how long the slowest may take in all. Of slow contenders there are fewer turns, but at least
+            `FEWEST_ROUNDS`, or `rounds` if that is less.
         pause: seconds between blocks.
-        most: calls of a block.
+        most: calls of a block; as many as there is time for, at least one.
     """
-    threads, timings, blocks = num_threads(), [], []
+    threads, timings, typical = num_threads(), [], []
     try:
         for contender in contenders:
             set_num_threads(contender.threads or threads)
             timings.append(Timing(one_call(contender)))
-            typical = min(one_call(contender) for _ in range(2))
-            blocks.append(int(min(most, max(1, seconds / rounds / max(typical, 1e-6)))))
+            typical.append(max(1e-6, min(one_call(contender) for _ in range(2))))
+        rounds = max(min(rounds, FEWEST_ROUNDS), int(min(rounds, seconds / max(typical))))
         for _ in range(rounds):
-            for contender, timing, block in zip(contenders, timings, blocks, strict=True):
+            for contender, timing, once in zip(contenders, timings, typical, strict=True):
                 set_num_threads(contender.threads or threads)
                 one_call(contender)
-                timing.calls += [one_call(contender) for _ in range(block)]
+                block = int(min(most, max(1, seconds / rounds / once)))
+                timing.rounds.append([one_call(contender) for _ in range(block)])
                 time.sleep(pause)
     finally:
         set_num_threads(threads)
@@ -112,8 +127,8 @@ def side_by_side(
     return {name: timing.median for name, timing in zip(alternatives, timings, strict=True)}
 
 
-def record(contender: Contender, timing: Timing, **facts: Any) -> dict[str, Any]:
-    """One row of the results: what was done, how long it took, and on what."""
+def record(contender: Contender, timing: Timing, first: Timing, **facts: Any) -> dict[str, Any]:
+    """One row of the results: what was done, how long it took, also over the first contender's time, and on what."""
     on_gpu = contender.device == "gpu"
     return {
         **facts,
@@ -125,6 +140,7 @@ def record(contender: Contender, timing: Timing, **facts: Any) -> dict[str, Any]
         "median_ms": round(timing.median * 1e3, 4),
         "p10_ms": round(timing.percentile(10) * 1e3, 4),
         "p90_ms": round(timing.percentile(90) * 1e3, 4),
+        "over_first_contender": round(timing.relative_to(first), 4),
         "first_call_ms": round(timing.first * 1e3, 4),
         "calls": len(timing.calls),
         **environment(),
@@ -133,7 +149,13 @@ def record(contender: Contender, timing: Timing, **facts: Any) -> dict[str, Any]
 
 def compare(contenders: Sequence[Contender], timing: dict[str, Any], **facts: Any) -> list[dict[str, Any]]:
     """`measure` with the arguments `timing`, as rows of the results."""
-    return [record(c, t, **facts) for c, t in zip(contenders, measure(contenders, **timing), strict=True)]
+    timings = measure(contenders, **timing)
+    return [record(c, t, timings[0], **facts) for c, t in zip(contenders, timings, strict=True)]
+
+
+def ratio(a: dict[str, Any], b: dict[str, Any]) -> float:
+    """The time of row a over that of row b, two contenders of one comparison."""
+    return a["over_first_contender"] / b["over_first_contender"]
 
 
 def torch_or_none() -> Any:

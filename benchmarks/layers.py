@@ -160,14 +160,14 @@ def contenders(cell: str, shape: Shape, mode: str, devices: tuple[str, ...]) -> 
     simple = shape.layers == shape.directions == 1
     if "cpu" in devices:
         yield Contender("minirnn", minirnn_call(cell, shape, mode))
-        yield Contender("minirnn", minirnn_call(cell, shape, mode), threads=1)
+        if torch:
+            yield Contender("torch", torch_call(cell, shape, mode))
         if simple and mode != "training step":
             yield Contender("textbook", textbook_call(cell, shape, mode, per_gate=True))
             yield Contender("row loop", textbook_call(cell, shape, mode, per_gate=False))
         if simple and mode == "forward+backward":
             yield Contender("products alone", products_call(cell, shape))
-        if torch:
-            yield Contender("torch", torch_call(cell, shape, mode))
+        yield Contender("minirnn", minirnn_call(cell, shape, mode), threads=1)
     if "gpu" in devices and cupy:
         call = minirnn_call(cell, shape, mode, "gpu")
         yield Contender("minirnn", call, "gpu", synchronize=common.wait_for_gpu)
@@ -231,10 +231,7 @@ def table(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
         times = [f"{found[column]['median_ms']:.2f}" if column in found else "–" for column in COLUMNS]
         mine = found.get("minirnn") or found.get("minirnn, GPU")
         spread = f"{mine['p10_ms']:.2f} – {mine['p90_ms']:.2f}" if mine else "–"
-        ratios = [
-            f"{found[a]['median_ms'] / found[b]['median_ms']:.2f}" if a in found and b in found else "–"
-            for a, b in RATIOS
-        ]
+        ratios = [f"{common.ratio(found[a], found[b]):.2f}" if a in found and b in found else "–" for a, b in RATIOS]
         lines.append([model, mode, sizes, times[0], spread, *times[1:], *ratios])
     columns = [f"{column} ms" for column in COLUMNS]
     header = ["layer", "mode", "T, B, I, H", columns[0], "p10 – p90", *columns[1:]]
@@ -245,12 +242,13 @@ def summary(rows: list[dict[str, Any]]) -> str:
     """The geometric mean of torch's time over minirnn's, forward and backward of one layer on the CPU, over the cells
     that torch has too."""
     simple = [row for row in rows if row["mode"] == MODES[1] and row["layers"] == row["directions"] == 1]
-    times: dict[Any, dict[str, float]] = {}
+    times: dict[Any, dict[str, Any]] = {}
     for row in simple:
         if row["device"] == "cpu" and row["model"] != CELLS["gru"]:
             there = times.setdefault((row["model"], *(row[name] for name in Shape._fields)), {})
-            there.setdefault(row["implementation"], row["median_ms"])  # of minirnn the one with all threads
-    ratios = [there["torch"] / there["minirnn"] for there in times.values() if {"torch", "minirnn"} <= set(there)]
+            there.setdefault(row["implementation"], row)  # of minirnn the one with all threads
+    pairs = [(there.get("torch"), there.get("minirnn")) for there in times.values()]
+    ratios = [common.ratio(torch, minirnn) for torch, minirnn in pairs if torch and minirnn]
     if not ratios:
         return ""
     mean = np.exp(np.mean(np.log(ratios)))

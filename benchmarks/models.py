@@ -87,9 +87,9 @@ def language_model_contenders(cell: str, hidden: int, devices: tuple[str, ...]) 
     torch = common.torch_or_none()
     if "cpu" in devices:
         yield Contender("minirnn", language_model_call(cell, hidden))
-        yield Contender("minirnn", language_model_call(cell, hidden), threads=1)
         if torch:
             yield Contender("torch", torch_language_model_call(cell, hidden))
+        yield Contender("minirnn", language_model_call(cell, hidden), threads=1)
     if "gpu" in devices and common.gpu():
         call = language_model_call(cell, hidden, "gpu")
         yield Contender("minirnn", call, "gpu", synchronize=common.wait_for_gpu)
@@ -142,15 +142,15 @@ def table(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
     lines = []
     for group, there in groups.items():
         rates: dict[str, str] = {}
-        numbers = {}
+        found = {}
         for row in there:
             label = row["implementation"] + (", GPU" if row["device"] == "gpu" else "")
             label += ", 1 thread" if label in rates else ""
-            numbers[label] = row["amount"] / row["median_ms"] * 1e3
-            rates[label] = f"{numbers[label]:,.0f}"
-        ratio = numbers["minirnn"] / numbers["torch"] if {"minirnn", "torch"} <= set(numbers) else None
+            found[label] = row
+            rates[label] = f"{row['amount'] / row['median_ms'] * 1e3:,.0f}"
+        ratio = f"{common.ratio(found['torch'], found['minirnn']):.2f}" if {"minirnn", "torch"} <= set(found) else "–"
         columns = ("minirnn", "minirnn, 1 thread", "torch", "minirnn, GPU", "torch, GPU")
         cells = [rates.get(label, "–") for label in columns]
-        lines.append([*group[:2], f"{group[2]}/s", *cells, "–" if ratio is None else f"{ratio:.2f}"])
+        lines.append([*group[:2], f"{group[2]}/s", *cells, ratio])
     header = ["model", "what", "unit", "minirnn", "minirnn, 1 thread", "torch", "minirnn, GPU", "torch, GPU"]
     return [*header, "minirnn / torch (CPU)"], lines

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import layers
+from benchmarks import common, layers
 from minirnn.plots.common import new_figure, save
 
 STYLES = {
@@ -34,18 +34,18 @@ def ratio_bars(rows: list[dict[str, Any]], path: Path) -> Path | None:
     figure = new_figure(8, 4.2)
     simple = [r for r in rows if r["mode"] == "forward+backward" and r["layers"] == r["directions"] == 1]
     shapes = list(dict.fromkeys((r["T"], r["B"], r["I"], r["H"]) for r in simple))
-    median: dict[Any, float] = {}
+    found: dict[Any, dict[str, Any]] = {}
     for r in simple:
         key = r["model"], (r["T"], r["B"], r["I"], r["H"]), r["implementation"], r["device"]
-        median.setdefault(key, r["median_ms"])
-    models = [m for m in layers.CELLS.values() if any((m, s, "torch", "cpu") in median for s in shapes)]
-    shapes = [s for s in shapes if any((m, s, "torch", "cpu") in median for m in models)]
+        found.setdefault(key, r)
+    models = [m for m in layers.CELLS.values() if any((m, s, "torch", "cpu") in found for s in shapes)]
+    shapes = [s for s in shapes if any((m, s, "torch", "cpu") in found for m in models)]
     if figure is None or not models:
         return None
     axes, width = figure.subplots(), 0.8 / len(models)
     hatches = ("", "//", "..", "xx")
     for i, model in enumerate(models):
-        ratios = [median[model, s, "torch", "cpu"] / median[model, s, "minirnn", "cpu"] for s in shapes]
+        ratios = [common.ratio(found[model, s, "torch", "cpu"], found[model, s, "minirnn", "cpu"]) for s in shapes]
         at = np.arange(len(shapes)) + (i - (len(models) - 1) / 2) * width
         axes.bar(at, ratios, width * 0.95, label=model, hatch=hatches[i], edgecolor="white", color=f"C{i}")
     axes.axhline(1, color="black", linewidth=1)

@@ -49,6 +49,17 @@ def test_contenders_take_turns_and_the_first_call_is_reported_apart():
     assert num_threads() == before
 
 
+def test_a_ratio_is_taken_within_each_round():
+    """In the last rounds the machine is three times slower. The one takes twice as long as the other throughout."""
+    one, other = (
+        common.Timing(0.0, [[2.0], [2.0], [6.0, 6.0], [6.0]]),
+        common.Timing(0.0, [[1.0, 1.0], [1.0], [3.0], [3.0]]),
+    )
+    assert one.relative_to(other) == 2.0
+    assert other.relative_to(one) == 0.5
+    assert one.median / other.median == 3.0  # what the medians of all calls would say
+
+
 def test_how_straight_a_line_is():
     sizes = np.array([16.0, 32, 64, 128, 256])
     assert growth.deviation_from_line(sizes, 3 + 2 * sizes) < 1e-12
@@ -72,6 +83,7 @@ def test_everything_runs_and_says_on_what(tmp_path, capsys):
     for row in rows:
         assert row["p10_ms"] <= row["median_ms"] <= row["p90_ms"]
         assert all(row[key] for key in ("dtype", "threads", "cpu", "numpy", "blas", "commit", "date", "calls"))
+        assert row["over_first_contender"] > 0
         assert {"T", "B", "I", "H", "tf32", "cupy", "torch", "gpu", "first_call_ms", "data"} <= set(row)
     with open(tmp_path / "layers.csv", newline="") as file:
         assert len(list(csv.DictReader(file))) == len(rows)

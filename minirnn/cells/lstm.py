@@ -25,9 +25,9 @@ class LSTMCell(Cell):
         (7)  ∂c/∂a_i = g * i * (1-i)   ∂c/∂a_f = c_{t-1} * f * (1-f)   ∂c/∂a_g = i * (1-g²)   ∂c/∂c_{t-1} = f
         (8)  ∂h/∂a_o = tanh(c_t) * o * (1-o)                           ∂h/∂c = o * (1 - tanh²(c_t))
 
-    (each with the other pre-activations held fixed; the code says v - v * i for v * (1-i), for which NumPy need not turn
-    a number into an array). The way back, from dh = dL/dh_t and from dc_from_future, which
-    step t+1 handed back, is the chain rule through them:
+    (each with the other pre-activations held fixed; in the code v * (1-i) is v - v * i, for which NumPy need not turn a
+    number into an array). The way back, from dh = dL/dh_t and from dc_from_future, which step t+1 handed back, is the
+    chain rule through them:
 
         (9)   da_o = dh * ∂h/∂a_o
         (10)  dc   = dc_from_future + dh * ∂h/∂c  [+ p_o * da_o]
