@@ -21,9 +21,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from benchmarks import common, growth, layers, models, pictures, products
+from benchmarks import common, growth, layers, models, pictures, products, threads
 
-SECTIONS = ("layers", "models", "growth", "memory", "products")
+SECTIONS = ("layers", "models", "growth", "memory", "products", "threads")
 COMMAND = "python -m benchmarks"
 TIMING = {"rounds": 21, "seconds": 2.0, "pause": 0.02}
 QUICK = {"rounds": 2, "seconds": 0.04, "pause": 0.005}
@@ -116,6 +116,10 @@ def main(arguments: list[str] | None = None) -> int:
     if "products" in sections and "cpu" in devices:
         rows = products.run(timing, quick, bar)
         keep("products", "The recurrent product alone, GFLOP/s in one thread", *products.table(rows), rows)
+    if "threads" in sections and "cpu" in devices:
+        rows = threads.run(timing, quick, bar)
+        if rows:
+            keep("threads", "Short calls of NumPy in several threads", *threads.table(rows), rows)
     for path in drawn:
         if path:
             print(path)

@@ -57,7 +57,7 @@ def test_a_ratio_is_taken_within_each_round():
     )
     assert one.relative_to(other) == 2.0
     assert other.relative_to(one) == 0.5
-    assert one.median / other.median == 3.0  # what the medians of all calls would say
+    assert one.median / other.median == 6.0  # what the medians of all calls would say
 
 
 def test_how_straight_a_line_is():
