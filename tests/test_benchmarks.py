@@ -77,7 +77,7 @@ def test_training_steps_leave_nothing_behind():
 
 
 def test_everything_runs_and_says_on_what(tmp_path, capsys):
-    assert main(["layers", "growth", "products", "--quick", "--out", str(tmp_path), "--device", "cpu"]) == 0
+    assert main(["layers", "growth", "products", "threads", "--quick", "--out", str(tmp_path), "--device", "cpu"]) == 0
     rows = json.loads((tmp_path / "layers.json").read_text())
     assert {row["implementation"] for row in rows} >= {"minirnn", "textbook", "row loop", "products alone"}
     for row in rows:
@@ -91,6 +91,8 @@ def test_everything_runs_and_says_on_what(tmp_path, capsys):
     assert "`python -m benchmarks layers`" in table
     assert "cuDNN" not in table  # nothing was measured there, so there is no such column
     assert (tmp_path / "growth.png").exists()
+    if num_threads() > 1:  # one thread has no other to wait for
+        assert "| 1,024 |" in (tmp_path / "threads.md").read_text()
 
 
 @pytest.mark.parametrize(
