@@ -40,17 +40,27 @@ os.register_at_fork(after_in_child=_pools.clear)  # threads do not survive a for
 
 
 @functools.cache
-def _blas() -> Any:
-    """`threadpoolctl`'s handle on NumPy's BLAS; None if it does not know that BLAS."""
+def _libraries() -> list[Any]:
+    """`threadpoolctl`'s handles on every BLAS of this process, that of NumPy first."""
     found = threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
-    folder = os.path.dirname(os.path.dirname(np.__file__))
-    return next((library for library in found if library.filepath.startswith(folder)), found[0] if found else None)
+    of_numpy = os.path.join(os.path.dirname(os.path.dirname(np.__file__)), "numpy")
+    return sorted(found, key=lambda library: not library.filepath.startswith(of_numpy))
+
+
+def look_again() -> None:
+    """To be called when another BLAS has been loaded, so that its threads are counted as well."""
+    _libraries.cache_clear()
+
+
+def _set_blas_threads(threads: int) -> None:
+    for library in _libraries():
+        library.set_num_threads(threads)
 
 
 def blas() -> dict[str, Any]:
     """NumPy's BLAS: `internal_api` (such as "openblas"), `version`, `architecture`, `num_threads`, …; empty if
     `threadpoolctl` does not know it."""
-    return _blas().info() if _blas() else {}
+    return _libraries()[0].info() if _libraries() else {}
 
 
 @functools.cache
@@ -75,8 +85,7 @@ def set_num_threads(threads: int) -> None:
     """
     if threads < 1:
         raise InputError(f"the number of threads must be at least 1, not {threads}")
-    if _blas():
-        _blas().set_num_threads(threads)
+    _set_blas_threads(threads)
     _chosen[:] = [threads]
 
 
@@ -91,7 +100,7 @@ class _OneThreadEach:
     def __call__(self) -> Iterator[None]:
         with self._lock:
             if self._open == 0:
-                self._before = _blas().get_num_threads() if _blas() else 1, sys.getswitchinterval()
+                self._before = blas().get("num_threads", 1), sys.getswitchinterval()
                 self._set(1, min(SWITCH_INTERVAL, sys.getswitchinterval()))
             self._open += 1
         try:
@@ -104,8 +113,7 @@ class _OneThreadEach:
 
     @staticmethod
     def _set(threads: int, interval: float) -> None:
-        if _blas():
-            _blas().set_num_threads(threads)
+        _set_blas_threads(threads)
         sys.setswitchinterval(interval)
 
 
