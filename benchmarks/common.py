@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import functools
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -216,6 +217,7 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "numpy": np.__version__,
         "blas": f"{library.get('internal_api')} {library.get('version')} {library.get('architecture', '')}".strip(),
+        "numba": importlib.metadata.version("numba") if importlib.util.find_spec("numba") else "",
         "cupy": cupy.__version__ if cupy else "",
         "torch": torch.__version__ if torch else "",
         "commit": git.stdout.strip() or "unknown",
@@ -227,7 +229,7 @@ def machine() -> str:
     """One line: processor, cores, libraries, commit and date."""
     e = environment()
     parts = [f"{e['cpu']}, {e['cores']} cores", e["gpu"], f"Python {e['python']}", f"NumPy {e['numpy']} ({e['blas']})"]
-    parts += [f"{name} {e[name]}" for name in ("cupy", "torch") if e[name]]
+    parts += [f"{name} {e[name]}" for name in ("numba", "cupy", "torch") if e[name]]
     return ", ".join(part for part in parts if part) + f"; commit {e['commit']}; {e['date']}"
 
 

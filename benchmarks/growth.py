@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,8 @@ from benchmarks import common, layers
 from benchmarks.common import Contender
 from benchmarks.layers import Shape
 from minirnn import Recurrent, Tensor, make_cell
-from minirnn.cells import bptt, cuda, slices
+from minirnn.cells import bptt, slices
+from minirnn.cells.kernels import cuda
 
 BASE = Shape(32, 32, 256, 256)
 RANGES = {"T": (16, 32, 64, 128, 256), "B": (16, 32, 64, 128, 256), "H": (64, 128, 256, 512, 1024)}
@@ -36,29 +38,39 @@ def shapes(axis: str, quick: bool) -> list[Shape]:
     return [shape._replace(I=shape.H) for shape in result] if axis == "H" else result
 
 
+def contenders(cell: str, axis: str, shape: Shape, devices: tuple[str, ...]) -> Iterator[Contender]:
+    """All that there are of one size along an axis."""
+    torch, mode = common.torch_or_none(), "forward+backward"
+    if "cpu" in devices:
+        yield Contender("minirnn", layers.minirnn_call(cell, shape, mode))
+        if layers.has_kernels():
+            yield Contender("minirnn, kernels", layers.minirnn_call(cell, shape, mode, with_kernels=True))
+        if cell != "rnn" and axis == "H" and shape.H <= 512:
+            yield Contender("textbook", layers.textbook_call(cell, shape, mode, True))
+        if torch:
+            yield Contender("torch", layers.torch_call(cell, shape, mode))
+    if "gpu" in devices and common.gpu():
+        call = layers.minirnn_call(cell, shape, mode, "gpu")
+        yield Contender("minirnn", call, "gpu", synchronize=common.wait_for_gpu)
+        if cell in layers.ONE_KERNEL and shape.H * shape.B <= cuda.MOST_STATE:
+            call = layers.minirnn_call(cell, shape, mode, "gpu", with_kernels=True)
+            yield Contender("minirnn, kernels", call, "gpu", synchronize=common.wait_for_gpu)
+        if torch and torch.cuda.is_available():
+            call = layers.torch_call(cell, shape, mode, "gpu")
+            yield Contender("torch", call, "gpu", synchronize=torch.cuda.synchronize)
+
+
 def run(timing: dict[str, Any], devices: tuple[str, ...], quick: bool, progress: Any) -> list[dict[str, Any]]:
-    """The growth rows: every cell along every axis."""
-    jobs = [(cell, axis, shape) for cell in CELLS for axis in RANGES for shape in shapes(axis, quick)]
-    rows, torch, cupy = [], common.torch_or_none(), common.gpu()
-    for cell, axis, shape in progress(jobs, "growth"):
-        there = []
-        if "cpu" in devices:
-            there.append(Contender("minirnn", layers.minirnn_call(cell, shape, "forward+backward")))
-            if cell != "rnn" and axis == "H" and shape.H <= 512:
-                there.append(Contender("textbook", layers.textbook_call(cell, shape, "forward+backward", True)))
-            if torch:
-                there.append(Contender("torch", layers.torch_call(cell, shape, "forward+backward")))
-        if "gpu" in devices and cupy:
-            call = layers.minirnn_call(cell, shape, "forward+backward", "gpu")
-            there.append(Contender("minirnn", call, "gpu", synchronize=common.wait_for_gpu))
-            if cell in layers.ONE_KERNEL and shape.H * shape.B <= cuda.MOST_STATE:
-                call = layers.minirnn_call(cell, shape, "forward+backward", "gpu", one_kernel=True)
-                there.append(Contender("minirnn, one kernel", call, "gpu", synchronize=common.wait_for_gpu))
-            if torch and torch.cuda.is_available():
-                call = layers.torch_call(cell, shape, "forward+backward", "gpu")
-                there.append(Contender("torch", call, "gpu", synchronize=torch.cuda.synchronize))
-        facts = {"benchmark": "growth", "model": layers.CELLS[cell], "axis": axis, **shape._asdict()}
-        rows += common.compare(there, timing, mode="forward+backward", dtype="float32", **facts)
+    """The growth rows: every cell along every axis. All sizes take turns, for it is they that are compared."""
+    rows = []
+    for cell, axis in progress([(cell, axis) for cell in CELLS for axis in RANGES], "growth"):
+        there = [(shape, c) for shape in shapes(axis, quick) for c in contenders(cell, axis, shape, devices)]
+        timings = common.measure([contender for _, contender in there], **timing)
+        facts = {"benchmark": "growth", "model": layers.CELLS[cell], "axis": axis, "mode": "forward+backward"}
+        rows += [
+            common.record(contender, t, timings[0], **facts, **shape._asdict(), dtype="float32")
+            for (shape, contender), t in zip(there, timings, strict=True)
+        ]
     return rows
 
 
@@ -78,8 +90,8 @@ def table(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
         mine = [
             r for r in rows if (r["model"], r["axis"], r["implementation"], r["device"]) == (model, axis, name, device)
         ]
-        sizes, times = (np.array([row[key] for row in mine], float) for key in (axis, "median_ms"))
-        text = ", ".join(f"{size:.0f}: {time:.1f}" for size, time in zip(sizes, times, strict=True))
+        text = ", ".join(f"{row[axis]}: {row['median_ms']:.1f}" for row in mine)
+        sizes, times = (np.array([row[key] for row in mine], float) for key in (axis, "over_first_contender"))
         straight = f"{deviation_from_line(sizes, times):.0%}" if axis != "H" else "–"
         lines.append([model, name + (", GPU" if device == "gpu" else ""), axis, text, straight])
     return ["layer", "implementation", "along", "ms", "furthest from a straight line"], lines

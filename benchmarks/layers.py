@@ -11,8 +11,22 @@ import numpy as np
 from benchmarks import common
 from benchmarks.common import Contender
 from benchmarks.textbook import Textbook
-from minirnn import Adam, Recurrent, Tensor, backend, clip_grad_norm, no_grad
-from minirnn.cells import cuda
+from minirnn import (
+    Adam,
+    DeviceError,
+    Recurrent,
+    Tensor,
+    backend,
+    clip_grad_norm,
+    make_cell,
+    no_grad,
+    num_threads,
+    use_kernels,
+)
+from minirnn.cells import kernels
+from minirnn.cells.kernels import cuda
+from minirnn.cells.slices import Slices
+from minirnn.parallel import in_parallel
 
 CELLS = {"rnn": "RNN", "gru-after": "GRU (reset after)", "gru": "GRU (reset before)", "lstm": "LSTM"}
 ONE_KERNEL = ("lstm", "gru-after")
@@ -56,9 +70,9 @@ def data(shape: Shape, dtype: Any = np.float32) -> tuple[np.ndarray, np.ndarray]
 
 
 def minirnn_call(
-    cell: str, shape: Shape, mode: str, device: str = "cpu", one_kernel: bool = False
+    cell: str, shape: Shape, mode: str, device: str = "cpu", with_kernels: bool = False
 ) -> Callable[[], object]:
-    """What minirnn does in one call; with `one_kernel` in the kernels of `minirnn.cells.cuda`."""
+    """What minirnn does in one call; `with_kernels` in those of `minirnn.cells.kernels`."""
     x, dy = (backend.to_device(array, device) for array in data(shape))
     options = {"num_layers": shape.layers, "bidirectional": shape.directions == 2, "rng": 0}
     layer = Recurrent(cell, shape.I, shape.H, **options).to(device)
@@ -81,14 +95,31 @@ def minirnn_call(
 
     call = dict(zip(MODES, (forward, backward, step), strict=True))[mode]
 
-    def call_in_one_kernel() -> None:
-        cuda.use(True)
+    return compiled(call) if with_kernels else call
+
+
+def compiled(call: Callable[[], object]) -> Callable[[], object]:
+    """The call with `minirnn.use_kernels`."""
+
+    def call_with_kernels() -> None:
+        use_kernels()
         try:
             call()
         finally:
-            cuda.use(False)
+            use_kernels(False)
 
-    return call_in_one_kernel if one_kernel else call
+    return call_with_kernels
+
+
+def has_kernels() -> bool:
+    """Whether minirnn has kernels for the CPU here."""
+    try:
+        use_kernels()
+        return kernels.compiles(make_cell("lstm"), np.zeros(1))
+    except DeviceError:
+        return False
+    finally:
+        use_kernels(False)
 
 
 def torch_call(cell: str, shape: Shape, mode: str, device: str = "cpu") -> Callable[[], object]:
@@ -134,14 +165,8 @@ def textbook_call(cell: str, shape: Shape, mode: str, per_gate: bool) -> Callabl
 def products_call(cell: str, shape: Shape) -> Callable[[], object]:
     """Nothing but the matrix products of forward and backward, as NumPy does them: those with U one by one in each
     direction of time, the rest in one piece. A layer that multiplies so cannot be faster."""
-    T, B, I, H = shape[:4]
-    rows, rng = GATES[cell] * H, np.random.default_rng(0)
-
-    def array(*size: int) -> np.ndarray:
-        return rng.standard_normal(size).astype(np.float32)
-
-    W, U, x, h, da = array(rows, I), array(rows, H), array(T, B, I), array(H, B), array(rows, B)
-    all_da, rows_x, rows_h = array(rows, T * B), x.reshape(T * B, I), array(T * B, H)
+    T, B, I, _ = shape[:4]
+    W, U, x, h, da, all_da, all_h = factors(cell, shape)
 
     def products() -> None:
         W @ x.transpose(0, 2, 1)
@@ -149,9 +174,39 @@ def products_call(cell: str, shape: Shape) -> Callable[[], object]:
             U @ h
         for _ in range(T):
             U.T @ da
-        all_da @ rows_h, all_da @ rows_x, all_da.T @ W
+        all_da @ all_h, all_da @ x.reshape(T * B, I), all_da.T @ W
 
     return products
+
+
+def tiled_products_call(cell: str, shape: Shape) -> Callable[[], object]:
+    """The same products as minirnn's kernels do them: each thread for its part of the batch, U in tiles."""
+    from minirnn.cells.kernels import steps
+
+    threads = num_threads()
+    T, B, I, _ = shape._replace(B=shape.B // threads)[:4]
+    arrays = [factors(cell, shape._replace(B=B)) for _ in range(threads)]
+    tiles = steps.tiles(arrays[0][1], B)
+
+    def products(part: Any) -> None:
+        W, _, x, h, da, all_da, all_h = part
+        Slices(W) @ x.transpose(0, 2, 1)
+        for _ in range(T):
+            steps.product(tiles, 0, len(tiles), h)
+        dh = np.zeros_like(h)
+        for _ in range(T):
+            steps.add_transposed_product(tiles, 0, len(tiles), da, dh)
+        all_da @ all_h, all_da @ x.reshape(T * B, I), all_da.T @ W
+
+    return lambda: in_parallel(products, arrays)
+
+
+def factors(cell: str, shape: Shape) -> tuple[np.ndarray, ...]:
+    """W, U, x, and of one step h and da, of all steps da and h: random."""
+    T, B, I, H = shape[:4]
+    rows, rng = GATES[cell] * H, np.random.default_rng(0)
+    sizes = [(rows, I), (rows, H), (T, B, I), (H, B), (rows, B), (rows, T * B), (T * B, H)]
+    return tuple(rng.standard_normal(size).astype(np.float32) for size in sizes)
 
 
 def contenders(cell: str, shape: Shape, mode: str, devices: tuple[str, ...]) -> Iterator[Contender]:
@@ -167,13 +222,17 @@ def contenders(cell: str, shape: Shape, mode: str, devices: tuple[str, ...]) -> 
             yield Contender("row loop", textbook_call(cell, shape, mode, per_gate=False))
         if simple and mode == "forward+backward":
             yield Contender("products alone", products_call(cell, shape))
+        if has_kernels():
+            yield Contender("minirnn, kernels", minirnn_call(cell, shape, mode, with_kernels=True))
+            if simple and mode == "forward+backward":
+                yield Contender("products in tiles", tiled_products_call(cell, shape))
         yield Contender("minirnn", minirnn_call(cell, shape, mode), threads=1)
     if "gpu" in devices and cupy:
         call = minirnn_call(cell, shape, mode, "gpu")
         yield Contender("minirnn", call, "gpu", synchronize=common.wait_for_gpu)
         if cell in ONE_KERNEL and shape.H * shape.B <= cuda.MOST_STATE:
-            call = minirnn_call(cell, shape, mode, "gpu", one_kernel=True)
-            yield Contender("minirnn, one kernel", call, "gpu", synchronize=common.wait_for_gpu)
+            call = minirnn_call(cell, shape, mode, "gpu", with_kernels=True)
+            yield Contender("minirnn, kernels", call, "gpu", synchronize=common.wait_for_gpu)
         if torch and torch.cuda.is_available() and cell != "gru":
             yield Contender("torch", torch_call(cell, shape, mode, "gpu"), "gpu", synchronize=torch.cuda.synchronize)
 
@@ -199,19 +258,22 @@ def run(timing: dict[str, Any], devices: tuple[str, ...], quick: bool, progress:
 
 COLUMNS = {
     "minirnn": ("minirnn", "cpu", False),
+    "minirnn, kernels": ("minirnn, kernels", "cpu", False),
     "minirnn, 1 thread": ("minirnn", "cpu", True),
     "torch": ("torch", "cpu", False),
     "products alone": ("products alone", "cpu", False),
+    "products in tiles": ("products in tiles", "cpu", False),
     "row loop": ("row loop", "cpu", False),
     "textbook": ("textbook", "cpu", False),
     "minirnn, GPU": ("minirnn", "gpu", False),
-    "one kernel, GPU": ("minirnn, one kernel", "gpu", False),
+    "kernels, GPU": ("minirnn, kernels", "gpu", False),
     "cuDNN": ("torch", "gpu", False),
 }
 """Of each column of the table: the implementation, the device, and whether it keeps to one thread of several."""
 
-RATIOS = [(other, "minirnn") for other in ("torch", "products alone", "row loop", "textbook")]
-RATIOS += [("cuDNN", "minirnn, GPU"), ("cuDNN", "one kernel, GPU")]
+OTHERS = {"minirnn": "products alone", "minirnn, kernels": "products in tiles"}
+RATIOS = [(other, ours) for ours, floor in OTHERS.items() for other in ("torch", floor, "row loop", "textbook")]
+RATIOS += [("cuDNN", "minirnn, GPU"), ("cuDNN", "kernels, GPU")]
 
 
 def table(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
@@ -239,7 +301,7 @@ def table(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
 
 
 def summary(rows: list[dict[str, Any]]) -> str:
-    """The geometric mean of torch's time over minirnn's, forward and backward of one layer on the CPU, over the cells
+    """The geometric means of torch's time over minirnn's, forward and backward of one layer on the CPU, over the cells
     that torch has too."""
     simple = [row for row in rows if row["mode"] == MODES[1] and row["layers"] == row["directions"] == 1]
     times: dict[Any, dict[str, Any]] = {}
@@ -247,9 +309,10 @@ def summary(rows: list[dict[str, Any]]) -> str:
         if row["device"] == "cpu" and row["model"] != CELLS["gru"]:
             there = times.setdefault((row["model"], *(row[name] for name in Shape._fields)), {})
             there.setdefault(row["implementation"], row)  # of minirnn the one with all threads
-    pairs = [(there.get("torch"), there.get("minirnn")) for there in times.values()]
-    ratios = [common.ratio(torch, minirnn) for torch, minirnn in pairs if torch and minirnn]
-    if not ratios:
-        return ""
-    mean = np.exp(np.mean(np.log(ratios)))
-    return f"Geometric mean of torch / minirnn, forward and backward of RNN, GRU (reset after) and LSTM: {mean:.2f}."
+    means = []
+    for ours in OTHERS:
+        ratios = [common.ratio(t["torch"], t[ours]) for t in times.values() if {"torch", ours} <= set(t)]
+        if ratios:
+            means.append(f"torch / {ours}: {np.exp(np.mean(np.log(ratios))):.2f}")
+    what = "Geometric means, forward and backward of RNN, GRU (reset after) and LSTM"
+    return f"{what}: {', '.join(means)}." if means else ""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import common
+from benchmarks import common, layers
 from benchmarks.common import Contender
 from minirnn import (
     SGD,
@@ -29,6 +29,8 @@ SENTENCES, TOKENS, BEAM = 64, 15, 5
 TRANSLATION = {"E 256, H 512": (256, 512, 128), "E 256, H 256": (256, 256, 64)}  # E, H, batch
 VOCABULARIES = 7_856, 5_972
 QUICK_VOCABULARIES = 300, 200
+OURS = ("minirnn", "minirnn, kernels")
+COLUMNS = (*OURS, "minirnn, 1 thread", "torch", "minirnn, GPU", "torch, GPU")
 
 
 def language_model_call(cell: str, hidden: int, device: str = "cpu") -> Callable[[], object]:
@@ -89,6 +91,8 @@ def language_model_contenders(cell: str, hidden: int, devices: tuple[str, ...]) 
         yield Contender("minirnn", language_model_call(cell, hidden))
         if torch:
             yield Contender("torch", torch_language_model_call(cell, hidden))
+        if layers.has_kernels():
+            yield Contender("minirnn, kernels", layers.compiled(language_model_call(cell, hidden)))
         yield Contender("minirnn", language_model_call(cell, hidden), threads=1)
     if "gpu" in devices and common.gpu():
         call = language_model_call(cell, hidden, "gpu")
@@ -117,6 +121,9 @@ def run(timing: dict[str, Any], devices: tuple[str, ...], quick: bool, progress:
         calls = translation_step.training_steps((E, H), batch, vocabularies)
         sizes = {"T": len(batch[2]), "B": size, "H": H, "amount": int(batch[3].sum()), "unit": "tokens"}
         contenders = [Contender(side, call) for side, call in calls.items()]
+        if layers.has_kernels():
+            call = translation_step.training_steps((E, H), batch, vocabularies)["minirnn"]
+            contenders.append(Contender("minirnn, kernels", layers.compiled(call)))
         rows += common.compare(contenders, timing, model=f"translation, {name}", mode="step", **sizes, **facts)
         model, _ = translation_step.models((E, H), vocabularies)
         model.eval()
@@ -148,9 +155,10 @@ def table(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
             label += ", 1 thread" if label in rates else ""
             found[label] = row
             rates[label] = f"{row['amount'] / row['median_ms'] * 1e3:,.0f}"
-        ratio = f"{common.ratio(found['torch'], found['minirnn']):.2f}" if {"minirnn", "torch"} <= set(found) else "–"
-        columns = ("minirnn", "minirnn, 1 thread", "torch", "minirnn, GPU", "torch, GPU")
-        cells = [rates.get(label, "–") for label in columns]
-        lines.append([*group[:2], f"{group[2]}/s", *cells, ratio])
-    header = ["model", "what", "unit", "minirnn", "minirnn, 1 thread", "torch", "minirnn, GPU", "torch, GPU"]
-    return [*header, "minirnn / torch (CPU)"], lines
+        cells = [rates.get(label, "–") for label in COLUMNS]
+        ratios = [
+            f"{common.ratio(found['torch'], found[ours]):.2f}" if {ours, "torch"} <= set(found) else "–"
+            for ours in OURS
+        ]
+        lines.append([*group[:2], f"{group[2]}/s", *cells, *ratios])
+    return ["model", "what", "unit", *COLUMNS, *(f"{ours} / torch (CPU)" for ours in OURS)], lines

@@ -7,54 +7,59 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import common, layers
+from benchmarks import common
 from minirnn.plots.common import new_figure, save
 
 STYLES = {
     ("minirnn", "cpu"): {"color": "#1b6ca8", "marker": "o", "linestyle": "-"},
     ("torch", "cpu"): {"color": "#d95f02", "marker": "s", "linestyle": "--"},
     ("textbook", "cpu"): {"color": "#7a7a7a", "marker": "^", "linestyle": ":"},
+    ("minirnn, kernels", "cpu"): {"color": "#7570b3", "marker": "P", "linestyle": "-"},
     ("minirnn", "gpu"): {"color": "#1b9e77", "marker": "D", "linestyle": "-."},
-    ("minirnn, one kernel", "gpu"): {"color": "#e6ab02", "marker": "P", "linestyle": "-"},
+    ("minirnn, kernels", "gpu"): {"color": "#e6ab02", "marker": "X", "linestyle": "-"},
     ("torch", "gpu"): {"color": "#8c2d6f", "marker": "v", "linestyle": (0, (5, 1, 1, 1))},
 }
 NAMES = {
     ("minirnn", "cpu"): "minirnn, NumPy",
     ("torch", "cpu"): "torch.nn, CPU",
     ("textbook", "cpu"): "textbook loop",
+    ("minirnn, kernels", "cpu"): "minirnn, kernels, CPU",
     ("minirnn", "gpu"): "minirnn, CuPy",
-    ("minirnn, one kernel", "gpu"): "minirnn, one kernel",
+    ("minirnn, kernels", "gpu"): "minirnn, kernels, GPU",
     ("torch", "gpu"): "torch.nn, cuDNN",
 }
 AXES = {"T": "steps T", "B": "sequences in a batch B", "H": "hidden units H"}
 
 
 def ratio_bars(rows: list[dict[str, Any]], path: Path) -> Path | None:
-    """torch's time over minirnn's, forward and backward, at every shape, on the CPU."""
-    figure = new_figure(8, 4.2)
+    """torch's time over minirnn's, forward and backward, at every shape, on the CPU: with NumPy alone, and below with
+    kernels if these were measured."""
     simple = [r for r in rows if r["mode"] == "forward+backward" and r["layers"] == r["directions"] == 1]
-    shapes = list(dict.fromkeys((r["T"], r["B"], r["I"], r["H"]) for r in simple))
     found: dict[Any, dict[str, Any]] = {}
     for r in simple:
-        key = r["model"], (r["T"], r["B"], r["I"], r["H"]), r["implementation"], r["device"]
-        found.setdefault(key, r)
-    models = [m for m in layers.CELLS.values() if any((m, s, "torch", "cpu") in found for s in shapes)]
-    shapes = [s for s in shapes if any((m, s, "torch", "cpu") in found for m in models)]
-    if figure is None or not models:
+        if r["device"] == "cpu":
+            found.setdefault((r["model"], (r["T"], r["B"], r["I"], r["H"]), r["implementation"]), r)
+    both = [key[:2] for key in found if key[2] == "torch"]
+    models, shapes = (list(dict.fromkeys(key[i] for key in both)) for i in (0, 1))
+    ours = [name for name in ("minirnn", "minirnn, kernels") if any(key[2] == name for key in found)]
+    figure = new_figure(8, 1 + 3.2 * len(ours))
+    if figure is None or not both:
         return None
-    axes, width = figure.subplots(), 0.8 / len(models)
+    width = 0.8 / len(models)
     hatches = ("", "//", "..", "xx")
-    for i, model in enumerate(models):
-        ratios = [common.ratio(found[model, s, "torch", "cpu"], found[model, s, "minirnn", "cpu"]) for s in shapes]
-        at = np.arange(len(shapes)) + (i - (len(models) - 1) / 2) * width
-        axes.bar(at, ratios, width * 0.95, label=model, hatch=hatches[i], edgecolor="white", color=f"C{i}")
-    axes.axhline(1, color="black", linewidth=1)
-    axes.set_xticks(range(len(shapes)), ["(" + ", ".join(map(str, s)) + ")" for s in shapes], fontsize=8)
-    axes.set_xlabel("(T, B, I, H)")
-    axes.set_ylabel("torch's time / minirnn's time")
-    axes.set_title("Forward and backward on the CPU: above 1, minirnn is faster")
-    axes.margins(y=0.15)
-    axes.legend(ncols=len(models), fontsize=8)
+    for axes, name in zip(figure.subplots(len(ours), sharey=True, squeeze=False)[:, 0], ours, strict=True):
+        for i, model in enumerate(models):
+            ratios = [common.ratio(found[model, s, "torch"], found[model, s, name]) for s in shapes]
+            at = np.arange(len(shapes)) + (i - (len(models) - 1) / 2) * width
+            axes.bar(at, ratios, width * 0.95, label=model, hatch=hatches[i], edgecolor="white", color=f"C{i}")
+        axes.axhline(1, color="black", linewidth=1)
+        axes.set_xticks(range(len(shapes)), ["(" + ", ".join(map(str, s)) + ")" for s in shapes], fontsize=8)
+        axes.set_xlabel("(T, B, I, H)")
+        axes.set_ylabel("torch's time / minirnn's time")
+        how = NAMES[name, "cpu"].removeprefix("minirnn, ").removesuffix(", CPU")
+        axes.set_title(f"Forward and backward on the CPU, {how}: above 1, minirnn is faster", fontsize=10)
+        axes.margins(y=0.15)
+        axes.legend(ncols=len(models), fontsize=8)
     return save(figure, path)
 
 

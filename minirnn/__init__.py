@@ -29,6 +29,7 @@ from minirnn.autograd import (
     softmax,
 )
 from minirnn.cells import CELL_NAMES, Cell, make_cell, unroll
+from minirnn.cells.kernels import use_kernels
 from minirnn.data import (
     Codec,
     Pair,
@@ -214,5 +215,6 @@ __all__ = [
     "set_num_threads",
     "softmax",
     "unroll",
+    "use_kernels",
     "viterbi",
 ]

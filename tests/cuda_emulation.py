@@ -1,5 +1,5 @@
-"""CUDA kernels on the CPU: the source of `minirnn.cells.cuda`, compiled by a C++ compiler, with a thread for each
-thread of a block. Blocks run one after the other and steps in launches of their own, so no block waits for another.
+"""CUDA kernels on the CPU: the source of `minirnn.cells.kernels.cuda`, compiled by a C++ compiler, with a thread for
+each thread of a block. Blocks run one after the other, steps in launches of their own, and no block waits for another.
 """
 
 import ctypes
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minirnn.cells import cuda
+from minirnn.cells.kernels import cuda
 
 SHIM = r"""
 #include <atomic>

@@ -20,8 +20,9 @@ from minirnn import (
     beam_search,
     clip_grad_norm,
     cross_entropy,
+    use_kernels,
 )
-from minirnn.cells import cuda
+from minirnn.cells.kernels import cuda
 from minirnn.layers.attention import SCORES
 
 try:
@@ -63,14 +64,14 @@ def test_all_steps_in_one_kernel(name, dtype, B, H, padded, rng):
     results = []
     for one_kernel in (False, True):
         layer = Recurrent(name, 16, H, bidirectional=True, rng=0, dtype=dtype).to("gpu")
-        cuda.use(one_kernel)
+        use_kernels(one_kernel)
         try:
             assert cuda.applies(layer.cell, SimpleNamespace(U=layer.U_l0.data), x) == one_kernel
             X = Tensor(x, requires_grad=True)
             output, _ = layer(X, lengths=lengths)
             output.backward(dy)
         finally:
-            cuda.use(False)
+            use_kernels(False)
         results.append([backend.to_host(a) for a in (output.data, X.grad, *(p.grad for p in layer.parameters()))])
     for by_steps, at_once in zip(*results, strict=True):
         scale = np.abs(by_steps).max()

@@ -20,7 +20,7 @@ def in_parts(threads, unpacked=True):
     """Every batch divided, whatever its size, with a BLAS that does or does not multiply small matrices unpacked."""
     names = ("FEWEST_COLUMNS", "FEWEST_MULTIPLICATIONS", "num_threads", "multiplies_unpacked")
     kept = {name: getattr(bptt, name) for name in names}
-    bptt.FEWEST_COLUMNS, bptt.FEWEST_MULTIPLICATIONS = 1, 0
+    bptt.FEWEST_COLUMNS, bptt.FEWEST_MULTIPLICATIONS = 1, {False: 0, True: 0}
     bptt.num_threads = lambda: threads
     bptt.multiplies_unpacked = slices.multiplies_unpacked = lambda: unpacked
     try:

@@ -33,16 +33,18 @@ from minirnn.autograd import ops
 from minirnn.autograd.tape import Pending
 from minirnn.autograd.tensor import Tensor, needs_grad, record_many
 from minirnn.backend import Array, array_module, like
-from minirnn.cells import cuda, slices
+from minirnn.cells import kernels, slices
 from minirnn.cells.cell import Cell, State, Weights
+from minirnn.cells.kernels import cuda
 from minirnn.errors import InputError
 from minirnn.parallel import in_parallel, multiplies_unpacked, num_threads
 
 FEWEST_COLUMNS = 8
 """Sequences below which another thread is not worth having: products with fewer columns are slow."""
 
-FEWEST_MULTIPLICATIONS = 3_000_000
-"""Multiplications by U in one step of one part below which threads wait for Python's lock longer than they compute."""
+FEWEST_MULTIPLICATIONS = {False: 3_000_000, True: 500_000}
+"""Multiplications by U in one step of one part below which threads wait for Python's lock longer than they compute:
+where steps are interpreted, and where they are compiled."""
 
 
 class Trace(NamedTuple):
@@ -127,6 +129,7 @@ def unroll(
     plain = SimpleNamespace(**{name: tensor.data for name, tensor in weights.items()})
     parts = divide(cell, plain, x.data)
     w = plain if len(parts) == 1 and num_threads() > 1 else slices.for_steps(plain, x.shape[0])
+    step = kernels.compiled(cell, plain, x.data, parts)
     lengths = None if lengths is None else np.asarray(lengths)
     if lengths is not None:
         check_lengths(lengths, x.shape[0], x.shape[1])
@@ -134,7 +137,7 @@ def unroll(
     def walk(part: slice) -> tuple[Array, State, Trace]:
         x_part, initial = x.data[:, part], tuple(s.data[part] for s in state)
         mask = None if lengths is None else PaddingMask(lengths[part], x_part)
-        return forward_through_time(cell, w, x_part, initial, mask, reverse, keep)
+        return forward_through_time(cell, step, w, x_part, initial, mask, reverse, keep)
 
     outputs, finals, traces = zip(*in_parallel(walk, parts), strict=True)
 
@@ -142,7 +145,7 @@ def unroll(
         def walk_back(i: int) -> tuple[Array | None, dict[str, Array], State]:
             d_out = None if d_output is None else d_output[:, parts[i]]
             d_ends = [None if d is None else d[parts[i]] for d in d_final]
-            return backward_through_time(cell, w, traces[i], d_out, d_ends, x.requires_grad)
+            return backward_through_time(cell, step, w, traces[i], d_out, d_ends, x.requires_grad)
 
         dxs, dws, d_initials = zip(*in_parallel(walk_back, range(len(parts))), strict=True)
         dw = {name: sum((other[name] for other in dws[1:]), start=dws[0][name]) for name in weights}
@@ -162,7 +165,8 @@ def divide(cell: Cell, w: Weights, x: Array) -> list[slice]:
     """
     B, (rows, H) = x.shape[1], w.U.shape
     threads = min(num_threads(), B // FEWEST_COLUMNS) if array_module(x) is np else 1
-    while threads > 1 and rows * H * B < threads * FEWEST_MULTIPLICATIONS:
+    fewest = FEWEST_MULTIPLICATIONS[kernels.compiles(cell, x)]
+    while threads > 1 and rows * H * B < threads * fewest:
         threads -= 1
     if threads < 2 or not multiplies_unpacked() or cell.rng is not None:
         return [slice(0, B)]
@@ -176,10 +180,17 @@ def joined(parts: Sequence[Array], axis: int) -> Array:
 
 
 def forward_through_time(
-    cell: Cell, w: Weights, x: Array, state: State, mask: PaddingMask | None, reverse: bool, keep: bool = True
+    cell: Cell,
+    step: Any,
+    w: Weights,
+    x: Array,
+    state: State,
+    mask: PaddingMask | None,
+    reverse: bool,
+    keep: bool = True,
 ) -> tuple[Array, State, Trace]:
-    """All steps forward; shapes as for `unroll`, on plain arrays. Without `keep` there is no way back, which saves
-    most of the memory."""
+    """All steps forward; shapes as for `unroll`, on plain arrays. `step` makes them: the cell, or what stands in for it
+    (`kernels.compiled`). Without `keep` there is no way back, which saves most of the memory."""
     xp = array_module(x)
     T, B, _ = x.shape
     order = range(T - 1, -1, -1) if reverse else range(T)
@@ -200,7 +211,7 @@ def forward_through_time(
         columns, kept = cuda.forward(cell, w, wx, columns, lengths, hs, reverse)
     else:
         for t in order:
-            new, step_kept = cell.forward(w, wx[t], columns)
+            new, step_kept = step.forward(w, wx[t], columns)
             if keep:
                 kept[t] = step_kept
             columns = new if mask is None else mask.choose(t, new, columns)
@@ -214,6 +225,7 @@ def forward_through_time(
 
 def backward_through_time(
     cell: Cell,
+    step: Any,
     w: Weights,
     trace: Trace,
     d_output: Array | None,
@@ -223,7 +235,8 @@ def backward_through_time(
     """All steps back.
 
     Args:
-        cell: the step.
+        cell: what is walked along the sequence.
+        step: what makes its steps, as in `forward_through_time`.
         w: its weights.
         trace: what `forward_through_time` left.
         d_output: (T, B, H), the gradient with respect to the output; None if the loss does not depend on it.
@@ -251,7 +264,7 @@ def backward_through_time(
         for t in reversed(order):
             dh_from_above = zero if d_output is None else d_output[t].T
             dh = dh_from_above + dh_from_future  # (2)
-            da_t, d_prev = cell.backward(w, kept[t], (dh, *d_memory))
+            da_t, d_prev = step.backward(w, kept[t], (dh, *d_memory))
             if mask is not None:
                 d_prev = mask.choose(t, d_prev, (dh, *d_memory))  # a padded step only hands the state on
                 (da_t,) = mask.choose(t, (da_t,), (0,))

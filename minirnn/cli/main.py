@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from minirnn import __version__
+from minirnn import __version__, use_kernels
 from minirnn.cli import (
     evaluate,
     fetch,
@@ -62,6 +62,9 @@ COMMANDS: tuple[Any, ...] = (
 def build_parser() -> Parser:
     """The parser of all commands. Each stores its function as `run`."""
     parser = Parser(prog="minirnn", description="Recurrent networks from scratch, on NumPy and CuPy.")
+    parser.add_argument(
+        "--kernels", action="store_true", help="compute with compiled kernels where there are any (before the command)"
+    )
     parser.add_argument("--version", action="version", version=f"minirnn {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
     groups = (
@@ -86,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         try:
             options = build_parser().parse_args(arguments)
+            use_kernels(options.kernels)
             with np.errstate(all="ignore"):  # what is not finite is found and named by the training loop
                 status = options.run(options)
         finally:

@@ -1,4 +1,4 @@
-"""The time loop of the LSTM and of the GRU (reset after) as one CUDA kernel each way. Off until `use(True)`.
+"""The time loop of the LSTM and of the GRU (reset after) as one CUDA kernel each way. Off until `use_kernels()`.
 
 A small recurrent step on a GPU takes longer to launch than to compute: a step of `bptt.py` is some five launches, of
 a few microseconds each. Here a sequence is two: `forward` and `backward` walk all steps, and between two steps the
@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from minirnn.backend import Array, array_module, gpu_library
+from minirnn.cells import kernels
 from minirnn.cells.cell import Cell, State, Weights
 from minirnn.cells.gru import GRUResetAfterCell
 from minirnn.cells.lstm import LSTMCell
@@ -201,13 +202,6 @@ extern "C" __global__ void __launch_bounds__(THREADS) backward(
 }
 """
 
-_in_use: list[bool] = [False]
-
-
-def use(wanted: bool) -> None:
-    """Walk sequences on a GPU with these kernels from now on, where they apply; or no longer."""
-    _in_use[:] = [wanted]
-
 
 def preamble(gates: int, dtype: Any) -> str:
     """What goes before `SOURCE` for the cell with 4 gates (LSTM) or 3 (GRU), and a dtype."""
@@ -218,11 +212,11 @@ def preamble(gates: int, dtype: Any) -> str:
 
 
 def applies(cell: Cell, w: Weights, x: Array) -> bool:
-    """Whether the kernels are in use, know the cell, and fit the sizes of x (T, B, I)."""
+    """Whether kernels are wanted, and these know the cell and fit the sizes of x (T, B, I)."""
     known = isinstance(cell, GRUResetAfterCell) or (isinstance(cell, LSTMCell) and not cell.peepholes)
     (_, B, _), H = x.shape, w.U.shape[1]
     fits = H % 4 == 0 and B % 4 == 0 and H * B <= MOST_STATE
-    return _in_use[0] and known and fits and array_module(x) is not np and _resident(cell, x, H)
+    return kernels.wanted() and known and fits and array_module(x) is not np and _resident(cell, x, H)
 
 
 def _resident(cell: Cell, x: Array, H: int) -> bool:
