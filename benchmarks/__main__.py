@@ -26,7 +26,7 @@ from benchmarks import common, growth, layers, models, pictures, products, threa
 SECTIONS = ("layers", "models", "growth", "memory", "products", "threads")
 COMMAND = "python -m benchmarks"
 TIMING = {"rounds": 21, "seconds": 2.0, "pause": 0.02}
-QUICK = {"rounds": 2, "seconds": 0.04, "pause": 0.005}
+QUICK = {"rounds": 2, "seconds": 0.04, "pause": 0.005, "warm_up": 0.0}
 NOTE = (
     "float32, random data that lies where it is used. Calls alternate in one process; times are medians, ratios are "
     "medians of the ratios of neighbouring calls, and the first call is reported apart, in the CSV. minirnn uses all "

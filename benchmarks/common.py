@@ -84,13 +84,19 @@ def one_call(contender: Contender) -> float:
 
 
 def measure(
-    contenders: Sequence[Contender], rounds: int = 21, seconds: float = 2.0, pause: float = 0.02, most: int = 2
+    contenders: Sequence[Contender],
+    rounds: int = 21,
+    seconds: float = 2.0,
+    pause: float = 0.02,
+    warm_up: float = 0.02,
+    most: int = 3,
 ) -> list[Timing]:
     """Time the contenders side by side in this process.
 
-    They take turns, in short blocks with a pause between: what else the machine does hits all alike, and threads that
-    are just falling asleep or waking up distort only the first call of a block, which is not counted. The first call
-    of all, which allocates and compiles, is reported apart.
+    They take turns, in short blocks with a pause between, so that what else the machine does hits all alike. The first
+    calls of a block are not counted: threads that sleep in the pause wake up on one core, and the system needs some
+    milliseconds to part them, as it had long done in a training of many steps. The first call of all, which allocates
+    and compiles, is reported apart.
 
     Args:
         contenders: what to time.
@@ -98,6 +104,7 @@ def measure(
         seconds: about how long the slowest may take in all. Of slow contenders there are fewer turns, but at least
             `FEWEST_ROUNDS`, or `rounds` if that is less.
         pause: seconds between blocks.
+        warm_up: seconds at the beginning of a block whose calls are not counted; at least one call is not.
         most: calls of a block; as many as there is time for, at least one.
     """
     threads, timings, typical = num_threads(), [], []
@@ -110,7 +117,8 @@ def measure(
         for _ in range(rounds):
             for contender, timing, once in zip(contenders, timings, typical, strict=True):
                 set_num_threads(contender.threads or threads)
-                one_call(contender)
+                for _ in range(1 + int(warm_up / once)):
+                    one_call(contender)
                 block = int(min(most, max(1, seconds / rounds / once)))
                 timing.rounds.append([one_call(contender) for _ in range(block)])
                 time.sleep(pause)

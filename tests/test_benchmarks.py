@@ -39,7 +39,7 @@ def test_contenders_take_turns_and_the_first_call_is_reported_apart():
 
     a = Contender("a", lambda: call("a", 0.001), threads=1)
     b = Contender("b", lambda: call("b", 0.004))
-    first, second = common.measure([a, b], rounds=3, seconds=0.03, pause=0.0)
+    first, second = common.measure([a, b], rounds=3, seconds=0.03, pause=0.0, warm_up=0.0)
     assert first.first >= 0.05 > first.median
     assert second.median > first.median
     blocks = ["a" * (1 + len(first.calls) // 3), "b" * (1 + len(second.calls) // 3)]

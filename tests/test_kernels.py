@@ -205,13 +205,10 @@ def test_every_blas_keeps_to_the_number_of_threads(monkeypatch):
 
 
 def test_without_numba_it_says_so(monkeypatch, capsys):
-    def missing():
-        raise ImportError("No module named 'numba'")
-
     def no_gpu():
         raise DeviceError("no GPU support")
 
-    monkeypatch.setattr(kernels, "_steps", missing)
+    monkeypatch.setattr(kernels, "_steps", lambda: (None, "No module named 'numba'"))
     monkeypatch.setattr(kernels, "gpu_library", no_gpu)
     with pytest.raises(DeviceError, match=r"no kernels for the CPU: No module named 'numba' \(pip install"):
         use_kernels()

@@ -31,15 +31,12 @@ def use_kernels(wanted: bool = True) -> None:
     Raises:
         DeviceError: there are no kernels to use, because neither Numba (with SciPy) nor a GPU is there.
     """
-    if wanted:
+    if wanted and _steps()[0] is None:
         try:
-            _steps()
-        except ImportError as error:
-            try:
-                gpu_library()
-            except DeviceError as no_gpu:
-                message = f"no kernels for the CPU: {error} (pip install 'minirnn[kernels]'); none for a GPU: {no_gpu}"
-                raise DeviceError(message) from error
+            gpu_library()
+        except DeviceError as error:
+            message = f"no kernels for the CPU: {_steps()[1]} (pip install 'minirnn[kernels]'); none for a GPU: {error}"
+            raise DeviceError(message) from error
     _wanted[:] = [wanted]
 
 
@@ -49,25 +46,27 @@ def wanted() -> bool:
 
 
 @functools.cache
-def _steps() -> Any:
-    """The module `steps`, which needs Numba and SciPy."""
-    module = importlib.import_module("minirnn.cells.kernels.steps")
+def _steps() -> tuple[Any, str]:
+    """The module `steps`; or None, and why it cannot be used."""
+    try:
+        module = importlib.import_module("minirnn.cells.kernels.steps")
+    except (ImportError, RuntimeError) as error:  # not installed, or Numba finds no folder to keep what it compiles
+        return None, str(error)
     look_again()  # SciPy has a BLAS of its own
-    return module
+    return module, ""
 
 
 def compiles(cell: Cell, x: Array) -> bool:
-    """Whether kernels are wanted and the steps of the cell on the arrays at hand are among those of the CPU."""
+    """Whether kernels are wanted, and there are compiled steps of the cell for the arrays at hand."""
     if not wanted() or array_module(x) is not np or not x.size:
         return False
-    try:
-        return _steps().knows(cell)
-    except ImportError:  # they are wanted for a GPU alone
-        return False
+    steps, _ = _steps()
+    return steps is not None and steps.knows(cell)
 
 
 def compiled(cell: Cell, w: Weights, x: Array, parts: Sequence[slice]) -> Any:
     """What makes the steps along the parts of x (T, B, I): the cell's steps compiled, or the cell itself."""
     if not compiles(cell, x):
         return cell
-    return _steps().Steps(cell, w, max(part.stop - part.start for part in parts))
+    steps, _ = _steps()
+    return steps.Steps(cell, w, max(part.stop - part.start for part in parts))
