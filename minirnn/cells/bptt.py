@@ -42,9 +42,10 @@ from minirnn.parallel import in_parallel, multiplies_unpacked, num_threads
 FEWEST_COLUMNS = 8
 """Sequences below which another thread is not worth having: products with fewer columns are slow."""
 
-FEWEST_MULTIPLICATIONS = {False: 3_000_000, True: 500_000}
-"""Multiplications by U in one step of one part below which threads wait for Python's lock longer than they compute:
-where steps are interpreted, and where they are compiled."""
+FEWEST_MULTIPLICATIONS = {False: 1_000_000, True: 250_000}
+"""Multiplications by the U of one gate, in one step of one part, below which threads wait for Python's lock longer than
+they compute: where steps are interpreted, and where they are compiled. (More gates are more products, but also more of
+what needs the lock.)"""
 
 
 class Trace(NamedTuple):
@@ -163,10 +164,10 @@ def divide(cell: Cell, w: Weights, x: Array) -> list[slice]:
     It stays whole on a GPU; for steps so small that the BLAS with all threads is the better use of them; where that
     BLAS would pack U for every part; and for a cell that draws random numbers, whose order threads would decide.
     """
-    B, (rows, H) = x.shape[1], w.U.shape
+    B, H = x.shape[1], w.U.shape[1]
     threads = min(num_threads(), B // FEWEST_COLUMNS) if array_module(x) is np else 1
     fewest = FEWEST_MULTIPLICATIONS[kernels.compiles(cell, x)]
-    while threads > 1 and rows * H * B < threads * fewest:
+    while threads > 1 and threads * fewest > H * H * B:
         threads -= 1
     if threads < 2 or not multiplies_unpacked() or cell.rng is not None:
         return [slice(0, B)]
