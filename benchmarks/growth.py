@@ -104,9 +104,9 @@ def memory_formula(cell: str, shape: Shape) -> int:
         4 · [ T·B · ((k + g + e + 1 + j) · H + I)  +  p · g·H · (I + H)  +  r ]
 
     (k arrays of H numbers kept for each step of each sequence; the g gates' da side by side; e as in `EXTRA`; h; dx;
-    and dW and dU), or at its end, where da is gone and the gradients are copied to where they belong:
+    and dW and dU), or at its end, where da is gone and the gradients are put together or copied to where they belong:
 
-        4 · [ T·B · ((k + 1 + j) · H + 2·I)  +  2·g·H · (I + H) ]
+        4 · [ T·B · ((k + 1 + j) · H + 2·I)  +  (p + 1) · g·H · (I + H) ]
 
     With p > 1 parts of the batch in threads, each has its own dW and dU, and j = 1, because the output is once more in
     one piece. r is small: g·H² for each part of a GRU, whose dU is put together from two, and g·H² for the slices of a
@@ -118,7 +118,7 @@ def memory_formula(cell: str, shape: Shape) -> int:
     r += p * g * H * H if cell.startswith("gru") else 0
     r += g * H * H if p > 1 and 4 * H >= slices.FAR_APART else 0
     on_the_way = T * B * ((k + g + e + 1 + j) * H + I) + p * g * H * (I + H) + r
-    at_the_end = T * B * ((k + 1 + j) * H + 2 * I) + 2 * g * H * (I + H)
+    at_the_end = T * B * ((k + 1 + j) * H + 2 * I) + (p + 1) * g * H * (I + H)
     return 4 * max(on_the_way, at_the_end)
 
 
