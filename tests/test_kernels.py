@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import sys
 import textwrap
 from contextlib import contextmanager
 
@@ -37,6 +38,12 @@ else:
     pytest.skip("no numba to compile kernels with", allow_module_level=True)
 
 
+@pytest.fixture(autouse=True)
+def on_any_processor(monkeypatch):
+    """The kernels are right on all, though of use only on some."""
+    monkeypatch.setattr(kernels, "multiplies_unpacked", lambda: True)
+
+
 @contextmanager
 def in_use():
     use_kernels()
@@ -51,7 +58,6 @@ def small_tiles(monkeypatch):
     """Several tiles down and across, also for few units."""
     monkeypatch.setattr(steps, "MOST_ROWS", 3)
     monkeypatch.setattr(steps, "MOST_COLUMNS", 2)
-    monkeypatch.setattr(steps, "multiplies_unpacked", lambda: True)
 
 
 def results(name, reverse=False, lengths=None, dtype=np.float64, shape=(7, 5, 4, 6)):
@@ -103,9 +109,7 @@ def test_each_step_keeps_what_the_cell_keeps(name, small_tiles):
 
 @pytest.mark.parametrize("H", [256, 96, 7, 131])
 @pytest.mark.parametrize("B", [1, 16, 64])
-@pytest.mark.parametrize("unpacked", [False, True])
-def test_tiles_multiply_like_the_matrix(H, B, unpacked, rng, monkeypatch):
-    monkeypatch.setattr(steps, "multiplies_unpacked", lambda: unpacked)
+def test_tiles_multiply_like_the_matrix(H, B, rng):
     U, h, da = rng.standard_normal((3 * H, H)), rng.standard_normal((H, B)), rng.standard_normal((3 * H, B))
     tiles = steps.tiles(U, B)
     assert tiles.shape[0] * tiles.shape[2] == 3 * H
@@ -204,13 +208,21 @@ def test_every_blas_keeps_to_the_number_of_threads(monkeypatch):
         set_num_threads(before)
 
 
-def test_without_numba_it_says_so(monkeypatch, capsys):
+def test_where_there_are_none_it_says_so(monkeypatch, capsys, request):
     def no_gpu():
         raise DeviceError("no GPU support")
 
-    monkeypatch.setattr(kernels, "_steps", lambda: (None, "No module named 'numba'"))
     monkeypatch.setattr(kernels, "gpu_library", no_gpu)
-    with pytest.raises(DeviceError, match=r"no kernels for the CPU: No module named 'numba' \(pip install"):
+    monkeypatch.setattr(kernels, "multiplies_unpacked", lambda: False)
+    with pytest.raises(DeviceError, match="no kernels for the CPU: they would gain nothing with this BLAS"):
+        use_kernels()
+    monkeypatch.setattr(kernels, "multiplies_unpacked", lambda: True)
+    monkeypatch.setitem(sys.modules, "minirnn.cells.kernels.steps", None)
+    kernels._imported.cache_clear()
+    request.addfinalizer(kernels._imported.cache_clear)
+    with pytest.raises(
+        DeviceError, match=r"no kernels for the CPU: .*kernels.steps.* \(pip install 'minirnn\[kernels\]'\)"
+    ):
         use_kernels()
     with pytest.raises(SystemExit) as ended:
         main(["--kernels", "gradcheck", "cell rnn"])

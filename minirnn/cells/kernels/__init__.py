@@ -16,7 +16,7 @@ import numpy as np
 from minirnn.backend import Array, array_module, gpu_library
 from minirnn.cells.cell import Cell, Weights
 from minirnn.errors import DeviceError
-from minirnn.parallel import look_again
+from minirnn.parallel import look_again, multiplies_unpacked
 
 _wanted: list[bool] = [False]
 
@@ -24,18 +24,19 @@ _wanted: list[bool] = [False]
 def use_kernels(wanted: bool = True) -> None:
     """Compute with compiled kernels from now on where they know the cell; or no longer.
 
-    On the CPU they know the RNN with tanh, both GRUs, and the LSTM without peepholes; on a GPU the LSTM and the GRU
-    that resets after the product. The first use of a cell compiles its kernels, which takes seconds; those of the CPU
-    are kept on disk for the next process. Results differ from those without kernels by rounding.
+    On the CPU they know the RNN with tanh, both GRUs, and the LSTM without peepholes, and need Numba, SciPy, and
+    OpenBLAS with its AVX-512 kernels; on a GPU they know the LSTM and the GRU that resets after the product. The first
+    use of a cell compiles its kernels, which takes seconds; those of the CPU are kept on disk for the next process.
+    Results differ from those without kernels by rounding.
 
     Raises:
-        DeviceError: there are no kernels to use, because neither Numba (with SciPy) nor a GPU is there.
+        DeviceError: there are no kernels to use, for the reasons that it gives.
     """
     if wanted and _steps()[0] is None:
         try:
             gpu_library()
         except DeviceError as error:
-            message = f"no kernels for the CPU: {_steps()[1]} (pip install 'minirnn[kernels]'); none for a GPU: {error}"
+            message = f"no kernels for the CPU: {_steps()[1]}; none for a GPU: {error}"
             raise DeviceError(message) from error
     _wanted[:] = [wanted]
 
@@ -45,13 +46,19 @@ def wanted() -> bool:
     return _wanted[0]
 
 
-@functools.cache
 def _steps() -> tuple[Any, str]:
     """The module `steps`; or None, and why it cannot be used."""
+    if not multiplies_unpacked():
+        return None, "they would gain nothing with this BLAS, but with OpenBLAS on a processor with AVX-512"
+    return _imported()
+
+
+@functools.cache
+def _imported() -> tuple[Any, str]:
     try:
         module = importlib.import_module("minirnn.cells.kernels.steps")
     except (ImportError, RuntimeError) as error:  # not installed, or Numba finds no folder to keep what it compiles
-        return None, str(error)
+        return None, f"{error} (pip install 'minirnn[kernels]')"
     look_again()  # SciPy has a BLAS of its own
     return module, ""
 

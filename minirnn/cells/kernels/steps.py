@@ -33,7 +33,6 @@ from minirnn.cells.gru import GRUCell, GRUResetAfterCell
 from minirnn.cells.lstm import LSTMCell
 from minirnn.cells.rnn import RNNCell
 from minirnn.cells.slices import UNPACKED_LIMIT
-from minirnn.parallel import multiplies_unpacked
 
 MOST_ROWS, MOST_COLUMNS = 128, 256
 """Of a tile."""
@@ -276,13 +275,10 @@ class Steps:
 
 
 def tiles(U: Array, B: int) -> Array:
-    """U (rows, H) as tiles (A, C, m, k), for products with B columns. No tile has rows of two gates. Where the BLAS
-    packs small matrices like others, a tile is all of a gate."""
+    """U (rows, H) as tiles (A, C, m, k), for products with B columns. No tile has rows of two gates."""
     rows, H = U.shape
-    m = k = H
-    if multiplies_unpacked():
-        m = _divisor(H, MOST_ROWS)
-        k = _divisor(H, min(MOST_COLUMNS, UNPACKED_LIMIT // (m * B)))
+    m = _divisor(H, MOST_ROWS)
+    k = _divisor(H, min(MOST_COLUMNS, UNPACKED_LIMIT // (m * B)))
     return np.ascontiguousarray(U.reshape(rows // m, m, H // k, k).swapaxes(1, 2))
 
 
