@@ -609,11 +609,17 @@ def test_streams_that_are_closed_or_narrow(runs):
     assert error == b"not in the vocabulary, read as <unk>: 'caf\\xe9'\n"
 
 
+def heed_interrupts():
+    """A shell lets what it starts in the background ignore them, and so would our child."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_a_terminal_gets_each_answer_at_once(runs):
     pty = pytest.importorskip("pty")
     master, slave = pty.openpty()
     command = [sys.executable, "-m", "minirnn", "translate", str(runs / "word")]
-    with subprocess.Popen(command, stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": heed_interrupts}
+    with subprocess.Popen(command, stdin=slave, **options) as process:
         assert process.stderr.readline() == b"one sentence a line; Ctrl-D ends\n"
         stop = threading.Timer(20, process.kill)  # an answer that does not come shall not stop the tests
         stop.start()
