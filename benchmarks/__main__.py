@@ -1,13 +1,13 @@
 """Every benchmark of speed and memory, as one command.
 
-    python -m benchmarks                  # all of it; about 25 minutes on two cores
+    python -m benchmarks                  # all of it; 22 minutes on two cores
     python -m benchmarks --quick          # only whether it works, on tiny sizes: under a minute
     python -m benchmarks layers growth    # some of it
     python -m benchmarks gpu              # with a GPU: checks that it gives what the CPU gives, then measures
 
-Implementations take turns in one process: minirnn on NumPy with all threads and with one, minirnn on CuPy, the
-textbook's loop, torch.nn on the CPU and on the GPU; what is not installed is left out, and a table says "–". Tables,
-pictures, and all rows as CSV and JSON go to `benchmarks/results/`, or to where `--out` says.
+Implementations take turns in one process: minirnn on NumPy with all threads and with one, minirnn with kernels,
+minirnn on CuPy, the textbook's loop, torch.nn on the CPU and on the GPU; what is not installed is left out, and a
+table says "–". Tables, pictures, and all rows as CSV and JSON go to `benchmarks/results/`, or to where `--out` says.
 """
 
 from __future__ import annotations

@@ -95,10 +95,10 @@ def minirnn_call(
 
     call = dict(zip(MODES, (forward, backward, step), strict=True))[mode]
 
-    return compiled(call) if with_kernels else call
+    return using_kernels(call) if with_kernels else call
 
 
-def compiled(call: Callable[[], object]) -> Callable[[], object]:
+def using_kernels(call: Callable[[], object]) -> Callable[[], object]:
     """The call with `minirnn.use_kernels`."""
 
     def call_with_kernels() -> None:

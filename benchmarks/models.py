@@ -92,7 +92,7 @@ def language_model_contenders(cell: str, hidden: int, devices: tuple[str, ...]) 
         if torch:
             yield Contender("torch", torch_language_model_call(cell, hidden))
         if layers.has_kernels():
-            yield Contender("minirnn, kernels", layers.compiled(language_model_call(cell, hidden)))
+            yield Contender("minirnn, kernels", layers.using_kernels(language_model_call(cell, hidden)))
         yield Contender("minirnn", language_model_call(cell, hidden), threads=1)
     if "gpu" in devices and common.gpu():
         call = language_model_call(cell, hidden, "gpu")
@@ -123,7 +123,7 @@ def run(timing: dict[str, Any], devices: tuple[str, ...], quick: bool, progress:
         contenders = [Contender(side, call) for side, call in calls.items()]
         if layers.has_kernels():
             call = translation_step.training_steps((E, H), batch, vocabularies)["minirnn"]
-            contenders.append(Contender("minirnn, kernels", layers.compiled(call)))
+            contenders.append(Contender("minirnn, kernels", layers.using_kernels(call)))
         rows += common.compare(contenders, timing, model=f"translation, {name}", mode="step", **sizes, **facts)
         model, _ = translation_step.models((E, H), vocabularies)
         model.eval()

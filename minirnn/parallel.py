@@ -78,7 +78,7 @@ def num_threads() -> int:
 
 
 def set_num_threads(threads: int) -> None:
-    """Compute with so many threads on the CPU from now on, NumPy's BLAS included.
+    """Compute with so many threads on the CPU from now on, every BLAS of this process included.
 
     Raises:
         InputError: `threads` is less than 1.
@@ -90,18 +90,21 @@ def set_num_threads(threads: int) -> None:
 
 
 class _OneThreadEach:
-    """Inside its block, NumPy's BLAS runs in the thread that calls it, and a thread that waits for Python's lock asks
+    """Inside its block, every BLAS runs in the thread that calls it, and a thread that waits for Python's lock asks
     for it soon. Both hold for the whole process; blocks may be open in several threads."""
 
     def __init__(self) -> None:
-        self._lock, self._open, self._before = threading.Lock(), 0, (1, 0.0)
+        self._lock, self._open, self._interval = threading.Lock(), 0, 0.0
+        self._threads: list[tuple[Any, int]] = []
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
         with self._lock:
             if self._open == 0:
-                self._before = blas().get("num_threads", 1), sys.getswitchinterval()
-                self._set(1, min(SWITCH_INTERVAL, sys.getswitchinterval()))
+                self._threads = [(library, library.get_num_threads()) for library in _libraries()]
+                self._interval = sys.getswitchinterval()
+                _set_blas_threads(1)
+                sys.setswitchinterval(min(SWITCH_INTERVAL, self._interval))
             self._open += 1
         try:
             yield
@@ -109,12 +112,9 @@ class _OneThreadEach:
             with self._lock:
                 self._open -= 1
                 if self._open == 0:
-                    self._set(*self._before)
-
-    @staticmethod
-    def _set(threads: int, interval: float) -> None:
-        _set_blas_threads(threads)
-        sys.setswitchinterval(interval)
+                    for library, threads in self._threads:
+                        library.set_num_threads(threads)
+                    sys.setswitchinterval(self._interval)
 
 
 one_thread_each = _OneThreadEach()

@@ -5,6 +5,7 @@ import inspect
 import sys
 import textwrap
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -71,7 +72,7 @@ def results(name, reverse=False, lengths=None, dtype=np.float64, shape=(7, 5, 4,
     return [y.data for y in (output, *final)] + grad(loss, [x, *others])
 
 
-def agree(*arguments, tolerance=1e-12, **options):
+def assert_agreement(*arguments, tolerance=1e-12, **options):
     """With kernels as without."""
     without = results(*arguments, **options)
     with in_use():
@@ -88,18 +89,18 @@ def agree(*arguments, tolerance=1e-12, **options):
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_sequence_is_walked_as_by_the_cell(name, reverse, lengths, threads, small_tiles):
     with in_parts(threads):
-        agree(name, reverse, lengths)
+        assert_agreement(name, reverse, lengths)
 
 
 @pytest.mark.parametrize("name", CELLS)
 def test_float32(name):
-    agree(name, dtype=np.float32, tolerance=1e-5)
+    assert_agreement(name, dtype=np.float32, tolerance=1e-5)
 
 
 @pytest.mark.parametrize("name", CELLS)
 def test_each_step_keeps_what_the_cell_keeps(name, small_tiles):
     cell, x, weights, state = random_case(name, 1, 4, 3, 6, seed=2)
-    w = kernels.Weights(**{key: tensor.data for key, tensor in weights.items()})
+    w = SimpleNamespace(**{key: tensor.data for key, tensor in weights.items()})
     columns = tuple(np.ascontiguousarray(s.data.T) for s in state)
     wx = np.ascontiguousarray(w.W @ x.data[0].T)
     (new, kept), (expected_new, expected) = (it.forward(w, wx, columns) for it in (steps.Steps(cell, w, 4), cell))
@@ -192,7 +193,7 @@ def test_which_cells_are_known():
     np.testing.assert_array_equal(output.data, expected.data)
 
 
-def test_every_blas_keeps_to_the_number_of_threads(monkeypatch):
+def test_every_blas_keeps_to_the_number_of_threads():
     """SciPy brings a second one, with threads that would take the cores from ours."""
     with in_use():
         libraries = parallel._libraries()
@@ -204,6 +205,10 @@ def test_every_blas_keeps_to_the_number_of_threads(monkeypatch):
         assert [library.get_num_threads() for library in libraries] == [2] * len(libraries)
         with parallel.one_thread_each():
             assert [library.get_num_threads() for library in libraries] == [1] * len(libraries)
+        libraries[1].set_num_threads(3)  # each is given back what it had
+        with parallel.one_thread_each():
+            pass
+        assert [library.get_num_threads() for library in libraries[:2]] == [2, 3]
     finally:
         set_num_threads(before)
 
@@ -271,4 +276,4 @@ def test_a_mistake_is_caught(name, monkeypatch):
     both = tuple(namespace[f.__name__] if f is function else f for f in steps.STEPS[kind])
     monkeypatch.setitem(steps.STEPS, kind, both)
     with pytest.raises(AssertionError):
-        agree(cell)
+        assert_agreement(cell)

@@ -57,8 +57,10 @@ def _steps() -> tuple[Any, str]:
 def _imported() -> tuple[Any, str]:
     try:
         module = importlib.import_module("minirnn.cells.kernels.steps")
-    except (ImportError, RuntimeError) as error:  # not installed, or Numba finds no folder to keep what it compiles
+    except ImportError as error:
         return None, f"{error} (pip install 'minirnn[kernels]')"
+    except RuntimeError as error:  # Numba finds no folder to keep what it compiles
+        return None, str(error)
     look_again()  # SciPy has a BLAS of its own
     return module, ""
 
