@@ -24,11 +24,11 @@ CELLS = ("rnn", "gru-after", "lstm")
 MEMORY = [Shape(35, 32, 256, 256), Shape(140, 32, 256, 256), Shape(35, 128, 256, 256), Shape(35, 32, 256, 512)]
 MANY_STEPS = 1000
 
-KEPT = {"rnn": 1, "gru": 6, "gru-after": 5, "lstm": 7}
-"""k: arrays (H, B) that each step of a cell keeps for the way back (the LSTM's i is kept with f)."""
+KEPT = {"rnn": 1, "gru": 6, "gru-after": 5, "lstm": 6}
+"""k: arrays (H, B) that each step of a cell keeps for the way back."""
 
-EXTRA = {"rnn": 0, "gru": 1, "gru-after": 1, "lstm": 0}
-"""e: more such arrays on the way back: all s of the GRU side by side, or all dq."""
+DA = {"rnn": 1, "gru": 3, "gru-after": 4, "lstm": 4}
+"""d: arrays (H, B) that each step back fills: the da of the gates and, for the GRU that resets after, dq."""
 
 
 def shapes(axis: str, quick: bool) -> list[Shape]:
@@ -99,27 +99,34 @@ def table(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
 
 def memory_formula(cell: str, shape: Shape) -> int:
     """Bytes that a float32 training step of one layer holds at its peak, beside its input and weights. The peak is
-    either on the way back,
+    either in the last steps on the way back,
 
-        4 · [ T·B · ((k + g + e + 1 + j) · H + I)  +  p · g·H · (I + H)  +  r ]
+        4 · [ T·B · (k + 1 + j + d) · H  +  m · d · H ]
 
-    (k arrays of H numbers kept for each step of each sequence; the g gates' da side by side; e as in `EXTRA`; h; dx;
-    and dW and dU), or at its end, where da is gone and the gradients are put together or copied to where they belong:
+    (k arrays of H numbers kept for each step of each sequence; h; d arrays of da, and once more those of the m steps of
+    sequences that are in hand together), or in the products after them, which make dx, dW and dU,
+
+        4 · [ T·B · ((k + 1 + j + d) · H + I)  +  p · g·H · (I + H)  +  r ]
+
+    or at the end, where da is gone and the gradients are put together or copied to where they belong:
 
         4 · [ T·B · ((k + 1 + j) · H + 2·I)  +  (p + 1) · g·H · (I + H) ]
 
     With p > 1 parts of the batch in threads, each has its own dW and dU, and j = 1, because the output is once more in
-    one piece. r is small: g·H² for each part of a GRU, whose dU is put together from two, and g·H² for the slices of a
-    large Uᵀ.
+    one piece. r is small: p · g·H² for a GRU, whose dU is put together from two, T·B·H for the GRU that resets before,
+    which puts all s side by side, and g·H² for the slices of a large Uᵀ.
     """
     T, B, I, H = shape[:4]
-    g, k, e, p = layers.GATES[cell], KEPT[cell], EXTRA[cell], parts_of_batch(cell, shape)
+    g, k, d, p = layers.GATES[cell], KEPT[cell], DA[cell], parts_of_batch(cell, shape)
     j, r = int(p > 1), 0
     r += p * g * H * H if cell.startswith("gru") else 0
+    r += T * B * H if cell == "gru" else 0
     r += g * H * H if p > 1 and 4 * H >= slices.FAR_APART else 0
-    on_the_way = T * B * ((k + g + e + 1 + j) * H + I) + p * g * H * (I + H) + r
-    at_the_end = T * B * ((k + 1 + j) * H + 2 * I) + (p + 1) * g * H * (I + H)
-    return 4 * max(on_the_way, at_the_end)
+    kept, m = T * B * (k + 1 + j) * H, min(T * B, p * bptt.NUMBERS_AT_ONCE["cpu"] // H)
+    last_steps = kept + T * B * d * H + m * d * H
+    products = kept + T * B * (d * H + I) + p * g * H * (I + H) + r
+    end = kept + T * B * 2 * I + (p + 1) * g * H * (I + H)
+    return 4 * max(last_steps, products, end)
 
 
 def parts_of_batch(cell: str, shape: Shape) -> int:

@@ -135,10 +135,12 @@ def fuse(function: Callable) -> Callable:
 
     On NumPy arrays it stays the plain function, evaluated expression by expression.
     """
-    fused: dict[ModuleType, Callable] = {np: function}
+    fused: dict[ModuleType, Callable] = {}
 
     @functools.wraps(function)
     def call(*arrays: Array) -> Any:
+        if type(arrays[0]) is np.ndarray:
+            return function(*arrays)
         xp = array_module(arrays[0])
         if xp not in fused:
             fused[xp] = xp.fuse(function)
@@ -153,14 +155,33 @@ def sigmoid(a: Array) -> Array:
     Written as a tanh, σ(a) = (1 + tanh(a/2)) / 2, which cannot overflow and which NumPy vectorises. Its error is
     absolute: values below the rounding of 1 become 0, which a gate does not notice.
     """
-    y = array_module(a).tanh(0.5 * a)
-    y *= 0.5
-    y += 0.5
+    half = _half(a)
+    y = array_module(a).tanh(half * a)
+    y *= half
+    y += half
     return y
 
 
+def _half(a: Array) -> Any:
+    """1/2 for products with a. For NumPy an array of no axes: to turn a number into one takes it as long as a small
+    product."""
+    return _HALVES.get(a.dtype.char, 0.5) if type(a) is np.ndarray else 0.5
+
+
+_HALVES = {char: np.array(0.5, dtype=char) for char in np.typecodes["Float"]}
+
 sigmoid_of = fuse(sigmoid)
 """`sigmoid` as one kernel on a GPU, for where it is not part of a fused function already."""
+
+
+@fuse
+def sigmoid_in_place(a: Array) -> None:
+    """a becomes σ(a)."""
+    half = _half(a)
+    a *= half
+    array_module(a).tanh(a, out=a)
+    a *= half
+    a += half
 
 
 def synchronize(device: str) -> None:

@@ -181,11 +181,11 @@ def fuse(function):
 
     def fused(*arrays):
         global _fusing
-        _fusing = True
+        outside, _fusing = _fusing, True
         try:
             return function(*arrays)
         finally:
-            _fusing = False
+            _fusing = outside
 
     return fused
 

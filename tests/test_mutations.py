@@ -70,6 +70,11 @@ def gradients_are_right(*prefixes):
             gradcheck(function, inputs)
 
 
+def in_small_pieces():
+    with parallel_tests.in_parts(1, at_once=12):
+        gradients_are_right("cell gru")
+
+
 def twins_agree(name):
     """Values and gradients of the hand-written cell equal those of the composed one, with lengths, in both directions."""
     rng, cell = np.random.default_rng(0), make_cell(name)
@@ -163,6 +168,8 @@ def clipping_gives_the_norm():
 
 
 CELLS = lambda: gradients_are_right("cell ")
+RNNS, GRUS = lambda: gradients_are_right("cell rnn"), lambda: gradients_are_right("cell gru")
+LSTMS = lambda: gradients_are_right("cell lstm (", "cell lstm-peephole (")
 NORMALISED = lambda: gradients_are_right("cell lstm-layer-norm", "cell gru-layer-norm")
 LSTM, GRU, GRU_AFTER = lstm.LSTMCell, gru.GRUCell, gru.GRUResetAfterCell
 VARIANT = lstm_variants.LSTMVariantCell
@@ -174,7 +181,17 @@ MISTAKES = {
     "dh_from_future dropped": (BACKWARD, "dh = dh_from_above + dh_from_future", "dh = dh_from_above", CELLS),
     "dh_from_above dropped": (BACKWARD, "dh = dh_from_above + dh_from_future", "dh = dh_from_future", CELLS),
     "gradient of the final state dropped": (BACKWARD, "zero if d is None else d.T", "zero", CELLS),
-    "gradient of padding kept": (BACKWARD, "(da_t,) = mask.choose(t, (da_t,), (0,))", "pass", CELLS),
+    "gradient of padding kept": (BACKWARD, "some_da = xp.where(mask.columns[some], some_da, 0)", "pass", CELLS),
+    "gradient of padding kept in all but one piece": (
+        BACKWARD, "some.stop > mask.first_padded", "some.start > mask.first_padded", in_small_pieces,
+    ),
+    "pieces of a sequence in the wrong order": (
+        BACKWARD, "reversed(together(order, zero))", "together(order, zero)", in_small_pieces,
+    ),
+    "derivatives of a step taken twice": (
+        FORWARD, "step.derivatives(a)", "step.derivatives(a); step.derivatives(a[:1])", CELLS,
+    ),
+    "pieces that overlap": (bptt.together, "order[i : i + n]", "order[max(0, i - 1) : i + n]", in_small_pieces),
     "padded step passes the cell's gradient": (
         BACKWARD, "d_prev = mask.choose(t, d_prev, (dh, *d_memory))", "pass", CELLS,
     ),
@@ -190,22 +207,22 @@ MISTAKES = {
     ),
     # parts of a batch, and slices of U
     "gradients of one part only": (
-        bptt.unroll, "dws[1:]", "dws[2:]", lambda: parallel_tests.test_walked_in_parts_or_whole_a_batch_gives_the_same("lstm", True, False),
+        bptt.unroll, "for part in dws", "for part in dws[:1]", lambda: parallel_tests.test_walked_in_parts_and_pieces_or_whole_a_batch_gives_the_same("lstm", True, False),
     ),
     "lengths of another part": (
         bptt.unroll, "PaddingMask(lengths[part]", "PaddingMask(lengths[: part.stop - part.start]",
-        lambda: parallel_tests.test_walked_in_parts_or_whole_a_batch_gives_the_same("gru", True, True),
+        lambda: parallel_tests.test_walked_in_parts_and_pieces_or_whole_a_batch_gives_the_same("gru", True, True),
     ),
     "rows that fill no slice forgotten": (
         slices.Slices._cut, "self.matrix[n * s :]", "self.matrix[rows:]", parallel_tests.test_slices_multiply_like_the_array,
     ),
     "pieces of a wide matrix not added": (
-        slices.Slices.__matmul__, "products.sum(axis=-4)", "products[..., 0, :, :, :]", parallel_tests.test_slices_multiply_like_the_array,
+        slices.Slices.multiply, "products.sum(axis=-4)", "products[..., 0, :, :, :]", parallel_tests.test_slices_multiply_like_the_array,
     ),
     "bias gradient of one sequence only": (bptt.weight_gradients, "da_gates.sum(axis=1)", "da_gates[:, 0]", CELLS),
     # RNN
-    "1 - h instead of 1 - h²": (activations.tanh_and_slope, "1 - y * y", "1 - y", CELLS),
-    "U instead of Uᵀ": (rnn.RNNCell.backward, "w.U.T @ da", "w.U @ da", CELLS),
+    "1 - h instead of 1 - h²": (activations.tanh_and_slope, "1 - y * y", "1 - y", RNNS),
+    "U instead of Uᵀ": (rnn.RNNCell.backward, "w.U.T @ da", "w.U @ da", RNNS),
     # activations
     "1 at the upper kink of relu6": (
         activations.relu6_and_slope, "(a < 6)", "(a <= 6)",
@@ -217,7 +234,7 @@ MISTAKES = {
     ),
     "elu: slope without the one": (activations.elu_and_slope, "below + 1", "below", lambda: gradients_are_right("elu")),
     "prelu: slope learned where a > 0 too": (
-        rnn.RampRNNCell.backward, "dh * below", "dh * (below + dh_da)", lambda: gradients_are_right("cell rnn-prelu"),
+        rnn.RampRNNCell.backward, "dh, below,", "dh, below + dh_da,", lambda: gradients_are_right("cell rnn-prelu"),
     ),
     "rrelu draws nothing": (
         activations.rrelu_slopes, "rng is None", "True", regularisation_tests.test_rrelu_draws_in_training_and_takes_the_mean_in_evaluation,
@@ -228,7 +245,7 @@ MISTAKES = {
     ),
     "mean taken for fixed on the way back": (layer_norm.standardize_back, " - dn.mean(axis=0, keepdims=True)", "", NORMALISED),
     "the two products share their norm": (
-        layer_norm.LayerNormLSTMCell.forward, "standardize(wx), standardize(w.U @ h_prev)", "standardize(wx + w.U @ h_prev), standardize(w.U @ h_prev)",
+        layer_norm.LayerNormLSTMCell.forward, "standardize(a), standardize(w.U @ h_prev)", "standardize(a + w.U @ h_prev), standardize(w.U @ h_prev)",
         lambda: twins_agree("lstm-layer-norm"),
     ),
     "dU from the gradient of the gates": (
@@ -239,10 +256,12 @@ MISTAKES = {
         "(standardize(v)[0][: 2 * H], standardize(v)[1]), (standardize(v)[0][2 * H :], standardize(v)[1])",
         lambda: twins_agree("gru-layer-norm"),
     ),
-    "bias before the norm": (FORWARD, "if not cell.adds_bias:", "if True:", lambda: twins_agree("lstm-layer-norm")),
-    "bias before the norm, a step at a time": (
-        bptt.Stepper.__call__, "if not cell.adds_bias:", "if True:",
-        lambda: regularisation_tests.test_walked_step_by_step_a_cell_gives_the_same_values_and_gradients("gru-layer-norm"),
+    "bias before the norm": (
+        bptt.pre_activations, "if not cell.adds_bias:", "if True:", lambda: twins_agree("lstm-layer-norm"),
+    ),
+    "no derivatives, a step at a time": (
+        bptt.Stepper.__call__, "cell.derivatives(a)", "pass",
+        lambda: regularisation_tests.test_walked_step_by_step_a_cell_gives_the_same_values_and_gradients("gru"),
     ),
     # dropout and first weights
     "a mask for every step": (
@@ -261,15 +280,17 @@ MISTAKES = {
         LSTM.forward, "self.write_memory(i, f,", "self.write_memory(f, i,", lambda: twins_agree("lstm"),
     ),
     "input and forget gate swapped, backwards too": (
-        LSTM.forward, "i, f = sigmoid_of(a_if)", "f, i = sigmoid_of(a_if)", lambda: twins_agree("lstm"),
+        LSTM.forward, "i, f, g, o, remembered, tanh_c =", "f, i, g, o, remembered, tanh_c =", lambda: twins_agree("lstm"),
     ),
-    "dc_from_future dropped": (LSTM.backward, "dc = dc_from_future + dh * dh_dc", "dc = dh * dh_dc", CELLS),
-    "forget gate missing on the way back": (LSTM.backward, "dc_prev = dc * f  #", "dc_prev = dc  #", CELLS),
-    "1 - tanh(c) instead of 1 - tanh²(c)": (LSTM.read_memory, "o - h * tanh_c", "o - h", CELLS),
-    "peephole of o on the wrong memory": (LSTM.forward, "a_o + p[2] * c", "a_o + p[2] * c_prev", CELLS),
-    "peephole of o not followed into c": (LSTM.backward, "dc = dc + p_o * da_o", "pass", CELLS),
-    "peephole of f not followed into c": (LSTM.backward, "dc_prev + p_i * da_i + p_f * da_f", "dc_prev + p_i * da_i", CELLS),
-    "dp_o from the memory before the step": (LSTM.weight_gradients, "da_o * c)", "da_o * c_prev)", CELLS),
+    "dc_from_future dropped": (LSTM.backward, "dc = dc_from_future + dh * dh_dc", "dc = dh * dh_dc", LSTMS),
+    "forget gate missing on the way back": (LSTM.backward, "dc_prev = dc * f  #", "dc_prev = dc  #", LSTMS),
+    "1 - tanh(c) instead of 1 - tanh²(c)": (LSTM.output_derivatives, "o, h * tanh_c", "o, h", LSTMS),
+    "∂c/∂a_f from a gate that is no longer one": (LSTM.memory_derivatives, "remembered * f", "remembered * i", LSTMS),
+    "the memory kept for the derivative of a_f": (LSTM.write_memory, "xp.multiply(f, c_prev, out=remembered)", "remembered[:] = f * c_prev + i * g; return remembered", LSTMS),
+    "peephole of o on the wrong memory": (LSTM.forward, "p_o * c  #", "p_o * c_prev  #", LSTMS),
+    "peephole of o not followed into c": (LSTM.backward, "dc += p_o * da_o", "pass", LSTMS),
+    "peephole of f not followed into c": (LSTM.backward, "p_i * da_i + p_f * da_f", "p_i * da_i", LSTMS),
+    "dp_o from the memory before the step": (LSTM.weight_gradients, "da_o * c)", "da_o * c_prev)", LSTMS),
     # variants of the LSTM
     "coupled gates: f not followed into i": (
         VARIANT.backward, "di = di - df", "pass", lambda: gradients_are_right("cell lstm-cifg"),
@@ -291,16 +312,18 @@ MISTAKES = {
         VARIANT.backward, "w.R.T @", "w.R @", lambda: gradients_are_right("cell lstm-fgr"),
     ),
     "slope of tanh where there is none": (
-        VARIANT.forward, '(a["g"], 1.0)', '(a["g"], 1 - a["g"] ** 2)', lambda: gradients_are_right("cell lstm-niaf"),
+        VARIANT.forward, '(a_of["g"], 1.0)', '(a_of["g"], 1 - a_of["g"] ** 2)', lambda: gradients_are_right("cell lstm-niaf"),
     ),
     # GRU
-    "1 - z missing": (gru.new_state, "(1 - z) * (1 - n * n)", "(1 - n * n)", CELLS),
-    "z and 1 - z swapped, backwards too": (gru.new_state, "n = array_module(a_n)", "z = 1 - z; n = array_module(a_n)", lambda: twins_agree("gru")),
-    "direct road to h_{t-1} missing": (GRU.backward, "z * dh + r * ds", "r * ds", CELLS),
-    "road through the reset gate missing": (GRU.backward, "z * dh + r * ds", "z * dh", CELLS),
-    "dU_n from h instead of r * h": (GRU.weight_gradients, "da[2 * H :] @ s.T", "da[2 * H :] @ h_prev", CELLS),
-    "dU_n without the reset gate": (GRU_AFTER.weight_gradients, "dq = da[3 * H :]", "dq = da[2 * H : 3 * H]", CELLS),
-    "reset and update gate swapped": (GRU_AFTER.forward, "r, z = sigmoid_of", "z, r = sigmoid_of", lambda: twins_agree("gru-after")),
+    "1 - z missing": (gru.new_state_derivatives, "1 - z, 1 - n * n", "1, 1 - n * n", GRUS),
+    "∂s/∂a_r without 1 - r": (GRU.derivatives, "s, s * r", "s, 0", GRUS),
+    "∂a_n/∂a_r without 1 - r": (GRU_AFTER.derivatives, "rq, rq * r", "rq, 0", GRUS),
+    "z and 1 - z swapped, backwards too": (GRU.forward, "sigmoid_in_place(a_rz)", "sigmoid_in_place(a_rz); z *= -1; z += 1", lambda: twins_agree("gru")),
+    "direct road to h_{t-1} missing": (GRU.backward, "z * dh + r * ds", "r * ds", GRUS),
+    "road through the reset gate missing": (GRU.backward, "z * dh + r * ds", "z * dh", GRUS),
+    "dU_n from h instead of r * h": (GRU.weight_gradients, "da[2 * H :] @ s.T", "da[2 * H :] @ h_prev", GRUS),
+    "dU_n without the reset gate": (GRU_AFTER.weight_gradients, "dq = da[3 * H :]", "dq = da[2 * H : 3 * H]", GRUS),
+    "reset and update gate swapped": (GRU_AFTER.forward, "r, z, n, stays, rq =", "z, r, n, stays, rq =", lambda: twins_agree("gru-after")),
     # autograd
     "gradient written instead of accumulated": (
         tape.walk_back, "sums[slot] + dx if slot in sums else dx", "dx", lambda: gradients_are_right("layer", "model"),

@@ -16,11 +16,13 @@ from minirnn.cells.slices import Slices
 
 
 @contextmanager
-def in_parts(threads, unpacked=True):
-    """Every batch divided, whatever its size, with a BLAS that does or does not multiply small matrices unpacked."""
-    names = ("FEWEST_COLUMNS", "FEWEST_MULTIPLICATIONS", "num_threads", "multiplies_unpacked")
+def in_parts(threads, unpacked=True, at_once=2**18):
+    """Every batch divided, whatever its size, with a BLAS that does or does not multiply small matrices unpacked, and
+    every sequence in pieces with `at_once` numbers a gate."""
+    names = ("FEWEST_COLUMNS", "FEWEST_MULTIPLICATIONS", "NUMBERS_AT_ONCE", "num_threads", "multiplies_unpacked")
     kept = {name: getattr(bptt, name) for name in names}
     bptt.FEWEST_COLUMNS, bptt.FEWEST_MULTIPLICATIONS = 1, {False: 0, True: 0}
+    bptt.NUMBERS_AT_ONCE = {"cpu": at_once}
     bptt.num_threads = lambda: threads
     bptt.multiplies_unpacked = slices.multiplies_unpacked = lambda: unpacked
     try:
@@ -34,12 +36,12 @@ def in_parts(threads, unpacked=True):
 @pytest.mark.parametrize("name", CELL_NAMES)
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("padded", [False, True])
-def test_walked_in_parts_or_whole_a_batch_gives_the_same(name, reverse, padded):
+def test_walked_in_parts_and_pieces_or_whole_a_batch_gives_the_same(name, reverse, padded):
     cell, x, weights, state = random_case(name, 7, 5, 4, 6, seed=3)
     lengths = np.array([7, 2, 5, 0, 6]) if padded else None
     inputs, results = [x, *weights.values(), *state], []
-    for threads, unpacked in ((2, False), (1, True), (2, True), (3, True)):
-        with in_parts(threads, unpacked):
+    for threads, unpacked, steps in ((2, False, 7), (1, True, 3), (2, True, 1), (3, True, 2)):
+        with in_parts(threads, unpacked, at_once=steps * 6 * (5 // threads)):
             output, final = unroll(cell, x, weights, state, lengths, reverse)
             results.append([output.data, *(s.data for s in final), *gradients(output, final, inputs)])
     whole, *divided = results
@@ -79,6 +81,9 @@ def check_slices(rows, K, B, stack, transposed, dtype, seed=0):
         assert product.dtype == dtype
         assert product.flags.c_contiguous
         close(product, matrix @ x)
+        below = np.empty((*stack, rows + 2, B), dtype)[..., :rows, :]
+        assert np.shares_memory(sliced.multiply(x, out=below), below)
+        close(below, matrix @ x)
         close(sliced.T @ y.T, matrix.T @ y.T)
         close(y @ sliced, y @ matrix)
         close(sliced[rows // 3 :].T @ y.T[rows // 3 :], matrix[rows // 3 :].T @ y.T[rows // 3 :])

@@ -4,14 +4,15 @@ A recurrent network is one cell applied over and over: h_t depends on x_t and on
 sequence and keep what each step will need. Backward we walk the other way, and at every step the gradient of h_t has
 two sources, because h_t was used twice: as the output at time t, and as the input of step t+1.
 
-    (1)  wx_t = W x_t + b                                                 before the loop, for all t
+    (1)  a_t = W x_t + b                                                  before the loop, for many t at once
     (2)  dh_t = dh_from_above + dh_from_future                            in the loop, from t = T to 1
     (3)  dW = Σ_t da_t x_tᵀ     db = Σ_t da_t     dU = Σ_t da_t h_{t-1}ᵀ      after the loop
     (4)  dx_t = Wᵀ da_t                                                   after the loop, for all t
 
-The same W is used at every step, so its gradient is the sum of what each step sends back. (Where U multiplies
-something else than h_{t-1}, the cell says so in `weight_gradients`.) Any further state (the
-LSTM's c) has only the second source. What does not depend on h_{t-1} leaves the loop and becomes one large product.
+The same W is used at every step, so its gradient is the sum of what each step sends back. (Where U multiplies something
+else than h_{t-1}, the cell says so in `weight_gradients`.) Any further state (the LSTM's c) has only the second source.
+What does not depend on h_{t-1} leaves the loop and becomes one large product; and the derivatives inside the steps,
+which depend on nothing that comes back, are computed for many steps at once.
 
 Outside, arrays are (time, batch, features). Inside the loop they are (features, batch), so that a step reads like its
 equation.
@@ -22,7 +23,9 @@ thread of the CPU takes a part of the batch through all of this by itself.
 
 from __future__ import annotations
 
+import functools
 import itertools
+import operator
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -32,7 +35,7 @@ import numpy as np
 from minirnn.autograd import ops
 from minirnn.autograd.tape import Pending
 from minirnn.autograd.tensor import Tensor, needs_grad, record_many
-from minirnn.backend import Array, array_module, like
+from minirnn.backend import Array, array_module, device_of, like
 from minirnn.cells import kernels, slices
 from minirnn.cells.cell import Cell, State, Weights
 from minirnn.cells.kernels import cuda
@@ -42,7 +45,11 @@ from minirnn.parallel import in_parallel, multiplies_unpacked, num_threads
 FEWEST_COLUMNS = 8
 """Sequences below which another thread is not worth having: products with fewer columns are slow."""
 
-FEWEST_MULTIPLICATIONS = {False: 1_000_000, True: 250_000}
+NUMBERS_AT_ONCE = {"cpu": 2**18, "gpu": 2**20}
+"""Of one gate, in the steps that are handled together where no step waits for another: enough for a call of NumPy, or
+the launch of a kernel, to be worth it; on the CPU few enough for the cache."""
+
+FEWEST_MULTIPLICATIONS = {False: 600_000, True: 250_000}
 """Multiplications by the U of one gate, in one step of one part, below which threads wait for Python's lock longer than
 they compute: where steps are interpreted, and where they are compiled. (More gates are more products, but also more of
 what needs the lock.)"""
@@ -149,7 +156,7 @@ def unroll(
             return backward_through_time(cell, step, w, traces[i], d_out, d_ends, x.requires_grad)
 
         dxs, dws, d_initials = zip(*in_parallel(walk_back, range(len(parts))), strict=True)
-        dw = {name: sum((other[name] for other in dws[1:]), start=dws[0][name]) for name in weights}
+        dw = {name: functools.reduce(operator.iadd, (part[name] for part in dws)) for name in weights}
         d_initial = (joined(arrays, axis=0) for arrays in zip(*d_initials, strict=True))
         return [joined(dxs, axis=1) if x.requires_grad else None, *dw.values(), *d_initial]
 
@@ -203,25 +210,41 @@ def forward_through_time(
     hs[order[0] + before] = state[0]
     kept: Any = [None] * T
 
-    wx = w.W @ x.transpose(0, 2, 1)  # (T, rows, B)
-    if not cell.adds_bias:
-        wx += w.b[:, None]  # (1)
     columns: State = tuple(xp.ascontiguousarray(s.T) for s in state)  # each (H, B)
     if cuda.applies(cell, w, x):
         lengths = None if mask is None else mask.lengths
-        columns, kept = cuda.forward(cell, w, wx, columns, lengths, hs, reverse)
+        a = pre_activations(cell, w, x)  # (1)
+        columns, kept = cuda.forward(cell, w, a, columns, lengths, hs, reverse)
     else:
-        for t in order:
-            new, step_kept = step.forward(w, wx[t], columns)
+        for times in together(order, columns[0]):
+            some = slice(min(times), max(times) + 1)
+            a = pre_activations(cell, w, x[some], step.kept_blocks)  # (1)
+            for t in times:
+                new, step_kept = step.forward(w, a[t - some.start], columns)
+                if keep:
+                    kept[t] = step_kept
+                columns = new if mask is None else mask.choose(t, new, columns)
+                hs[t + after] = columns[0].T
             if keep:
-                kept[t] = step_kept
-            columns = new if mask is None else mask.choose(t, new, columns)
-            hs[t + after] = columns[0].T
+                step.derivatives(a)
 
     output, h_prev = hs[after : T + after], hs[before : T + before]
     if mask is not None:
         output = xp.where(mask.rows, output, 0)
     return output, tuple(s.T for s in columns), Trace(x, h_prev, kept, mask, order)
+
+
+def pre_activations(cell: Cell, w: Weights, x: Array, kept_blocks: int = 0) -> Array:
+    """(1) for n steps x (n, B, I): W x + b, or W x where the cell adds b itself, and below it room for `kept_blocks`
+    blocks of H rows: (n, rows + kept_blocks · H, B)."""
+    xp, (n, B, _), (rows, H) = array_module(x), x.shape, w.U.shape
+    a = xp.empty((n, rows + kept_blocks * H, B), dtype=x.dtype)
+    wx = a[:, :rows]
+    multiply = w.W.multiply if isinstance(w.W, slices.Slices) else functools.partial(xp.matmul, w.W)
+    multiply(x.transpose(0, 2, 1), out=wx)
+    if not cell.adds_bias:
+        wx += w.b[:, None]
+    return a
 
 
 def backward_through_time(
@@ -262,15 +285,20 @@ def backward_through_time(
     zero = xp.zeros((H, B), dtype=x.dtype)
     dh_from_future, *d_memory = (zero if d is None else d.T for d in d_final)
     if isinstance(kept, list):
-        for t in reversed(order):
-            dh_from_above = zero if d_output is None else d_output[t].T
-            dh = dh_from_above + dh_from_future  # (2)
-            da_t, d_prev = step.backward(w, kept[t], (dh, *d_memory))
-            if mask is not None:
-                d_prev = mask.choose(t, d_prev, (dh, *d_memory))  # a padded step only hands the state on
-                (da_t,) = mask.choose(t, (da_t,), (0,))
-            dh_from_future, *d_memory = d_prev
-            da[:, t] = da_t
+        for times in reversed(together(order, zero)):
+            some = slice(min(times), max(times) + 1)
+            some_da = xp.empty((len(times), len(da), B), dtype=x.dtype)
+            for t in reversed(times):
+                dh_from_above = zero if d_output is None else d_output[t].T
+                dh = dh_from_above + dh_from_future  # (2)
+                d_prev = step.backward(w, kept[t], (dh, *d_memory), some_da[t - some.start])
+                if mask is not None:
+                    d_prev = mask.choose(t, d_prev, (dh, *d_memory))  # a padded step only hands the state on
+                dh_from_future, *d_memory = d_prev
+            if mask is not None and some.stop > mask.first_padded:
+                some_da = xp.where(mask.columns[some], some_da, 0)
+            da[:, some] = some_da.transpose(1, 0, 2)
+            del some_da  # its memory is for the next piece, and then for the products
     else:
         lengths = None if mask is None else mask.lengths
         d_final = (dh_from_future, *d_memory)
@@ -280,6 +308,12 @@ def backward_through_time(
     dw = weight_gradients(cell, da, x.reshape(T * B, x.shape[2]), h_prev.reshape(T * B, H), kept)
     dx = (da[:rows].T @ w.W).reshape(x.shape) if needs_dx else None  # (4)
     return dx, dw, (dh_from_future.T, *(d.T for d in d_memory))
+
+
+def together(order: Sequence[int], h: Array) -> list[Sequence[int]]:
+    """The times of `order` in pieces that have NUMBERS_AT_ONCE, if each step has as many as h (H, B)."""
+    n = max(1, NUMBERS_AT_ONCE[device_of(h)] // max(1, h.size))
+    return [order[i : i + n] for i in range(0, len(order), n)]
 
 
 def weight_gradients(cell: Cell, da: Array, x: Array, h_prev: Array, kept: Sequence[Any]) -> dict[str, Array]:
@@ -327,14 +361,15 @@ class Stepper:
         """
         ops.values(x, *state, self.token)  # refuses a mix of float32 and float64
         w, cell = self.w, self.cell
-        wx = w.W @ x.data.T  # (1)
-        if not cell.adds_bias:
-            wx += w.b[:, None]
-        new, kept = cell.forward(w, wx, tuple(s.data.T for s in state))
+        a = pre_activations(cell, w, x.data[None], cell.kept_blocks)  # (1)
+        new, kept = cell.forward(w, a[0], tuple(s.data.T for s in state))
+        cell.derivatives(a)
 
         def backward(*dstate: Array | None) -> list[Any]:
-            zero = array_module(wx).zeros_like(new[0])
-            da, d_prev = cell.backward(w, kept, tuple(zero if d is None else d.T for d in dstate))
+            H, B = new[0].shape
+            xp = array_module(a)
+            zero, da = xp.zeros_like(new[0]), xp.empty((len(w.b) + cell.extra_blocks * H, B), dtype=a.dtype)
+            d_prev = cell.backward(w, kept, tuple(zero if d is None else d.T for d in dstate), da)
             dx = da[: len(w.b)].T @ w.W if x.requires_grad else None  # (4)
             note = Pending([(da, x.data, state[0].data, kept)], lambda steps: steps, (), self)
             return [dx, note, *(d.T for d in d_prev)]

@@ -45,7 +45,10 @@ class Cell:
     """How many further blocks of H rows `backward` returns below the gates', for `weight_gradients`."""
 
     adds_bias: bool = False
-    """Whether `forward` adds b itself, so that wx is W x_t alone; `weight_gradients` then gives the gradient of b."""
+    """Whether `forward` adds b itself, so that `a` is W x_t alone; `weight_gradients` then gives the gradient of b."""
+
+    kept_blocks: int = 0
+    """How many blocks of H rows `forward` finds below the gates' in `a`, to keep in them what `backward` will need."""
 
     initial_values: ClassVar[dict[str, float]] = {}
     """The weights that begin as a constant and not at random, by name."""
@@ -64,12 +67,13 @@ class Cell:
         rows = len(self.gates) * hidden_size
         return {"W": (rows, input_size), "U": (rows, hidden_size), "b": (rows,)}
 
-    def forward(self, w: Weights, wx: Array, state: State) -> tuple[State, Any]:
+    def forward(self, w: Weights, a: Array, state: State) -> tuple[State, Any]:
         """One step.
 
         Args:
             w: the weights.
-            wx: (rows, B), the input's part of the pre-activations, W x_t + b (W x_t where the cell `adds_bias`).
+            a: (rows + kept_blocks · H, B), the input's part of the pre-activations, W x_t + b (W x_t where the cell
+                `adds_bias`), and below it room. It is for this step alone, which may write into it.
             state: the arrays (H, B) after step t-1.
 
         Returns:
@@ -77,19 +81,25 @@ class Cell:
         """
         raise NotImplementedError(f"{type(self).__name__} does not define forward")
 
-    def backward(self, w: Weights, kept: Any, dstate: State) -> tuple[Array, State]:
+    def derivatives(self, a: Array) -> None:
+        """Turn what `forward` left in the `a` of n steps (n, rows + kept_blocks · H, B) into what `backward` needs of
+        them, in place: the derivatives inside a step. They wait for no other step, and so are computed for many at
+        once. (Only cells that keep their `a` have something to do.)"""
+
+    def backward(self, w: Weights, kept: Any, dstate: State, da: Array) -> State:
         """One step back.
 
         Args:
             w: the weights.
-            kept: what `forward` kept.
+            kept: what `forward` kept, with `a` as `derivatives` left it.
             dstate: for each array of the state after step t, the gradient (H, B) that arrives from outside this step:
                 for h from above and from step t+1, for any other from step t+1 alone. Paths inside the step, such as
                 from h_t to c_t in the LSTM, are this method's own business.
+            da: (rows + extra_blocks · H, B), to be filled: with the gradient with respect to W x_t + b and, below it,
+                what `weight_gradients` needs.
 
         Returns:
-            da (rows + extra_blocks · H, B): the gradient with respect to wx and, below it, what `weight_gradients`
-            needs; and the gradient with respect to each array (H, B) of the state after step t-1.
+            The gradient with respect to each array (H, B) of the state after step t-1.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define backward")
 
@@ -98,7 +108,7 @@ class Cell:
         and sequences.
 
         Args:
-            da: (rows + extra_blocks · H, T·B), what `backward` returned, the B columns of each step side by side.
+            da: (rows + extra_blocks · H, T·B), what `backward` filled in, the B columns of each step side by side.
             h_prev: (T·B, H), the h_{t-1} that belong to the columns of da, as rows.
             kept: what `forward` kept, for the steps in the same order (whichever that is: all is summed up).
         """
@@ -114,3 +124,9 @@ class Cell:
         """The inverse of `weights_from_torch`, with `bias_hh` = 0 where only the sum matters."""
         W, U, b = weights["W"], weights["U"], weights["b"]
         return {"weight_ih": W, "weight_hh": U, "bias_ih": b, "bias_hh": np.zeros_like(b)}
+
+
+def blocks(a: Array, count: int) -> Array:
+    """The blocks of n steps, from (n, count · H, B): (count, n, H, B)."""
+    n, rows, B = a.shape
+    return a.reshape(n, count, rows // count, B).swapaxes(0, 1)

@@ -7,18 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.backend import Array, array_module, fuse, sigmoid_of
-from minirnn.cells.cell import Cell, State, Weights
+from minirnn.backend import Array, array_module, fuse, sigmoid_in_place
+from minirnn.cells.cell import Cell, State, Weights, blocks
 
 
 @fuse
-def new_state(z: Array, a_n: Array, h_prev: Array) -> tuple[Array, ...]:
-    """What both kinds share: from z and a_n the new h, and its derivatives by a_z and a_n."""
-    n = array_module(a_n).tanh(a_n)  # tanh of (3)
-    stays = z * (h_prev - n)
-    h = n + stays  # (4), rearranged: z * h + (1-z) * n = n + z * (h - n)
-    dh_da_z, dh_da_n = stays - stays * z, (1 - z) * (1 - n * n)  # (5)
-    return h, dh_da_z, dh_da_n
+def new_state(z: Array, n: Array, h_prev: Array, stays: Array) -> Array:
+    """h_t, as both kinds have it. On the way a_n becomes n, in place, and `stays` z * (h_{t-1} - n)."""
+    xp = array_module(n)
+    xp.tanh(n, out=n)  # tanh of (3)
+    xp.subtract(h_prev, n, out=stays)
+    stays *= z
+    return n + stays  # (4), rearranged: z * h + (1-z) * n = n + z * (h - n)
+
+
+@fuse
+def new_state_derivatives(z: Array, n: Array, stays: Array) -> None:
+    """Of (5), in place: n becomes ∂h/∂a_n, and `stays` ∂h/∂a_z."""
+    xp = array_module(n)
+    xp.multiply(1 - z, 1 - n * n, out=n)
+    xp.subtract(stays, stays * z, out=stays)
 
 
 class GRUCell(Cell):
@@ -29,7 +37,7 @@ class GRUCell(Cell):
         (3)  n   = tanh(a_n)   a_n = W_n x_t + U_n s + b_n,   s = r * h_{t-1}  the candidate
         (4)  h_t = z * h_{t-1} + (1-z) * n
 
-    With σ' = σ * (1-σ) and tanh' = 1 - tanh², the derivatives of one step, kept on the way forward, are
+    With σ' = σ * (1-σ) and tanh' = 1 - tanh², the derivatives of one step, computed for many steps at once, are
 
         (5)  ∂h/∂a_z = (h_{t-1}-n) * z * (1-z)    ∂h/∂a_n = (1-z) * (1-n²)    ∂s/∂a_r = h_{t-1} * r * (1-r)
 
@@ -44,38 +52,40 @@ class GRUCell(Cell):
 
     variants = {"gru": {}}
     gates = "rzn"
+    kept_blocks = 3  # z * (h_{t-1} - n) of (4), s and ∂s/∂a_r
 
-    @staticmethod
-    @fuse
-    def reset(r: Array, h_prev: Array) -> tuple[Array, ...]:
-        """s, and its derivative by a_r."""
-        s = r * h_prev  # s of (3)
-        return s, s - s * r  # ∂s/∂a_r of (5)
-
-    def forward(self, w: Weights, wx: Array, state: State) -> tuple[State, Any]:
+    def forward(self, w: Weights, a: Array, state: State) -> tuple[State, Any]:
         (h_prev,) = state
         H = len(h_prev)
-        a_rz = wx[: 2 * H] + w.U[: 2 * H] @ h_prev
-        r, z = sigmoid_of(a_rz).reshape(2, *h_prev.shape)  # (1), (2)
-        s, ds_da_r = self.reset(r, h_prev)  # s of (3), ∂s/∂a_r of (5)
-        a_n = wx[2 * H :] + w.U[2 * H :] @ s  # a_n of (3)
-        h, dh_da_z, dh_da_n = new_state(z, a_n, h_prev)  # (3)-(5)
-        return (h,), (r, z, ds_da_r, dh_da_z, dh_da_n, s)
+        r, z, n, stays, s, _ = a.reshape(6, *h_prev.shape)  # the gates are a_r, a_z and a_n until σ or tanh
+        a_rz = a[: 2 * H]
+        a_rz += w.U[: 2 * H] @ h_prev
+        sigmoid_in_place(a_rz)  # (1), (2)
+        array_module(a).multiply(r, h_prev, out=s)  # s of (3)
+        n += w.U[2 * H :] @ s  # a_n of (3)
+        h = new_state(z, n, h_prev, stays)  # (3), (4)
+        return (h,), a
 
-    def backward(self, w: Weights, kept: Any, dstate: State) -> tuple[Array, State]:
-        r, z, ds_da_r, dh_da_z, dh_da_n, _ = kept
+    def derivatives(self, a: Array) -> None:
+        r, z, n, stays, s, ds_da_r = blocks(a, 6)
+        new_state_derivatives(z, n, stays)  # (5)
+        array_module(a).subtract(s, s * r, out=ds_da_r)  # (5)
+
+    def backward(self, w: Weights, kept: Any, dstate: State, da: Array) -> State:
         (dh,) = dstate
-        H = len(dh)
-        da_z, da_n = dh * dh_da_z, dh * dh_da_n  # (6)
+        r, z, dh_da_n, dh_da_z, _, ds_da_r = kept.reshape(6, *dh.shape)
+        H, xp = len(dh), array_module(dh)
+        da_r, da_z, da_n = da.reshape(3, *dh.shape)
+        xp.multiply(dh, dh_da_z, out=da_z)  # (6)
+        xp.multiply(dh, dh_da_n, out=da_n)  # (6)
         ds = w.U[2 * H :].T @ da_n  # (6)
-        da_r = ds * ds_da_r  # (6)
-        da = array_module(dh).concatenate((da_r, da_z, da_n))
+        xp.multiply(ds, ds_da_r, out=da_r)  # (6)
         dh_prev = z * dh + r * ds + w.U[: 2 * H].T @ da[: 2 * H]  # (7)
-        return da, (dh_prev,)
+        return (dh_prev,)
 
     def weight_gradients(self, da: Array, h_prev: Array, kept: Sequence[Any]) -> dict[str, Array]:
         H, xp = h_prev.shape[1], array_module(da)
-        s = xp.concatenate([step_s for *_, step_s in kept], axis=1)  # (H, T·B)
+        s = xp.concatenate([a[4 * H : 5 * H] for a in kept], axis=1)  # (H, T·B)
         return {"U": xp.concatenate((da[: 2 * H] @ h_prev, da[2 * H :] @ s.T))}  # (8)
 
 
@@ -89,7 +99,7 @@ class GRUResetAfterCell(Cell):
         (3)  n   = tanh(a_n)   a_n = W_n x_t + b_n + r * q,   q = U_n h_{t-1} + b_u
         (4)  h_t = z * h_{t-1} + (1-z) * n
 
-    The derivatives of one step, kept on the way forward, are
+    The derivatives of one step, computed for many steps at once, are
 
         (5)  ∂h/∂a_z = (h_{t-1}-n) * z * (1-z)   ∂h/∂a_n = (1-z) * (1-n²)   ∂a_n/∂a_r = q * r * (1-r)   ∂a_n/∂q = r
 
@@ -105,37 +115,41 @@ class GRUResetAfterCell(Cell):
     variants = {"gru-after": {}}
     gates = "rzn"
     extra_blocks = 1  # dq, below da_r, da_z, da_n
+    kept_blocks = 2  # z * (h_{t-1} - n) of (4), and r * q of (3)
     in_torch = True
-
-    @staticmethod
-    @fuse
-    def reset(r: Array, wx_n: Array, q: Array) -> tuple[Array, ...]:
-        """a_n, and its derivative by a_r."""
-        rq = r * q
-        return wx_n + rq, rq - rq * r  # a_n of (3), ∂a_n/∂a_r of (5)
 
     def weight_shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
         return {**super().weight_shapes(input_size, hidden_size), "b_u": (hidden_size,)}
 
-    def forward(self, w: Weights, wx: Array, state: State) -> tuple[State, Any]:
+    def forward(self, w: Weights, a: Array, state: State) -> tuple[State, Any]:
         (h_prev,) = state
         H = len(h_prev)
-        uh = w.U @ h_prev
-        r, z = sigmoid_of(wx[: 2 * H] + uh[: 2 * H]).reshape(2, *h_prev.shape)  # (1), (2)
-        q = uh[2 * H :] + w.b_u[:, None]  # q of (3)
-        a_n, da_n_da_r = self.reset(r, wx[2 * H :], q)  # a_n of (3), ∂a_n/∂a_r of (5)
-        h, dh_da_z, dh_da_n = new_state(z, a_n, h_prev)  # (3)-(5)
-        return (h,), (r, z, da_n_da_r, dh_da_z, dh_da_n)
+        r, z, n, stays, rq = a.reshape(5, *h_prev.shape)  # the gates are a_r, a_z and a_n until σ or tanh
+        a_rz, uh = a[: 2 * H], w.U @ h_prev
+        a_rz += uh[: 2 * H]
+        sigmoid_in_place(a_rz)  # (1), (2)
+        array_module(a).add(uh[2 * H :], w.b_u[:, None], out=rq)  # q of (3)
+        rq *= r
+        n += rq  # a_n of (3)
+        h = new_state(z, n, h_prev, stays)  # (3), (4)
+        return (h,), a
 
-    def backward(self, w: Weights, kept: Any, dstate: State) -> tuple[Array, State]:
-        r, z, da_n_da_r, dh_da_z, dh_da_n = kept
+    def derivatives(self, a: Array) -> None:
+        r, z, n, stays, rq = blocks(a, 5)
+        new_state_derivatives(z, n, stays)  # (5)
+        array_module(a).subtract(rq, rq * r, out=rq)  # (5): becomes ∂a_n/∂a_r
+
+    def backward(self, w: Weights, kept: Any, dstate: State, da: Array) -> State:
         (dh,) = dstate
-        H = len(dh)
-        da_z, da_n = dh * dh_da_z, dh * dh_da_n  # (6)
-        da_r, dq = da_n * da_n_da_r, da_n * r  # (6)
-        da = array_module(dh).concatenate((da_r, da_z, da_n, dq))
+        r, z, dh_da_n, dh_da_z, da_n_da_r = kept.reshape(5, *dh.shape)
+        H, xp = len(dh), array_module(dh)
+        da_r, da_z, da_n, dq = da.reshape(4, *dh.shape)
+        xp.multiply(dh, dh_da_z, out=da_z)  # (6)
+        xp.multiply(dh, dh_da_n, out=da_n)  # (6)
+        xp.multiply(da_n, da_n_da_r, out=da_r)  # (6)
+        xp.multiply(da_n, r, out=dq)  # (6)
         dh_prev = z * dh + w.U[: 2 * H].T @ da[: 2 * H] + w.U[2 * H :].T @ dq  # (7)
-        return da, (dh_prev,)
+        return (dh_prev,)
 
     def weight_gradients(self, da: Array, h_prev: Array, kept: Sequence[Any]) -> dict[str, Array]:
         H, xp = h_prev.shape[1], array_module(da)

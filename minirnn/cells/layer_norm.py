@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from minirnn.backend import Array, array_module, sigmoid_of
+from minirnn.backend import Array, array_module, sigmoid_in_place
 from minirnn.cells.cell import Cell, State, Weights
-from minirnn.cells.gru import new_state
+from minirnn.cells.gru import new_state, new_state_derivatives
 from minirnn.cells.lstm import LSTMCell
 
 EPSILON = 1e-5
@@ -66,29 +66,35 @@ class LayerNormLSTMCell(Cell):
         rows, H = 4 * hidden_size, hidden_size
         return {**shapes, "gain_w": (rows,), "gain_u": (rows,), "gain_c": (H,), "b_c": (H,)}
 
-    def forward(self, w: Weights, wx: Array, state: State) -> tuple[State, Any]:
+    def forward(self, w: Weights, a: Array, state: State) -> tuple[State, Any]:
         h_prev, c_prev = state
-        norm_w, norm_u = standardize(wx), standardize(w.U @ h_prev)
+        xp = array_module(a)
+        norm_w, norm_u = standardize(a), standardize(w.U @ h_prev)
         a = w.gain_w[:, None] * norm_w[0] + w.gain_u[:, None] * norm_u[0] + w.b[:, None]  # (1)
-        a = a.reshape(4, *h_prev.shape)
-        a_if, a_g, a_o = a[:2], a[2], a[3]
-        i, f = sigmoid_of(a_if)
-        c, *dc_da = LSTMCell.write_memory(i, f, a_g, c_prev)  # (2)
+        gates = a.reshape(4, *h_prev.shape)  # a_i, a_f, a_g and a_o, which become the gates in place
+        i, f, g, o = gates
+        sigmoid_in_place(gates[:2])
+        remembered, tanh_m = xp.empty_like(c_prev), xp.empty_like(c_prev)
+        c = LSTMCell.write_memory(i, f, g, c_prev, remembered)  # (2)
         norm_c = standardize(c)
         m = w.gain_c[:, None] * norm_c[0] + w.b_c[:, None]  # (3)
-        h, dh_da_o, dh_dm = LSTMCell.read_memory(a_o, m)  # (4)
+        h = LSTMCell.read_memory(o, m, tanh_m)  # (4)
+        LSTMCell.memory_derivatives(i, f, g, remembered)
+        LSTMCell.output_derivatives(o, tanh_m)
+        dc_da, dh_da_o, dh_dm = (i, remembered, g), o, tanh_m  # which these have become
         return (h, c), (norm_w, norm_u, norm_c, dc_da, f, dh_da_o, dh_dm)
 
-    def backward(self, w: Weights, kept: Any, dstate: State) -> tuple[Array, State]:
+    def backward(self, w: Weights, kept: Any, dstate: State, da: Array) -> State:
         norm_w, norm_u, norm_c, dc_da, f, dh_da_o, dh_dm = kept
         dh, dc_from_future = dstate
         da_o, dm = dh * dh_da_o, dh * dh_dm  # (5)
         dc = dc_from_future + standardize_back(w.gain_c[:, None] * dm, *norm_c)  # (6)
         concatenate = array_module(dh).concatenate
-        da = concatenate((*(dc * slope for slope in dc_da), da_o))  # (7)
-        dwx = standardize_back(w.gain_w[:, None] * da, *norm_w)  # (8)
-        duh = standardize_back(w.gain_u[:, None] * da, *norm_u)  # (8)
-        return concatenate((dwx, duh, da, dm)), (w.U.T @ duh, dc * f)  # (8), (7)
+        da_gates = concatenate((*(dc * slope for slope in dc_da), da_o))  # (7)
+        dwx = standardize_back(w.gain_w[:, None] * da_gates, *norm_w)  # (8)
+        duh = standardize_back(w.gain_u[:, None] * da_gates, *norm_u)  # (8)
+        concatenate((dwx, duh, da_gates, dm), out=da)
+        return w.U.T @ duh, dc * f  # (8), (7)
 
     def weight_gradients(self, da: Array, h_prev: Array, kept: Sequence[Any]) -> dict[str, Array]:
         H = h_prev.shape[1]
@@ -148,28 +154,35 @@ class LayerNormGRUCell(Cell):
         )
         return array_module(dn).concatenate(parts)
 
-    def forward(self, w: Weights, wx: Array, state: State) -> tuple[State, Any]:
+    def forward(self, w: Weights, a: Array, state: State) -> tuple[State, Any]:
         (h_prev,) = state
         H = len(h_prev)
-        norm_w, norm_u = self._standardize(wx, H), self._standardize(w.U @ h_prev, H)
+        norm_w, norm_u = self._standardize(a, H), self._standardize(w.U @ h_prev, H)
         y_w = w.gain_w[:, None] * norm_w[0] + w.b[:, None]
         y_u = w.gain_u[:, None] * norm_u[0]
-        r, z = sigmoid_of(y_w[: 2 * H] + y_u[: 2 * H]).reshape(2, *h_prev.shape)  # (1)
+        rz = (y_w[: 2 * H] + y_u[: 2 * H]).reshape(2, *h_prev.shape)
+        sigmoid_in_place(rz)  # (1)
+        r, z = rz
         q = y_u[2 * H :] + w.b_u[:, None]  # (2)
-        h, dh_da_z, dh_da_n = new_state(z, y_w[2 * H :] + r * q, h_prev)  # (2), (3)
+        n = y_w[2 * H :] + r * q  # a_n of (2), which becomes n in place
+        stays = array_module(a).empty_like(h_prev)
+        h = new_state(z, n, h_prev, stays)  # (3)
+        new_state_derivatives(z, n, stays)
+        dh_da_z, dh_da_n = stays, n  # which these have become
         return (h,), (norm_w, norm_u, r, q, z, dh_da_z, dh_da_n)
 
-    def backward(self, w: Weights, kept: Any, dstate: State) -> tuple[Array, State]:
+    def backward(self, w: Weights, kept: Any, dstate: State, da: Array) -> State:
         norm_w, norm_u, r, q, z, dh_da_z, dh_da_n = kept
         (dh,) = dstate
         concatenate = array_module(dh).concatenate
         da_z, da_n = dh * dh_da_z, dh * dh_da_n  # (4)
         dq, da_r = da_n * r, da_n * q * r * (1 - r)  # (4)
-        da, dy = concatenate((da_r, da_z, da_n)), concatenate((da_r, da_z, dq))
-        dwx = self._standardize_back(w.gain_w[:, None] * da, *norm_w)  # (5)
+        da_gates, dy = concatenate((da_r, da_z, da_n)), concatenate((da_r, da_z, dq))
+        dwx = self._standardize_back(w.gain_w[:, None] * da_gates, *norm_w)  # (5)
         duh = self._standardize_back(w.gain_u[:, None] * dy, *norm_u)  # (5)
         dh_prev = z * dh + w.U.T @ duh  # (6)
-        return concatenate((dwx, duh, da, dq)), (dh_prev,)
+        concatenate((dwx, duh, da_gates, dq), out=da)
+        return (dh_prev,)
 
     def weight_gradients(self, da: Array, h_prev: Array, kept: Sequence[Any]) -> dict[str, Array]:
         H, xp = h_prev.shape[1], array_module(da)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from minirnn.backend import Array, array_module, fuse, sigmoid, sigmoid_of
-from minirnn.cells.cell import Cell, State, Weights
+from minirnn.backend import Array, array_module, fuse, sigmoid_in_place
+from minirnn.cells.cell import Cell, State, Weights, blocks
 
 
 class LSTMCell(Cell):
@@ -20,14 +20,14 @@ class LSTMCell(Cell):
         (5)  o   = σ(a_o)      a_o = W_o x_t + U_o h_{t-1} + b_o  [+ p_o * c_t]          how much to show
         (6)  h_t = o * tanh(c_t)
 
-    With σ' = σ * (1-σ) and tanh' = 1 - tanh², the derivatives of one step, kept on the way forward, are
+    With σ' = σ * (1-σ) and tanh' = 1 - tanh², the derivatives of one step are
 
         (7)  ∂c/∂a_i = g * i * (1-i)   ∂c/∂a_f = c_{t-1} * f * (1-f)   ∂c/∂a_g = i * (1-g²)   ∂c/∂c_{t-1} = f
         (8)  ∂h/∂a_o = tanh(c_t) * o * (1-o)                           ∂h/∂c = o * (1 - tanh²(c_t))
 
-    (each with the other pre-activations held fixed; in the code v * (1-i) is v - v * i, for which NumPy need not turn a
-    number into an array). The way back, from dh = dL/dh_t and from dc_from_future, which step t+1 handed back, is the
-    chain rule through them:
+    each with the other pre-activations held fixed. They wait for no other step, and are computed for many at once. (In
+    the code v * (1-i) is v - v * i.) The way back, from dh = dL/dh_t and from dc_from_future, which step t+1 handed
+    back, is the chain rule through them:
 
         (9)   da_o = dh * ∂h/∂a_o
         (10)  dc   = dc_from_future + dh * ∂h/∂c  [+ p_o * da_o]
@@ -47,6 +47,7 @@ class LSTMCell(Cell):
     variants = {"lstm": {}, "lstm-peephole": {"peepholes": True}}
     gates = "ifgo"
     num_states = 2
+    kept_blocks = 2  # f * c_{t-1} of (4), and tanh(c_t)
 
     def __init__(self, peepholes: bool = False):
         self.peepholes = peepholes
@@ -54,65 +55,90 @@ class LSTMCell(Cell):
 
     @staticmethod
     @fuse
-    def write_memory(i: Array, f: Array, a_g: Array, c_prev: Array) -> tuple[Array, ...]:
-        """The new memory, and its derivatives by a_i, a_f and a_g."""
-        g = array_module(a_g).tanh(a_g)  # (3)
-        written, remembered = i * g, f * c_prev
-        c = remembered + written  # (4)
-        dc_da_i, dc_da_f, dc_da_g = written - written * i, remembered - remembered * f, i - written * g  # (7)
-        return c, dc_da_i, dc_da_f, dc_da_g
+    def write_memory(i: Array, f: Array, g: Array, c_prev: Array, remembered: Array) -> Array:
+        """c_t. On the way a_g becomes g, in place, and `remembered` f * c_{t-1}."""
+        xp = array_module(g)
+        xp.tanh(g, out=g)  # (3)
+        xp.multiply(f, c_prev, out=remembered)
+        return remembered + i * g  # (4)
 
     @staticmethod
     @fuse
-    def read_memory(a_o: Array, c: Array) -> tuple[Array, ...]:
-        """The new h, and its derivatives by a_o and c."""
-        o, tanh_c = sigmoid(a_o), array_module(c).tanh(c)  # (5)
-        h = o * tanh_c  # (6)
-        dh_da_o, dh_dc = h - h * o, o - h * tanh_c  # (8)
-        return h, dh_da_o, dh_dc
+    def read_memory(o: Array, c: Array, tanh_c: Array) -> Array:
+        """h_t. On the way a_o becomes o, in place, and `tanh_c` what its name says."""
+        sigmoid_in_place(o)  # (5)
+        array_module(c).tanh(c, out=tanh_c)
+        return o * tanh_c  # (6)
+
+    @staticmethod
+    @fuse
+    def memory_derivatives(i: Array, f: Array, g: Array, remembered: Array) -> None:
+        """(7), in place: i becomes ∂c/∂a_i, `remembered` ∂c/∂a_f, and g ∂c/∂a_g."""
+        xp, written = array_module(i), i * g
+        xp.subtract(i, written * g, out=g)
+        xp.subtract(written, written * i, out=i)
+        xp.subtract(remembered, remembered * f, out=remembered)
+
+    @staticmethod
+    @fuse
+    def output_derivatives(o: Array, tanh_c: Array) -> None:
+        """(8), in place: o becomes ∂h/∂a_o, and `tanh_c` ∂h/∂c."""
+        xp, h = array_module(o), o * tanh_c
+        xp.subtract(o, h * tanh_c, out=tanh_c)
+        xp.subtract(h, h * o, out=o)
 
     def weight_shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
         shapes = super().weight_shapes(input_size, hidden_size)
         return {**shapes, "p": (3, hidden_size)} if self.peepholes else shapes
 
-    def forward(self, w: Weights, wx: Array, state: State) -> tuple[State, Any]:
+    def forward(self, w: Weights, a: Array, state: State) -> tuple[State, Any]:
         h_prev, c_prev = state
-        a = wx + w.U @ h_prev  # a_i, a_f, a_g and a_o, without peepholes
-        a = a.reshape(4, *h_prev.shape)
-        a_if, a_g, a_o = a[:2], a[2], a[3]
+        H = len(h_prev)
+        i, f, g, o, remembered, tanh_c = a.reshape(6, *h_prev.shape)  # the gates are a_i … a_o until σ or tanh
+        a_ifgo, a_if = a[: 4 * H], a[: 2 * H]
+        a_ifgo += w.U @ h_prev
         if self.peepholes:
-            p = w.p[:, :, None]  # p_i, p_f and p_o, each (H, 1)
-            a_if = a_if + p[:2] * c_prev  # [ ] of (1), (2)
-        i, f = sigmoid_of(a_if)  # (1), (2)
-        c, dc_da_i, dc_da_f, dc_da_g = self.write_memory(i, f, a_g, c_prev)  # (3), (4), (7)
+            p_i, p_f, p_o = w.p[:, :, None]  # each (H, 1)
+            i += p_i * c_prev  # [ ] of (1)
+            f += p_f * c_prev  # [ ] of (2)
+        sigmoid_in_place(a_if)  # (1), (2)
+        c = self.write_memory(i, f, g, c_prev, remembered)  # (3), (4)
         if self.peepholes:
-            a_o = a_o + p[2] * c  # [ ] of (5)
-        h, dh_da_o, dh_dc = self.read_memory(a_o, c)  # (5), (6), (8)
-        memories = (c_prev, c) if self.peepholes else ()
-        return (h, c), (dc_da_i, dc_da_f, dc_da_g, f, dh_da_o, dh_dc, *memories)
+            o += p_o * c  # [ ] of (5)
+        h = self.read_memory(o, c, tanh_c)  # (5), (6)
+        return (h, c), (a, c_prev, c) if self.peepholes else (a,)
 
-    def backward(self, w: Weights, kept: Any, dstate: State) -> tuple[Array, State]:
-        dc_da_i, dc_da_f, dc_da_g, f, dh_da_o, dh_dc, *_ = kept
+    def derivatives(self, a: Array) -> None:
+        i, f, g, o, remembered, tanh_c = blocks(a, 6)
+        self.memory_derivatives(i, f, g, remembered)  # (7)
+        self.output_derivatives(o, tanh_c)  # (8)
+
+    def backward(self, w: Weights, kept: Any, dstate: State, da: Array) -> State:
+        a, *_ = kept
         dh, dc_from_future = dstate
-        da_o = dh * dh_da_o  # (9)
+        dc_da_i, f, dc_da_g, dh_da_o, dc_da_f, dh_dc = a.reshape(6, *dh.shape)
+        xp = array_module(dh)
+        da_i, da_f, da_g, da_o = da.reshape(4, *dh.shape)
+        xp.multiply(dh, dh_da_o, out=da_o)  # (9)
         dc = dc_from_future + dh * dh_dc  # (10)
         if self.peepholes:
             p_i, p_f, p_o = w.p[:, :, None]
-            dc = dc + p_o * da_o  # [ ] of (10)
-        da_i, da_f, da_g = dc * dc_da_i, dc * dc_da_f, dc * dc_da_g  # (11)
+            dc += p_o * da_o  # [ ] of (10)
+        xp.multiply(dc, dc_da_i, out=da_i)  # (11)
+        xp.multiply(dc, dc_da_f, out=da_f)  # (11)
+        xp.multiply(dc, dc_da_g, out=da_g)  # (11)
         dc_prev = dc * f  # (12)
         if self.peepholes:
-            dc_prev = dc_prev + p_i * da_i + p_f * da_f  # [ ] of (12)
-        da = array_module(dh).concatenate((da_i, da_f, da_g, da_o))
+            dc_prev += p_i * da_i + p_f * da_f  # [ ] of (12)
         dh_prev = w.U.T @ da  # (13)
-        return da, (dh_prev, dc_prev)
+        return dh_prev, dc_prev
 
     def weight_gradients(self, da: Array, h_prev: Array, kept: Sequence[Any]) -> dict[str, Array]:
         gradients = {"U": da @ h_prev}  # (14)
         if self.peepholes:
             xp = array_module(da)
-            c_prev = xp.stack([step_c_prev for *_, step_c_prev, _ in kept], axis=1)  # (H, T, B)
-            c = xp.stack([step_c for *_, step_c in kept], axis=1)
+            c_prev = xp.stack([step_c_prev for _, step_c_prev, _ in kept], axis=1)  # (H, T, B)
+            c = xp.stack([step_c for _, _, step_c in kept], axis=1)
             da_i, da_f, _, da_o = da.reshape(4, *c.shape)
             products = (da_i * c_prev, da_f * c_prev, da_o * c)  # [ ] of (14), before the sum
             gradients["p"] = xp.stack([product.sum(axis=(1, 2)) for product in products])

@@ -112,49 +112,49 @@ class LSTMVariantCell(Cell):
             shapes["R"] = (3 * hidden_size, 3 * hidden_size)
         return shapes
 
-    def forward(self, w: Weights, wx: Array, state: State) -> tuple[State, Any]:
+    def forward(self, w: Weights, a: Array, state: State) -> tuple[State, Any]:
         h_prev, c_prev, *s_prev = state
-        xp = array_module(wx)
-        a = self._by_gate(wx + w.U @ h_prev)  # all a, as yet without P and R
+        xp = array_module(a)
+        a_of = self._by_gate(a + w.U @ h_prev)  # for each gate, as yet without P and R
         if self.gate_recurrence:
             rs = w.R @ xp.concatenate(s_prev)
-            a |= {gate: a[gate] + part for gate, part in zip("ifo", rs.reshape(3, *h_prev.shape), strict=True)}
-        i, i_slope = sigmoid_and_slope(a["i"] + self._peep(w, "i", c_prev)) if "i" in a else (1.0, 0.0)  # (1)
-        f, f_slope = sigmoid_and_slope(a["f"] + self._peep(w, "f", c_prev)) if "f" in a else (1.0, 0.0)  # (2)
+            a_of |= {gate: a_of[gate] + part for gate, part in zip("ifo", rs.reshape(3, *h_prev.shape), strict=True)}
+        i, i_slope = sigmoid_and_slope(a_of["i"] + self._peep(w, "i", c_prev)) if "i" in a_of else (1.0, 0.0)  # (1)
+        f, f_slope = sigmoid_and_slope(a_of["f"] + self._peep(w, "f", c_prev)) if "f" in a_of else (1.0, 0.0)  # (2)
         if self.coupled:
             f = 1 - i  # (2)
-        g, g_slope = tanh_and_slope(a["g"]) if self.input_activation else (a["g"], 1.0)  # (3)
+        g, g_slope = tanh_and_slope(a_of["g"]) if self.input_activation else (a_of["g"], 1.0)  # (3)
         c = f * c_prev + i * g  # (4)
-        o, o_slope = sigmoid_and_slope(a["o"] + self._peep(w, "o", c)) if "o" in a else (1.0, 0.0)  # (5)
+        o, o_slope = sigmoid_and_slope(a_of["o"] + self._peep(w, "o", c)) if "o" in a_of else (1.0, 0.0)  # (5)
         psi, psi_slope = tanh_and_slope(c) if self.output_activation else (c, 1.0)
         h = o * psi  # (6)
         s = (i, f, o) if self.gate_recurrence else ()
         slopes = (i_slope, f_slope, g_slope, o_slope, psi_slope)  # i * (1-i), f * (1-f), φ'(a_g), o * (1-o), ψ'(c)
         return (h, c, *s), (slopes, i, f, g, o, psi, c_prev, c, s_prev)
 
-    def backward(self, w: Weights, kept: Any, dstate: State) -> tuple[Array, State]:
+    def backward(self, w: Weights, kept: Any, dstate: State, da: Array) -> State:
         slopes, i, f, g, o, psi, c_prev, _, _ = kept
         i_slope, f_slope, g_slope, o_slope, psi_slope = slopes
         dh, dc_from_future, *ds_from_future = dstate
         di_from_future, df_from_future, do_from_future = ds_from_future or (0.0, 0.0, 0.0)
-        da = {}
-        da["o"] = (dh * psi + do_from_future) * o_slope  # (7)
-        dc = dc_from_future + dh * o * psi_slope + self._peep_back(w, "o", da["o"])  # (8)
+        da_of = {}  # for each gate
+        da_of["o"] = (dh * psi + do_from_future) * o_slope  # (7)
+        dc = dc_from_future + dh * o * psi_slope + self._peep_back(w, "o", da_of["o"])  # (8)
         df = dc * c_prev + df_from_future  # (9)
         di = dc * g + di_from_future  # (10)
         if self.coupled:
             di = di - df  # (10)
-        da["f"] = df * f_slope  # (9)
-        da["i"] = di * i_slope  # (10)
-        da["g"] = dc * i * g_slope  # (11)
-        dc_prev = dc * f + self._peep_back(w, "i", da["i"]) + self._peep_back(w, "f", da["f"])  # (12)
+        da_of["f"] = df * f_slope  # (9)
+        da_of["i"] = di * i_slope  # (10)
+        da_of["g"] = dc * i * g_slope  # (11)
+        dc_prev = dc * f + self._peep_back(w, "i", da_of["i"]) + self._peep_back(w, "f", da_of["f"])  # (12)
         xp = array_module(dh)
-        da_all = xp.concatenate([da[gate] for gate in self.gates])
-        dh_prev = w.U.T @ da_all  # (13)
+        xp.concatenate([da_of[gate] for gate in self.gates], out=da)
+        dh_prev = w.U.T @ da  # (13)
         if not self.gate_recurrence:
-            return da_all, (dh_prev, dc_prev)
-        ds_prev = w.R.T @ xp.concatenate([da[gate] for gate in "ifo"])  # (13)
-        return da_all, (dh_prev, dc_prev, *ds_prev.reshape(3, *dh.shape))
+            return dh_prev, dc_prev
+        ds_prev = w.R.T @ xp.concatenate([da_of[gate] for gate in "ifo"])  # (13)
+        return dh_prev, dc_prev, *ds_prev.reshape(3, *dh.shape)
 
     def weight_gradients(self, da: Array, h_prev: Array, kept: Sequence[Any]) -> dict[str, Array]:
         gradients = {"U": da @ h_prev}  # (14)

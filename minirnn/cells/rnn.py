@@ -22,8 +22,8 @@ class RNNCell(Cell):
         (3)  da       = dh * φ'(a)
         (4)  dh_{t-1} = Uᵀ da
 
-    Columns: x_t (I, B); h, a, dh and da (H, B); W (H, I), U (H, H), b (H,). The argument `wx` is W x_t + b, made for
-    all t beforehand; what `forward` returns second comes back to `backward` as `kept`. The gradients of W, U, b and x
+    Columns: x_t (I, B); h, a, dh and da (H, B); W (H, I), U (H, H), b (H,). The argument `a` of `forward` is W x_t + b,
+    made for all t beforehand; what `forward` returns second comes back to `backward`. The gradients of W, U, b and x
     are the same for every cell: (3) and (4) of `bptt.py`.
 
     Args:
@@ -46,17 +46,17 @@ class RNNCell(Cell):
         self.activate = ACTIVATIONS[nonlinearity]
         self.in_torch = nonlinearity in ("tanh", "relu")
 
-    def forward(self, w: Weights, wx: Array, state: State) -> tuple[State, Any]:
+    def forward(self, w: Weights, a: Array, state: State) -> tuple[State, Any]:
         (h_prev,) = state
-        a = wx + w.U @ h_prev  # (1)
+        a += w.U @ h_prev  # (1)
         h, dh_da = self.activate(a)  # (2), and φ'(a)
         return (h,), dh_da
 
-    def backward(self, w: Weights, kept: Any, dstate: State) -> tuple[Array, State]:
+    def backward(self, w: Weights, kept: Any, dstate: State, da: Array) -> State:
         dh_da, (dh,) = kept, dstate
-        da = dh * dh_da  # (3)
+        array_module(dh).multiply(dh, dh_da, out=da)  # (3)
         dh_prev = w.U.T @ da  # (4)
-        return da, (dh_prev,)
+        return (dh_prev,)
 
 
 class RampRNNCell(Cell):
@@ -91,22 +91,23 @@ class RampRNNCell(Cell):
         shapes = super().weight_shapes(input_size, hidden_size)
         return {**shapes, "slope": (hidden_size,)} if self.learned else shapes
 
-    def forward(self, w: Weights, wx: Array, state: State) -> tuple[State, Any]:
+    def forward(self, w: Weights, a: Array, state: State) -> tuple[State, Any]:
         (h_prev,) = state
-        xp = array_module(wx)
-        a = wx + w.U @ h_prev  # (1)
+        xp = array_module(a)
+        a += w.U @ h_prev  # (1)
         p = w.slope[:, None] if self.learned else rrelu_slopes(a, self.rng)
         below = xp.minimum(a, 0)
         h = xp.maximum(a, 0) + p * below  # (2)
         return (h,), (xp.where(a > 0, 1, p), below)
 
-    def backward(self, w: Weights, kept: Any, dstate: State) -> tuple[Array, State]:
+    def backward(self, w: Weights, kept: Any, dstate: State, da: Array) -> State:
         (dh_da, below), (dh,) = kept, dstate
-        da = dh * dh_da  # (3)
-        dh_prev = w.U.T @ da  # (4)
-        if not self.learned:
-            return da, (dh_prev,)
-        return array_module(dh).concatenate((da, dh * below)), (dh_prev,)
+        H, xp = len(dh), array_module(dh)
+        xp.multiply(dh, dh_da, out=da[:H])  # (3)
+        if self.learned:
+            xp.multiply(dh, below, out=da[H:])  # (5), before the sum
+        dh_prev = w.U.T @ da[:H]  # (4)
+        return (dh_prev,)
 
     def weight_gradients(self, da: Array, h_prev: Array, kept: Sequence[Any]) -> dict[str, Array]:
         H = h_prev.shape[1]

@@ -75,19 +75,31 @@ class Slices:
 
     def __matmul__(self, x: np.ndarray) -> np.ndarray:
         """The product with x (…, K, B)."""
+        return self.multiply(x)
+
+    def multiply(self, x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """The product with x (…, K, B), in `out` (…, rows, B) if that is given."""
         if x.shape not in self._plans:
             self._plans[x.shape] = self._plan(x.shape)
         sliced, x_shape, shape, rest = self._plans[x.shape]
         if sliced is None:
-            return self.matrix @ x
+            return np.matmul(self.matrix, x, out=out)
         x = np.ascontiguousarray(x)  # OpenBLAS would pack a transposed one
-        products = np.matmul(sliced, x.reshape(x_shape))
+        if out is not None and sliced.ndim == 3 and rest is None:
+            out_in_slices = out.reshape(*x.shape[:-2], *sliced.shape[:2], x.shape[-1])
+            np.matmul(sliced, x if x_shape is None else x.reshape(x_shape), out=out_in_slices)
+            return out
+        products = np.matmul(sliced, x if x_shape is None else x.reshape(x_shape))
         product = (products.sum(axis=-4) if sliced.ndim == 4 else products).reshape(shape)
-        return product if rest is None else np.concatenate((product, rest @ x), axis=-2)
+        product = product if rest is None else np.concatenate((product, rest @ x), axis=-2)
+        if out is None:
+            return product
+        out[...] = product
+        return out
 
     def _plan(self, shape: tuple[int, ...]) -> tuple[Any, ...]:
-        """For an x of this shape the slices (n, s, K), or (pieces, n, s, K / pieces); the shape x is multiplied in;
-        that of the product; and the rows that are left over."""
+        """For an x of this shape the slices (n, s, K), or (pieces, n, s, K / pieces); the shape x is multiplied in, if
+        that is another; that of the product; and the rows that are left over."""
         *stack, K, B = shape
         if B > MOST_THIN:
             return None, None, None, None
@@ -95,9 +107,9 @@ class Slices:
             self._views[B] = self._cut(B)
         sliced, rest = self._views[B]
         pieces, n, s, k = sliced.shape
-        x_shape = (*stack, pieces, 1, k, B)
+        x_shape: tuple[int, ...] | None = (*stack, pieces, 1, k, B)
         if pieces == 1:
-            sliced, x_shape = sliced[0], (*stack, 1, K, B)
+            sliced, x_shape = sliced[0], (*stack, 1, K, B) if stack else None
         return sliced, x_shape, (*stack, n * s, B), rest if len(rest) else None
 
     def _cut(self, B: int) -> tuple[np.ndarray, np.ndarray]:

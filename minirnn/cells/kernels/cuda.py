@@ -123,16 +123,16 @@ extern "C" __global__ void __launch_bounds__(THREADS) forward(
             real written = i * g, remembered = f * c_prev, c_new = remembered + written;   /* (4) */
             real tanh_c = tanh(c_new);
             h_new = o * tanh_c;                                                          /* (6) */
-            k[0] = written * (1 - i); k[HB] = remembered * (1 - f); k[2 * HB] = i - written * g;  /* (7) */
-            k[3 * HB] = f;
-            k[4 * HB] = h_new * (1 - o); k[5 * HB] = o - h_new * tanh_c;                 /* (8) */
+            k[0] = written * (1 - i); k[HB] = f; k[2 * HB] = i - written * g;            /* (7) */
+            k[4 * HB] = remembered * (1 - f);                                            /* (7) */
+            k[3 * HB] = h_new * (1 - o); k[5 * HB] = o - h_new * tanh_c;                 /* (8) */
 #else
             real r = sigmoid(a_x[0] + uh[0]), z = sigmoid(a_x[HB] + uh[1]);              /* (1), (2) */
             real q = uh[2] + b_u[J], rq = r * q, n = tanh(a_x[2 * HB] + rq);             /* (3) */
             real stays = z * (h_prev[at] - n);
             h_new = n + stays;                                                           /* (4) */
-            k[0] = r; k[HB] = z; k[2 * HB] = rq * (1 - r);                               /* (5) */
-            k[3 * HB] = stays * (1 - z); k[4 * HB] = (1 - z) * (1 - n * n);              /* (5) */
+            k[0] = r; k[HB] = z; k[2 * HB] = (1 - z) * (1 - n * n);                      /* (5) */
+            k[3 * HB] = stays * (1 - z); k[4 * HB] = rq * (1 - r);                       /* (5) */
 #endif
             const bool real_step = !lengths || t < lengths[C];
             if (!real_step) h_new = h_prev[at];  /* a padded step leaves the state as it is */
@@ -186,13 +186,14 @@ extern "C" __global__ void __launch_bounds__(THREADS) backward(
             const long gate = (long)H * TB;
 #ifdef LSTM
             real dc_from_future = dc[at], dc_t = dc_from_future + dh * k[5 * HB];                 /* (10) */
-            d[0] = one * dc_t * k[0]; d[gate] = one * dc_t * k[HB]; d[2 * gate] = one * dc_t * k[2 * HB];  /* (11) */
-            d[3 * gate] = one * dh * k[4 * HB];                                                   /* (9) */
-            dc[at] = real_step ? dc_t * k[3 * HB] : dc_from_future;                               /* (12) */
+            d[0] = one * dc_t * k[0]; d[gate] = one * dc_t * k[4 * HB];                           /* (11) */
+            d[2 * gate] = one * dc_t * k[2 * HB];                                                 /* (11) */
+            d[3 * gate] = one * dh * k[3 * HB];                                                   /* (9) */
+            dc[at] = real_step ? dc_t * k[HB] : dc_from_future;                                   /* (12) */
             direct[at] = real_step ? real(0) : dh;
 #else
-            real da_z = dh * k[3 * HB], da_n = dh * k[4 * HB];                                    /* (6) */
-            d[0] = one * da_n * k[2 * HB]; d[gate] = one * da_z; d[2 * gate] = one * da_n;        /* (6) */
+            real da_z = dh * k[3 * HB], da_n = dh * k[2 * HB];                                    /* (6) */
+            d[0] = one * da_n * k[4 * HB]; d[gate] = one * da_z; d[2 * gate] = one * da_n;        /* (6) */
             d[3 * gate] = one * da_n * k[0];                                                      /* (6): dq */
             direct[at] = real_step ? k[HB] * dh : dh;                                             /* (7) */
 #endif

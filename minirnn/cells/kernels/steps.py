@@ -6,7 +6,8 @@ product with U, then one loop in which all that is elementwise happens to a numb
 and the rest stay in `bptt.py`, which calls these steps instead of the cell's own.
 
 The equations and their numbers are those of `rnn.py`, `gru.py` and `lstm.py`, and their steps are the reference: what
-is returned here is the same, and so is what is kept. This is the only file that imports numba.
+is returned here is the same, and what is kept is what the cell's `derivatives` make of what it keeps: at once, for they
+cost little while the gates are at hand. This is the only file that imports numba.
 
 U is cut into tiles (A, C, m, k): tile [a, c] has the rows a·m … and the columns c·k …, and is so small that OpenBLAS
 multiplies it as it lies in memory (see `slices.py`). The same tiles serve both ways:
@@ -97,8 +98,8 @@ def add_transposed_product(U: Array, first: int, last: int, da: Array, dh_prev: 
 
 
 # In the loops below n is one unit in one sequence, and a row of an array has all of them, for one gate: wx[F, n] is an
-# element of W_f x_t + b_f, u[F, n] of U_f h_{t-1}. The rows of `kept` are what the cell keeps, in its order. `one` and
-# `half` have the precision of the arrays; 1 and 0.5 would make it float64.
+# element of W_f x_t + b_f, u[F, n] of U_f h_{t-1}. The rows of `kept` are in the cell's order. `one` and `half` have
+# the precision of the arrays; 1 and 0.5 would make it float64.
 I, F, G, O = range(4)
 R, Z, N, Q = range(4)
 
@@ -116,16 +117,16 @@ def rnn(U: Array, wx: Array, h_prev: Array) -> tuple[Array, Array]:
 
 
 @compiled
-def rnn_back(U: Array, dh_da: Array, dh: Array) -> tuple[Array, Array]:
-    """Its step back."""
-    da, dh_prev = dh * dh_da, np.zeros_like(dh)  # (3)
+def rnn_back(U: Array, dh_da: Array, dh: Array, da: Array) -> tuple[Array]:
+    """Its step back, which fills da."""
+    da[:], dh_prev = dh * dh_da, np.zeros_like(dh)  # (3)
     add_transposed_product(U, 0, len(U), da, dh_prev)  # (4)
-    return da, dh_prev
+    return (dh_prev,)
 
 
 @compiled
 def gru(U: Array, wx: Array, h_prev: Array) -> tuple[Array, Array]:
-    """The step of `GRUCell`. Kept are r, z, ∂s/∂a_r, ∂h/∂a_z, ∂h/∂a_n and s."""
+    """The step of `GRUCell`. Kept are r, z, ∂h/∂a_n, ∂h/∂a_z, s and ∂s/∂a_r."""
     size, shape, one, half = h_prev.size, h_prev.shape, wx.dtype.type(1), wx.dtype.type(0.5)
     of_n = len(U) // 3 * 2  # where the tiles of U_n begin
     wx, u, h_prev = wx.reshape((3, size)), product(U, 0, of_n, h_prev).reshape((2, size)), h_prev.reshape(size)
@@ -133,38 +134,37 @@ def gru(U: Array, wx: Array, h_prev: Array) -> tuple[Array, Array]:
     for n in range(size):
         r = sigmoid(wx[R, n] + u[R, n], half)  # (1)
         s = r * h_prev[n]  # s of (3)
-        kept[0, n], kept[2, n], kept[5, n] = r, s - s * r, s  # (5)
-    u_n = product(U, of_n, len(U), kept[5].reshape(shape)).reshape(size)
+        kept[0, n], kept[4, n], kept[5, n] = r, s, s - s * r  # (5)
+    u_n = product(U, of_n, len(U), kept[4].reshape(shape)).reshape(size)
     for n in range(size):
         z = sigmoid(wx[Z, n] + u[Z, n], half)  # (2)
         new = tanh(wx[N, n] + u_n[n])  # n of (3)
         stays = z * (h_prev[n] - new)
         h[n] = new + stays  # (4)
-        kept[1, n], kept[3, n], kept[4, n] = z, stays - stays * z, (one - z) * (one - new * new)  # (5)
-    return h.reshape(shape), kept.reshape((6, *shape))
+        kept[1, n], kept[2, n], kept[3, n] = z, (one - z) * (one - new * new), stays - stays * z  # (5)
+    return h.reshape(shape), kept.reshape((6 * shape[0], shape[1]))
 
 
 @compiled
-def gru_back(U: Array, kept: Array, dh: Array) -> tuple[Array, Array]:
-    """Its step back."""
-    (H, B), size, of_n = dh.shape, dh.size, len(U) // 3 * 2
-    kept, dh, da, dh_prev = kept.reshape((6, size)), dh.reshape(size), np.empty((3, size), dh.dtype), np.empty_like(dh)
+def gru_back(U: Array, kept: Array, dh: Array, da: Array) -> tuple[Array]:
+    """Its step back, which fills da."""
+    H, size, of_n = len(dh), dh.size, len(U) // 3 * 2
+    kept, dh, of, dh_prev = kept.reshape((6, size)), dh.reshape(size), da.reshape((3, size)), np.empty_like(dh)
     ds = np.zeros_like(dh_prev)
     for n in range(size):
-        da[Z, n], da[N, n] = dh[n] * kept[3, n], dh[n] * kept[4, n]  # (6)
-    add_transposed_product(U, of_n, len(U), da[N].reshape((H, B)), ds)  # (6)
-    ds, dh_prev = ds.reshape(size), dh_prev.reshape(size)
+        of[Z, n], of[N, n] = dh[n] * kept[3, n], dh[n] * kept[2, n]  # (6)
+    add_transposed_product(U, of_n, len(U), da[2 * H :], ds)  # (6)
+    ds, to_h = ds.reshape(size), dh_prev.reshape(size)
     for n in range(size):
-        da[R, n] = ds[n] * kept[2, n]  # (6)
-        dh_prev[n] = kept[1, n] * dh[n] + kept[0, n] * ds[n]  # z * dh + r * ds of (7)
-    da, dh_prev = da.reshape((3 * H, B)), dh_prev.reshape((H, B))
+        of[R, n] = ds[n] * kept[5, n]  # (6)
+        to_h[n] = kept[1, n] * dh[n] + kept[0, n] * ds[n]  # z * dh + r * ds of (7)
     add_transposed_product(U, 0, of_n, da[: 2 * H], dh_prev)  # the rest of (7)
-    return da, dh_prev
+    return (dh_prev,)
 
 
 @compiled
 def gru_after(U: Array, b_u: Array, wx: Array, h_prev: Array) -> tuple[Array, Array]:
-    """The step of `GRUResetAfterCell`. Kept are r, z, ∂a_n/∂a_r, ∂h/∂a_z and ∂h/∂a_n."""
+    """The step of `GRUResetAfterCell`. Kept are r, z, ∂h/∂a_n, ∂h/∂a_z and ∂a_n/∂a_r."""
     size, shape, one, half = h_prev.size, h_prev.shape, wx.dtype.type(1), wx.dtype.type(0.5)
     u, b_u = product(U, 0, len(U), h_prev).reshape((3, size)), np.repeat(b_u, shape[1])
     wx, h_prev, kept = wx.reshape((3, size)), h_prev.reshape(size), np.empty((5, size), wx.dtype)
@@ -175,31 +175,30 @@ def gru_after(U: Array, b_u: Array, wx: Array, h_prev: Array) -> tuple[Array, Ar
         new = tanh(wx[N, n] + rq)  # n of (3)
         stays = z * (h_prev[n] - new)
         h[n] = new + stays  # (4)
-        kept[0, n], kept[1, n], kept[2, n] = r, z, rq - rq * r  # (5)
-        kept[3, n], kept[4, n] = stays - stays * z, (one - z) * (one - new * new)  # (5)
-    return h.reshape(shape), kept.reshape((5, *shape))
+        kept[0, n], kept[1, n], kept[4, n] = r, z, rq - rq * r  # (5)
+        kept[2, n], kept[3, n] = (one - z) * (one - new * new), stays - stays * z  # (5)
+    return h.reshape(shape), kept.reshape((5 * shape[0], shape[1]))
 
 
 @compiled
-def gru_after_back(U: Array, kept: Array, dh: Array) -> tuple[Array, Array]:
-    """Its step back."""
-    (H, B), size, of_n = dh.shape, dh.size, len(U) // 3 * 2
-    kept, dh, da = kept.reshape((5, size)), dh.reshape(size), np.empty((4, size), dh.dtype)
-    dh_prev = np.empty_like(dh)
+def gru_after_back(U: Array, kept: Array, dh: Array, da: Array) -> tuple[Array]:
+    """Its step back, which fills da."""
+    H, size, of_n = len(dh), dh.size, len(U) // 3 * 2
+    kept, dh, of, dh_prev = kept.reshape((5, size)), dh.reshape(size), da.reshape((4, size)), np.empty_like(dh)
+    to_h = dh_prev.reshape(size)
     for n in range(size):
-        da_n = dh[n] * kept[4, n]  # (6)
-        da[R, n], da[Z, n] = da_n * kept[2, n], dh[n] * kept[3, n]  # (6)
-        da[N, n], da[Q, n] = da_n, da_n * kept[0, n]  # (6)
-        dh_prev[n] = kept[1, n] * dh[n]  # z * dh of (7)
-    da, dh_prev = da.reshape((4 * H, B)), dh_prev.reshape((H, B))
+        da_n = dh[n] * kept[2, n]  # (6)
+        of[R, n], of[Z, n] = da_n * kept[4, n], dh[n] * kept[3, n]  # (6)
+        of[N, n], of[Q, n] = da_n, da_n * kept[0, n]  # (6)
+        to_h[n] = kept[1, n] * dh[n]  # z * dh of (7)
     add_transposed_product(U, 0, of_n, da[: 2 * H], dh_prev)  # the rest of (7)
     add_transposed_product(U, of_n, len(U), da[3 * H :], dh_prev)
-    return da, dh_prev
+    return (dh_prev,)
 
 
 @compiled
 def lstm(U: Array, wx: Array, h_prev: Array, c_prev: Array) -> tuple[Array, Array, Array]:
-    """The step of `LSTMCell` without peepholes. Kept are ∂c/∂a_i, ∂c/∂a_f, ∂c/∂a_g, f, ∂h/∂a_o and ∂h/∂c."""
+    """The step of `LSTMCell` without peepholes. Kept are ∂c/∂a_i, f, ∂c/∂a_g, ∂h/∂a_o, ∂c/∂a_f and ∂h/∂c."""
     size, shape, half = h_prev.size, h_prev.shape, wx.dtype.type(0.5)
     u, wx, c_prev = product(U, 0, len(U), h_prev).reshape((4, size)), wx.reshape((4, size)), c_prev.reshape(size)
     h, c, kept = np.empty_like(c_prev), np.empty_like(c_prev), np.empty((6, size), wx.dtype)
@@ -211,25 +210,24 @@ def lstm(U: Array, wx: Array, h_prev: Array, c_prev: Array) -> tuple[Array, Arra
         tanh_c = tanh(c_n)
         h_n = o * tanh_c  # (6)
         h[n], c[n] = h_n, c_n
-        kept[0, n], kept[1, n], kept[2, n] = written - written * i, remembered - remembered * f, i - written * g  # (7)
-        kept[3, n], kept[4, n], kept[5, n] = f, h_n - h_n * o, o - h_n * tanh_c  # (7), (8)
-    return h.reshape(shape), c.reshape(shape), kept.reshape((6, *shape))
+        kept[0, n], kept[4, n], kept[2, n] = written - written * i, remembered - remembered * f, i - written * g  # (7)
+        kept[1, n], kept[3, n], kept[5, n] = f, h_n - h_n * o, o - h_n * tanh_c  # (7), (8)
+    return h.reshape(shape), c.reshape(shape), kept.reshape((6 * shape[0], shape[1]))
 
 
 @compiled
-def lstm_back(U: Array, kept: Array, dh: Array, dc_from_future: Array) -> tuple[Array, Array, Array]:
-    """Its step back."""
-    (H, B), size = dh.shape, dh.size
+def lstm_back(U: Array, kept: Array, dh: Array, dc_from_future: Array, da: Array) -> tuple[Array, Array]:
+    """Its step back, which fills da."""
+    shape, size = dh.shape, dh.size
     kept, dc_from_future, dh_prev = kept.reshape((6, size)), dc_from_future.reshape(size), np.zeros_like(dh)
-    dh, da, dc_prev = dh.reshape(size), np.empty((4, size), dh.dtype), np.empty_like(dc_from_future)
+    dh, of, dc_prev = dh.reshape(size), da.reshape((4, size)), np.empty_like(dc_from_future)
     for n in range(size):
-        da[O, n] = dh[n] * kept[4, n]  # (9)
+        of[O, n] = dh[n] * kept[3, n]  # (9)
         dc = dc_from_future[n] + dh[n] * kept[5, n]  # (10)
-        da[I, n], da[F, n], da[G, n] = dc * kept[0, n], dc * kept[1, n], dc * kept[2, n]  # (11)
-        dc_prev[n] = dc * kept[3, n]  # (12)
-    da = da.reshape((4 * H, B))
+        of[I, n], of[F, n], of[G, n] = dc * kept[0, n], dc * kept[4, n], dc * kept[2, n]  # (11)
+        dc_prev[n] = dc * kept[1, n]  # (12)
     add_transposed_product(U, 0, len(U), da, dh_prev)  # (13)
-    return da, dh_prev, dc_prev.reshape((H, B))
+    return dh_prev, dc_prev.reshape(shape)
 
 
 STEPS: dict[type[Cell], tuple[Callable, Callable]] = {
@@ -263,15 +261,19 @@ class Steps:
         self.U = tiles(w.U, B)
         self.more = (w.b_u,) if isinstance(cell, GRUResetAfterCell) else ()
 
-    def forward(self, w: Weights, wx: Array, state: State) -> tuple[State, Any]:
+    kept_blocks = 0
+
+    def forward(self, w: Weights, a: Array, state: State) -> tuple[State, Any]:
         """As `Cell.forward`."""
-        *new, kept = self.step(self.U, *self.more, wx, *state)
+        *new, kept = self.step(self.U, *self.more, a, *state)
         return tuple(new), kept
 
-    def backward(self, w: Weights, kept: Any, dstate: State) -> tuple[Array, State]:
+    def derivatives(self, a: Array) -> None:
+        """As `Cell.derivatives`: `forward` has kept them."""
+
+    def backward(self, w: Weights, kept: Any, dstate: State, da: Array) -> State:
         """As `Cell.backward`."""
-        da, *d_prev = self.step_back(self.U, kept, *map(np.ascontiguousarray, dstate))
-        return da, tuple(d_prev)
+        return self.step_back(self.U, kept, *map(np.ascontiguousarray, dstate), da)
 
 
 def tiles(U: Array, B: int) -> Array:
