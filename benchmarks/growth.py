@@ -103,8 +103,8 @@ def memory_formula(cell: str, shape: Shape) -> int:
 
         4 · [ T·B · (k + 1 + j + d) · H  +  m · d · H ]
 
-    (k arrays of H numbers kept for each step of each sequence; h; d arrays of da, and once more those of the m steps of
-    sequences that are in hand together), or in the products after them, which make dx, dW and dU,
+    (k arrays of H numbers kept for each step of each sequence; h; d arrays of da, and once more those of a chunk, m
+    steps of sequences), or in the products after them, which make dx, dW and dU,
 
         4 · [ T·B · ((k + 1 + j + d) · H + I)  +  p · g·H · (I + H)  +  r ]
 
@@ -122,7 +122,7 @@ def memory_formula(cell: str, shape: Shape) -> int:
     r += p * g * H * H if cell.startswith("gru") else 0
     r += T * B * H if cell == "gru" else 0
     r += g * H * H if p > 1 and 4 * H >= slices.FAR_APART else 0
-    kept, m = T * B * (k + 1 + j) * H, min(T * B, p * bptt.NUMBERS_AT_ONCE["cpu"] // H)
+    kept, m = T * B * (k + 1 + j) * H, min(T * B, p * bptt.CHUNK["cpu"] // H)
     last_steps = kept + T * B * d * H + m * d * H
     products = kept + T * B * (d * H + I) + p * g * H * (I + H) + r
     end = kept + T * B * 2 * I + (p + 1) * g * H * (I + H)

@@ -70,8 +70,8 @@ def gradients_are_right(*prefixes):
             gradcheck(function, inputs)
 
 
-def in_small_pieces():
-    with parallel_tests.in_parts(1, at_once=12):
+def in_small_chunks():
+    with parallel_tests.in_parts(1, chunk=12):
         gradients_are_right("cell gru")
 
 
@@ -181,17 +181,17 @@ MISTAKES = {
     "dh_from_future dropped": (BACKWARD, "dh = dh_from_above + dh_from_future", "dh = dh_from_above", CELLS),
     "dh_from_above dropped": (BACKWARD, "dh = dh_from_above + dh_from_future", "dh = dh_from_future", CELLS),
     "gradient of the final state dropped": (BACKWARD, "zero if d is None else d.T", "zero", CELLS),
-    "gradient of padding kept": (BACKWARD, "some_da = xp.where(mask.columns[some], some_da, 0)", "pass", CELLS),
-    "gradient of padding kept in all but one piece": (
-        BACKWARD, "some.stop > mask.first_padded", "some.start > mask.first_padded", in_small_pieces,
+    "gradient of padding kept": (BACKWARD, "chunk_da = xp.where(mask.columns[span], chunk_da, 0)", "pass", CELLS),
+    "gradient of padding kept in a chunk that begins before it": (
+        BACKWARD, "span.stop > mask.first_padded", "span.start > mask.first_padded", in_small_chunks,
     ),
-    "pieces of a sequence in the wrong order": (
-        BACKWARD, "reversed(together(order, zero))", "together(order, zero)", in_small_pieces,
+    "chunks of a sequence in the wrong order": (
+        BACKWARD, "reversed(chunks(order, zero))", "chunks(order, zero)", in_small_chunks,
     ),
     "derivatives of a step taken twice": (
         FORWARD, "step.derivatives(a)", "step.derivatives(a); step.derivatives(a[:1])", CELLS,
     ),
-    "pieces that overlap": (bptt.together, "order[i : i + n]", "order[max(0, i - 1) : i + n]", in_small_pieces),
+    "chunks that overlap": (bptt.chunks, "order[i : i + n]", "order[max(0, i - 1) : i + n]", in_small_chunks),
     "padded step passes the cell's gradient": (
         BACKWARD, "d_prev = mask.choose(t, d_prev, (dh, *d_memory))", "pass", CELLS,
     ),
@@ -207,11 +207,11 @@ MISTAKES = {
     ),
     # parts of a batch, and slices of U
     "gradients of one part only": (
-        bptt.unroll, "for part in dws", "for part in dws[:1]", lambda: parallel_tests.test_walked_in_parts_and_pieces_or_whole_a_batch_gives_the_same("lstm", True, False),
+        bptt.unroll, "for part in dws", "for part in dws[:1]", lambda: parallel_tests.test_walked_in_parts_and_chunks_or_whole_a_batch_gives_the_same("lstm", True, False),
     ),
     "lengths of another part": (
         bptt.unroll, "PaddingMask(lengths[part]", "PaddingMask(lengths[: part.stop - part.start]",
-        lambda: parallel_tests.test_walked_in_parts_and_pieces_or_whole_a_batch_gives_the_same("gru", True, True),
+        lambda: parallel_tests.test_walked_in_parts_and_chunks_or_whole_a_batch_gives_the_same("gru", True, True),
     ),
     "rows that fill no slice forgotten": (
         slices.Slices._cut, "self.matrix[n * s :]", "self.matrix[rows:]", parallel_tests.test_slices_multiply_like_the_array,
@@ -323,7 +323,7 @@ MISTAKES = {
     "road through the reset gate missing": (GRU.backward, "z * dh + r * ds", "z * dh", GRUS),
     "dU_n from h instead of r * h": (GRU.weight_gradients, "da[2 * H :] @ s.T", "da[2 * H :] @ h_prev", GRUS),
     "dU_n without the reset gate": (GRU_AFTER.weight_gradients, "dq = da[3 * H :]", "dq = da[2 * H : 3 * H]", GRUS),
-    "reset and update gate swapped": (GRU_AFTER.forward, "r, z, n, stays, rq =", "z, r, n, stays, rq =", lambda: twins_agree("gru-after")),
+    "reset and update gate swapped": (GRU_AFTER.forward, "r, z, n, shift, rq =", "z, r, n, shift, rq =", lambda: twins_agree("gru-after")),
     # autograd
     "gradient written instead of accumulated": (
         tape.walk_back, "sums[slot] + dx if slot in sums else dx", "dx", lambda: gradients_are_right("layer", "model"),

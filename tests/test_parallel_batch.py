@@ -16,13 +16,13 @@ from minirnn.cells.slices import Slices
 
 
 @contextmanager
-def in_parts(threads, unpacked=True, at_once=2**18):
+def in_parts(threads, unpacked=True, chunk=2**18):
     """Every batch divided, whatever its size, with a BLAS that does or does not multiply small matrices unpacked, and
-    every sequence in pieces with `at_once` numbers a gate."""
-    names = ("FEWEST_COLUMNS", "FEWEST_MULTIPLICATIONS", "NUMBERS_AT_ONCE", "num_threads", "multiplies_unpacked")
+    every sequence in chunks with `chunk` numbers a gate."""
+    names = ("FEWEST_COLUMNS", "FEWEST_MULTIPLICATIONS", "CHUNK", "num_threads", "multiplies_unpacked")
     kept = {name: getattr(bptt, name) for name in names}
     bptt.FEWEST_COLUMNS, bptt.FEWEST_MULTIPLICATIONS = 1, {False: 0, True: 0}
-    bptt.NUMBERS_AT_ONCE = {"cpu": at_once}
+    bptt.CHUNK = {"cpu": chunk}
     bptt.num_threads = lambda: threads
     bptt.multiplies_unpacked = slices.multiplies_unpacked = lambda: unpacked
     try:
@@ -36,12 +36,12 @@ def in_parts(threads, unpacked=True, at_once=2**18):
 @pytest.mark.parametrize("name", CELL_NAMES)
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("padded", [False, True])
-def test_walked_in_parts_and_pieces_or_whole_a_batch_gives_the_same(name, reverse, padded):
+def test_walked_in_parts_and_chunks_or_whole_a_batch_gives_the_same(name, reverse, padded):
     cell, x, weights, state = random_case(name, 7, 5, 4, 6, seed=3)
     lengths = np.array([7, 2, 5, 0, 6]) if padded else None
     inputs, results = [x, *weights.values(), *state], []
     for threads, unpacked, steps in ((2, False, 7), (1, True, 3), (2, True, 1), (3, True, 2)):
-        with in_parts(threads, unpacked, at_once=steps * 6 * (5 // threads)):
+        with in_parts(threads, unpacked, chunk=steps * 6 * (5 // threads)):
             output, final = unroll(cell, x, weights, state, lengths, reverse)
             results.append([output.data, *(s.data for s in final), *gradients(output, final, inputs)])
     whole, *divided = results

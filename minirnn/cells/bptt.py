@@ -4,15 +4,17 @@ A recurrent network is one cell applied over and over: h_t depends on x_t and on
 sequence and keep what each step will need. Backward we walk the other way, and at every step the gradient of h_t has
 two sources, because h_t was used twice: as the output at time t, and as the input of step t+1.
 
-    (1)  a_t = W x_t + b                                                  before the loop, for many t at once
+    (1)  W x_t + b                                                        before the loop, for many t at once
     (2)  dh_t = dh_from_above + dh_from_future                            in the loop, from t = T to 1
     (3)  dW = Σ_t da_t x_tᵀ     db = Σ_t da_t     dU = Σ_t da_t h_{t-1}ᵀ      after the loop
     (4)  dx_t = Wᵀ da_t                                                   after the loop, for all t
 
-The same W is used at every step, so its gradient is the sum of what each step sends back. (Where U multiplies something
-else than h_{t-1}, the cell says so in `weight_gradients`.) Any further state (the LSTM's c) has only the second source.
-What does not depend on h_{t-1} leaves the loop and becomes one large product; and the derivatives inside the steps,
-which depend on nothing that comes back, are computed for many steps at once.
+where a_t is the sum of (1) and U h_{t-1}, which the cell adds, so that da_t is the gradient by both. The same W is used
+at every step, so its gradient is the sum of what each step sends back. (dU is made by `Cell.weight_gradients`, because
+some cells multiply U by something else than h_{t-1}.) Any further state (the LSTM's c) has only the second source.
+
+What waits for no other step leaves the loop: (1), (3) and (4) become large products, and the derivatives inside the
+steps are computed for a chunk of steps at once, as soon as forward has walked through it.
 
 Outside, arrays are (time, batch, features). Inside the loop they are (features, batch), so that a step reads like its
 equation.
@@ -45,9 +47,9 @@ from minirnn.parallel import in_parallel, multiplies_unpacked, num_threads
 FEWEST_COLUMNS = 8
 """Sequences below which another thread is not worth having: products with fewer columns are slow."""
 
-NUMBERS_AT_ONCE = {"cpu": 2**18, "gpu": 2**20}
-"""Of one gate, in the steps that are handled together where no step waits for another: enough for a call of NumPy, or
-the launch of a kernel, to be worth it; on the CPU few enough for the cache."""
+CHUNK = {"cpu": 2**18, "gpu": 2**20}
+"""Numbers of one gate in a chunk of steps: enough for a call of NumPy, or the launch of a kernel, to be worth it; on
+the CPU few enough for the cache."""
 
 FEWEST_MULTIPLICATIONS = {False: 600_000, True: 250_000}
 """Multiplications by the U of one gate, in one step of one part, below which threads wait for Python's lock longer than
@@ -216,11 +218,11 @@ def forward_through_time(
         a = pre_activations(cell, w, x)  # (1)
         columns, kept = cuda.forward(cell, w, a, columns, lengths, hs, reverse)
     else:
-        for times in together(order, columns[0]):
-            some = slice(min(times), max(times) + 1)
-            a = pre_activations(cell, w, x[some], step.kept_blocks)  # (1)
+        for times in chunks(order, columns[0]):
+            span = slice(min(times), max(times) + 1)
+            a = pre_activations(cell, w, x[span], step.kept_blocks)  # (1)
             for t in times:
-                new, step_kept = step.forward(w, a[t - some.start], columns)
+                new, step_kept = step.forward(w, a[t - span.start], columns)
                 if keep:
                     kept[t] = step_kept
                 columns = new if mask is None else mask.choose(t, new, columns)
@@ -285,20 +287,20 @@ def backward_through_time(
     zero = xp.zeros((H, B), dtype=x.dtype)
     dh_from_future, *d_memory = (zero if d is None else d.T for d in d_final)
     if isinstance(kept, list):
-        for times in reversed(together(order, zero)):
-            some = slice(min(times), max(times) + 1)
-            some_da = xp.empty((len(times), len(da), B), dtype=x.dtype)
+        for times in reversed(chunks(order, zero)):
+            span = slice(min(times), max(times) + 1)
+            chunk_da = xp.empty((len(times), len(da), B), dtype=x.dtype)
             for t in reversed(times):
                 dh_from_above = zero if d_output is None else d_output[t].T
                 dh = dh_from_above + dh_from_future  # (2)
-                d_prev = step.backward(w, kept[t], (dh, *d_memory), some_da[t - some.start])
+                d_prev = step.backward(w, kept[t], (dh, *d_memory), chunk_da[t - span.start])
                 if mask is not None:
                     d_prev = mask.choose(t, d_prev, (dh, *d_memory))  # a padded step only hands the state on
                 dh_from_future, *d_memory = d_prev
-            if mask is not None and some.stop > mask.first_padded:
-                some_da = xp.where(mask.columns[some], some_da, 0)
-            da[:, some] = some_da.transpose(1, 0, 2)
-            del some_da  # its memory is for the next piece, and then for the products
+            if mask is not None and span.stop > mask.first_padded:
+                chunk_da = xp.where(mask.columns[span], chunk_da, 0)
+            da[:, span] = chunk_da.transpose(1, 0, 2)
+            del chunk_da  # its memory is for the next chunk, and then for the products
     else:
         lengths = None if mask is None else mask.lengths
         d_final = (dh_from_future, *d_memory)
@@ -310,9 +312,9 @@ def backward_through_time(
     return dx, dw, (dh_from_future.T, *(d.T for d in d_memory))
 
 
-def together(order: Sequence[int], h: Array) -> list[Sequence[int]]:
-    """The times of `order` in pieces that have NUMBERS_AT_ONCE, if each step has as many as h (H, B)."""
-    n = max(1, NUMBERS_AT_ONCE[device_of(h)] // max(1, h.size))
+def chunks(order: Sequence[int], h: Array) -> list[Sequence[int]]:
+    """The times of `order` in chunks of CHUNK numbers, where each step has as many as h (H, B)."""
+    n = max(1, CHUNK[device_of(h)] // max(1, h.size))
     return [order[i : i + n] for i in range(0, len(order), n)]
 
 
@@ -362,8 +364,10 @@ class Stepper:
         ops.values(x, *state, self.token)  # refuses a mix of float32 and float64
         w, cell = self.w, self.cell
         a = pre_activations(cell, w, x.data[None], cell.kept_blocks)  # (1)
+        inputs = [x, self.token, *state]
         new, kept = cell.forward(w, a[0], tuple(s.data.T for s in state))
-        cell.derivatives(a)
+        if needs_grad(inputs):
+            cell.derivatives(a)
 
         def backward(*dstate: Array | None) -> list[Any]:
             H, B = new[0].shape
@@ -374,4 +378,4 @@ class Stepper:
             note = Pending([(da, x.data, state[0].data, kept)], lambda steps: steps, (), self)
             return [dx, note, *(d.T for d in d_prev)]
 
-        return record_many(tuple(s.T for s in new), [x, self.token, *state], backward)
+        return record_many(tuple(s.T for s in new), inputs, backward)

@@ -48,7 +48,7 @@ class Cell:
     """Whether `forward` adds b itself, so that `a` is W x_t alone; `weight_gradients` then gives the gradient of b."""
 
     kept_blocks: int = 0
-    """How many blocks of H rows `forward` finds below the gates' in `a`, to keep in them what `backward` will need."""
+    """How many blocks of H rows there are below the gates' in `a`, in which `forward` may keep what it likes."""
 
     initial_values: ClassVar[dict[str, float]] = {}
     """The weights that begin as a constant and not at random, by name."""
@@ -73,7 +73,7 @@ class Cell:
         Args:
             w: the weights.
             a: (rows + kept_blocks · H, B), the input's part of the pre-activations, W x_t + b (W x_t where the cell
-                `adds_bias`), and below it room. It is for this step alone, which may write into it.
+                `adds_bias`), and below it room. No other step reads it, so this one may write into it.
             state: the arrays (H, B) after step t-1.
 
         Returns:
@@ -82,9 +82,12 @@ class Cell:
         raise NotImplementedError(f"{type(self).__name__} does not define forward")
 
     def derivatives(self, a: Array) -> None:
-        """Turn what `forward` left in the `a` of n steps (n, rows + kept_blocks · H, B) into what `backward` needs of
-        them, in place: the derivatives inside a step. They wait for no other step, and so are computed for many at
-        once. (Only cells that keep their `a` have something to do.)"""
+        """Turn what `forward` left in the `a` of n steps (n, rows + kept_blocks · H, B) into what `backward` multiplies
+        by, in place: the derivatives inside a step. They wait for no other step, and so are computed for many at once.
+
+        It is called after forward has walked through the n steps, and has something to do only in cells that keep `a`.
+        Such an `a` has three lives: W x_t + b; the gates, once `forward` is done; and then the derivatives.
+        """
 
     def backward(self, w: Weights, kept: Any, dstate: State, da: Array) -> State:
         """One step back.
@@ -127,6 +130,6 @@ class Cell:
 
 
 def blocks(a: Array, count: int) -> Array:
-    """The blocks of n steps, from (n, count · H, B): (count, n, H, B)."""
+    """The blocks of n steps, from (n, count · H, B): (count, n, H, B), a view of them."""
     n, rows, B = a.shape
     return a.reshape(n, count, rows // count, B).swapaxes(0, 1)

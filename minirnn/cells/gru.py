@@ -12,28 +12,29 @@ from minirnn.cells.cell import Cell, State, Weights, blocks
 
 
 @fuse
-def new_state(z: Array, n: Array, h_prev: Array, stays: Array) -> Array:
-    """h_t, as both kinds have it. On the way a_n becomes n, in place, and `stays` z * (h_{t-1} - n)."""
+def new_state(z: Array, n: Array, h_prev: Array, shift: Array) -> Array:
+    """h_t, as both kinds have it: (4) rearranged, z * h + (1-z) * n = n + z * (h - n). On the way a_n becomes n, in
+    place, and `shift` z * (h_{t-1} - n)."""
     xp = array_module(n)
     xp.tanh(n, out=n)  # tanh of (3)
-    xp.subtract(h_prev, n, out=stays)
-    stays *= z
-    return n + stays  # (4), rearranged: z * h + (1-z) * n = n + z * (h - n)
+    xp.subtract(h_prev, n, out=shift)
+    shift *= z
+    return n + shift  # (4)
 
 
 @fuse
-def new_state_derivatives(z: Array, n: Array, stays: Array) -> None:
-    """Of (5), in place: n becomes ∂h/∂a_n, and `stays` ∂h/∂a_z."""
+def new_state_derivatives(z: Array, n: Array, shift: Array) -> None:
+    """In place, n becomes ∂h/∂a_n, and `shift` ∂h/∂a_z. (In the code v * (1-z) is v - v * z.)"""
     xp = array_module(n)
-    xp.multiply(1 - z, 1 - n * n, out=n)
-    xp.subtract(stays, stays * z, out=stays)
+    xp.multiply(1 - z, 1 - n * n, out=n)  # (5)
+    xp.subtract(shift, shift * z, out=shift)  # (5)
 
 
 class GRUCell(Cell):
     """The gated recurrent unit (Cho et al. 2014) as in the paper: the reset gate chooses what of h enters the product.
 
         (1)  r   = σ(a_r)      a_r = W_r x_t + U_r h_{t-1} + b_r               how much of the past the candidate sees
-        (2)  z   = σ(a_z)      a_z = W_z x_t + U_z h_{t-1} + b_z               how much of the past stays
+        (2)  z   = σ(a_z)      a_z = W_z x_t + U_z h_{t-1} + b_z               how much of the past shift
         (3)  n   = tanh(a_n)   a_n = W_n x_t + U_n s + b_n,   s = r * h_{t-1}  the candidate
         (4)  h_t = z * h_{t-1} + (1-z) * n
 
@@ -52,23 +53,23 @@ class GRUCell(Cell):
 
     variants = {"gru": {}}
     gates = "rzn"
-    kept_blocks = 3  # z * (h_{t-1} - n) of (4), s and ∂s/∂a_r
+    kept_blocks = 3  # z * (h_{t-1} - n), which becomes ∂h/∂a_z; s, for (8); and room for ∂s/∂a_r
 
     def forward(self, w: Weights, a: Array, state: State) -> tuple[State, Any]:
         (h_prev,) = state
         H = len(h_prev)
-        r, z, n, stays, s, _ = a.reshape(6, *h_prev.shape)  # the gates are a_r, a_z and a_n until σ or tanh
+        r, z, n, shift, s, _ = a.reshape(6, *h_prev.shape)  # the gates are a_r, a_z and a_n until σ or tanh
         a_rz = a[: 2 * H]
-        a_rz += w.U[: 2 * H] @ h_prev
+        a_rz += w.U[: 2 * H] @ h_prev  # of (1), (2)
         sigmoid_in_place(a_rz)  # (1), (2)
         array_module(a).multiply(r, h_prev, out=s)  # s of (3)
         n += w.U[2 * H :] @ s  # a_n of (3)
-        h = new_state(z, n, h_prev, stays)  # (3), (4)
+        h = new_state(z, n, h_prev, shift)  # (3), (4)
         return (h,), a
 
     def derivatives(self, a: Array) -> None:
-        r, z, n, stays, s, ds_da_r = blocks(a, 6)
-        new_state_derivatives(z, n, stays)  # (5)
+        r, z, n, shift, s, ds_da_r = blocks(a, 6)
+        new_state_derivatives(z, n, shift)  # (5)
         array_module(a).subtract(s, s * r, out=ds_da_r)  # (5)
 
     def backward(self, w: Weights, kept: Any, dstate: State, da: Array) -> State:
@@ -115,7 +116,7 @@ class GRUResetAfterCell(Cell):
     variants = {"gru-after": {}}
     gates = "rzn"
     extra_blocks = 1  # dq, below da_r, da_z, da_n
-    kept_blocks = 2  # z * (h_{t-1} - n) of (4), and r * q of (3)
+    kept_blocks = 2  # z * (h_{t-1} - n), which becomes ∂h/∂a_z, and r * q, which becomes ∂a_n/∂a_r
     in_torch = True
 
     def weight_shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
@@ -124,20 +125,20 @@ class GRUResetAfterCell(Cell):
     def forward(self, w: Weights, a: Array, state: State) -> tuple[State, Any]:
         (h_prev,) = state
         H = len(h_prev)
-        r, z, n, stays, rq = a.reshape(5, *h_prev.shape)  # the gates are a_r, a_z and a_n until σ or tanh
+        r, z, n, shift, rq = a.reshape(5, *h_prev.shape)  # the gates are a_r, a_z and a_n until σ or tanh
         a_rz, uh = a[: 2 * H], w.U @ h_prev
-        a_rz += uh[: 2 * H]
+        a_rz += uh[: 2 * H]  # of (1), (2)
         sigmoid_in_place(a_rz)  # (1), (2)
         array_module(a).add(uh[2 * H :], w.b_u[:, None], out=rq)  # q of (3)
         rq *= r
         n += rq  # a_n of (3)
-        h = new_state(z, n, h_prev, stays)  # (3), (4)
+        h = new_state(z, n, h_prev, shift)  # (3), (4)
         return (h,), a
 
     def derivatives(self, a: Array) -> None:
-        r, z, n, stays, rq = blocks(a, 5)
-        new_state_derivatives(z, n, stays)  # (5)
-        array_module(a).subtract(rq, rq * r, out=rq)  # (5): becomes ∂a_n/∂a_r
+        r, z, n, shift, rq = blocks(a, 5)
+        new_state_derivatives(z, n, shift)  # (5)
+        array_module(a).subtract(rq, rq * r, out=rq)  # (5)
 
     def backward(self, w: Weights, kept: Any, dstate: State, da: Array) -> State:
         (dh,) = dstate

@@ -165,10 +165,10 @@ class LayerNormGRUCell(Cell):
         r, z = rz
         q = y_u[2 * H :] + w.b_u[:, None]  # (2)
         n = y_w[2 * H :] + r * q  # a_n of (2), which becomes n in place
-        stays = array_module(a).empty_like(h_prev)
-        h = new_state(z, n, h_prev, stays)  # (3)
-        new_state_derivatives(z, n, stays)
-        dh_da_z, dh_da_n = stays, n  # which these have become
+        shift = array_module(a).empty_like(h_prev)
+        h = new_state(z, n, h_prev, shift)  # (3)
+        new_state_derivatives(z, n, shift)
+        dh_da_z, dh_da_n = shift, n  # which these have become
         return (h,), (norm_w, norm_u, r, q, z, dh_da_z, dh_da_n)
 
     def backward(self, w: Weights, kept: Any, dstate: State, da: Array) -> State:

@@ -26,8 +26,8 @@ class LSTMCell(Cell):
         (8)  ∂h/∂a_o = tanh(c_t) * o * (1-o)                           ∂h/∂c = o * (1 - tanh²(c_t))
 
     each with the other pre-activations held fixed. They wait for no other step, and are computed for many at once. (In
-    the code v * (1-i) is v - v * i.) The way back, from dh = dL/dh_t and from dc_from_future, which step t+1 handed
-    back, is the chain rule through them:
+    the code v * (1-i), with v = g * i, is v - v * i.) The way back, from dh = dL/dh_t and from dc_from_future, which
+    step t+1 handed back, is the chain rule through them:
 
         (9)   da_o = dh * ∂h/∂a_o
         (10)  dc   = dc_from_future + dh * ∂h/∂c  [+ p_o * da_o]
@@ -36,7 +36,7 @@ class LSTMCell(Cell):
         (13)  dh_{t-1} = Uᵀ da
         (14)  dU = Σ_t da h_{t-1}ᵀ   [dp_i = Σ_t da_i * c_{t-1}    dp_f = Σ_t da_f * c_{t-1}    dp_o = Σ_t da_o * c_t]
 
-    Along c the gradient is multiplied by f at each step, not by a matrix: where f stays near 1, it survives.
+    Straight along c the gradient is multiplied by f at each step, not by a matrix: where f stays near 1, it survives.
 
     Columns: gates, c, h and their gradients (H, B); W (4H, I), U (4H, H), b (4H,), in the order i, f, g, o.
 
@@ -47,7 +47,7 @@ class LSTMCell(Cell):
     variants = {"lstm": {}, "lstm-peephole": {"peepholes": True}}
     gates = "ifgo"
     num_states = 2
-    kept_blocks = 2  # f * c_{t-1} of (4), and tanh(c_t)
+    kept_blocks = 2  # f * c_{t-1}, which becomes ∂c/∂a_f, and tanh(c_t), which becomes ∂h/∂c
 
     def __init__(self, peepholes: bool = False):
         self.peepholes = peepholes
@@ -73,19 +73,19 @@ class LSTMCell(Cell):
     @staticmethod
     @fuse
     def memory_derivatives(i: Array, f: Array, g: Array, remembered: Array) -> None:
-        """(7), in place: i becomes ∂c/∂a_i, `remembered` ∂c/∂a_f, and g ∂c/∂a_g."""
+        """In place, g becomes ∂c/∂a_g, i ∂c/∂a_i, and `remembered` ∂c/∂a_f. f stays: it is ∂c/∂c_{t-1}."""
         xp, written = array_module(i), i * g
-        xp.subtract(i, written * g, out=g)
-        xp.subtract(written, written * i, out=i)
-        xp.subtract(remembered, remembered * f, out=remembered)
+        xp.subtract(i, written * g, out=g)  # (7): i * (1-g²), while i is still i
+        xp.subtract(written, written * i, out=i)  # (7)
+        xp.subtract(remembered, remembered * f, out=remembered)  # (7)
 
     @staticmethod
     @fuse
     def output_derivatives(o: Array, tanh_c: Array) -> None:
-        """(8), in place: o becomes ∂h/∂a_o, and `tanh_c` ∂h/∂c."""
+        """In place, `tanh_c` becomes ∂h/∂c, and o ∂h/∂a_o."""
         xp, h = array_module(o), o * tanh_c
-        xp.subtract(o, h * tanh_c, out=tanh_c)
-        xp.subtract(h, h * o, out=o)
+        xp.subtract(o, h * tanh_c, out=tanh_c)  # (8): o * (1 - tanh²(c)), while o is still o
+        xp.subtract(h, h * o, out=o)  # (8)
 
     def weight_shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
         shapes = super().weight_shapes(input_size, hidden_size)
@@ -96,7 +96,7 @@ class LSTMCell(Cell):
         H = len(h_prev)
         i, f, g, o, remembered, tanh_c = a.reshape(6, *h_prev.shape)  # the gates are a_i … a_o until σ or tanh
         a_ifgo, a_if = a[: 4 * H], a[: 2 * H]
-        a_ifgo += w.U @ h_prev
+        a_ifgo += w.U @ h_prev  # of (1), (2), (3), (5)
         if self.peepholes:
             p_i, p_f, p_o = w.p[:, :, None]  # each (H, 1)
             i += p_i * c_prev  # [ ] of (1)
@@ -116,7 +116,7 @@ class LSTMCell(Cell):
     def backward(self, w: Weights, kept: Any, dstate: State, da: Array) -> State:
         a, *_ = kept
         dh, dc_from_future = dstate
-        dc_da_i, f, dc_da_g, dh_da_o, dc_da_f, dh_dc = a.reshape(6, *dh.shape)
+        dc_da_i, f, dc_da_g, dh_da_o, dc_da_f, dh_dc = a.reshape(6, *dh.shape)  # each where `derivatives` left it
         xp = array_module(dh)
         da_i, da_f, da_g, da_o = da.reshape(4, *dh.shape)
         xp.multiply(dh, dh_da_o, out=da_o)  # (9)

@@ -23,8 +23,8 @@ class RNNCell(Cell):
         (4)  dh_{t-1} = Uᵀ da
 
     Columns: x_t (I, B); h, a, dh and da (H, B); W (H, I), U (H, H), b (H,). The argument `a` of `forward` is W x_t + b,
-    made for all t beforehand; what `forward` returns second comes back to `backward`. The gradients of W, U, b and x
-    are the same for every cell: (3) and (4) of `bptt.py`.
+    made for many t beforehand; what `forward` returns second comes back to `backward`. The gradients of W, U, b and x
+    are (3) and (4) of `bptt.py`.
 
     Args:
         nonlinearity: one of `ACTIVATIONS`, such as "tanh" or "relu".
