@@ -1,6 +1,6 @@
 """Every benchmark of speed and memory, as one command.
 
-    python -m benchmarks                  # all of it; 22 minutes on two cores
+    python -m benchmarks                  # all of it; 23 minutes on two cores
     python -m benchmarks --quick          # only whether it works, on tiny sizes: under a minute
     python -m benchmarks layers growth    # some of it
     python -m benchmarks gpu              # with a GPU: checks that it gives what the CPU gives, then measures

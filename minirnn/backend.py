@@ -149,6 +149,15 @@ def fuse(function: Callable) -> Callable:
     return call
 
 
+_HALVES = {char: np.array(0.5, dtype=char) for char in np.typecodes["Float"]}
+
+
+def _half(a: Array) -> Any:
+    """1/2 for products with a. For NumPy an array of no axes: to turn a number into one takes it as long as a small
+    product."""
+    return _HALVES.get(a.dtype.char, 0.5) if type(a) is np.ndarray else 0.5
+
+
 def sigmoid(a: Array) -> Array:
     """The logistic function 1 / (1 + exp(-a)).
 
@@ -160,18 +169,6 @@ def sigmoid(a: Array) -> Array:
     y *= half
     y += half
     return y
-
-
-def _half(a: Array) -> Any:
-    """1/2 for products with a. For NumPy an array of no axes: to turn a number into one takes it as long as a small
-    product."""
-    return _HALVES.get(a.dtype.char, 0.5) if type(a) is np.ndarray else 0.5
-
-
-_HALVES = {char: np.array(0.5, dtype=char) for char in np.typecodes["Float"]}
-
-sigmoid_of = fuse(sigmoid)
-"""`sigmoid` as one kernel on a GPU, for where it is not part of a fused function already."""
 
 
 @fuse

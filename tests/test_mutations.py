@@ -31,7 +31,7 @@ from minirnn import (
     unroll,
 )
 from minirnn.autograd import activations, tape
-from minirnn.cells import bptt, gru, layer_norm, lstm, lstm_variants, rnn, slices
+from minirnn.cells import bptt, gru, layer_norm, lstm, lstm_variants, rnn, slices, stepper
 from minirnn.cli.gradcheck import all_cases
 from minirnn.decoding import beam, hypotheses
 from minirnn.layers import attention, basic
@@ -260,7 +260,7 @@ MISTAKES = {
         bptt.pre_activations, "if not cell.adds_bias:", "if True:", lambda: twins_agree("lstm-layer-norm"),
     ),
     "no derivatives, a step at a time": (
-        bptt.Stepper.__call__, "cell.derivatives(a)", "pass",
+        stepper.Stepper.__call__, "cell.derivatives(a)", "pass",
         lambda: regularisation_tests.test_walked_step_by_step_a_cell_gives_the_same_values_and_gradients("gru"),
     ),
     # dropout and first weights
@@ -363,7 +363,7 @@ MISTAKES = {
         functional.weighted_sum, "_pending_outer(alpha, dc)", "_pending_outer(alpha * 0 + 1, dc)", lambda: gradients_are_right("weighted"),
     ),
     "a step whose memory goes unheard": (
-        bptt.Stepper.__call__, "zero if d is None else d.T for d in dstate", "zero if i or d is None else d.T for i, d in enumerate(dstate)",
+        stepper.Stepper.__call__, "zero if d is None else d.T for d in dstate", "zero if i or d is None else d.T for i, d in enumerate(dstate)",
         lambda: gradients_are_right("translation attention (before, fed"),
     ),
     "padding is attended to": (
@@ -392,13 +392,13 @@ MISTAKES = {
     ),
     # A step at a time
     "dU of a step from h_t instead of h_{t-1}": (
-        bptt.Stepper.__call__, "x.data, state[0].data, kept", "x.data, new[0].T, kept", lambda: gradients_are_right("translation attention (dot"),
+        stepper.Stepper.__call__, "x.data, state[0].data, kept", "x.data, new[0].T, kept", lambda: gradients_are_right("translation attention (dot"),
     ),
     "weights of the latest step alone": (
-        bptt.Stepper.__call__, "lambda steps: steps,", "lambda steps: steps[-1:],", lambda: gradients_are_right("translation attention (dot"),
+        stepper.Stepper.__call__, "lambda steps: steps,", "lambda steps: steps[-1:],", lambda: gradients_are_right("translation attention (dot"),
     ),
     "no gradient to the input of a step": (
-        bptt.Stepper.__call__, "da[: len(w.b)].T @ w.W if", "0 * da[: len(w.b)].T @ w.W if", lambda: gradients_are_right("translation attention (dot"),
+        stepper.Stepper.__call__, "da[: len(w.b)].T @ w.W if", "0 * da[: len(w.b)].T @ w.W if", lambda: gradients_are_right("translation attention (dot"),
     ),
     # Encoder and decoder
     "the directions of a layer mixed with the sentences": (

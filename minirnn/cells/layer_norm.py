@@ -73,7 +73,7 @@ class LayerNormLSTMCell(Cell):
         a = w.gain_w[:, None] * norm_w[0] + w.gain_u[:, None] * norm_u[0] + w.b[:, None]  # (1)
         gates = a.reshape(4, *h_prev.shape)  # a_i, a_f, a_g and a_o, which become the gates in place
         i, f, g, o = gates
-        sigmoid_in_place(gates[:2])
+        sigmoid_in_place(gates[:2])  # of (2)
         remembered, tanh_m = xp.empty_like(c_prev), xp.empty_like(c_prev)
         c = LSTMCell.write_memory(i, f, g, c_prev, remembered)  # (2)
         norm_c = standardize(c)

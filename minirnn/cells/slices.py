@@ -85,11 +85,12 @@ class Slices:
         if sliced is None:
             return np.matmul(self.matrix, x, out=out)
         x = np.ascontiguousarray(x)  # OpenBLAS would pack a transposed one
+        shaped = x if x_shape is None else x.reshape(x_shape)
         if out is not None and sliced.ndim == 3 and rest is None:
             out_in_slices = out.reshape(*x.shape[:-2], *sliced.shape[:2], x.shape[-1])
-            np.matmul(sliced, x if x_shape is None else x.reshape(x_shape), out=out_in_slices)
+            np.matmul(sliced, shaped, out=out_in_slices)
             return out
-        products = np.matmul(sliced, x if x_shape is None else x.reshape(x_shape))
+        products = np.matmul(sliced, shaped)
         product = (products.sum(axis=-4) if sliced.ndim == 4 else products).reshape(shape)
         product = product if rest is None else np.concatenate((product, rest @ x), axis=-2)
         if out is None:

@@ -12,10 +12,10 @@ from minirnn.autograd import functional, ops
 from minirnn.autograd.tensor import Parameter, Tensor
 from minirnn.backend import array_module, to_host
 from minirnn.cells import Cell, make_cell, unroll
-from minirnn.cells.bptt import Stepper
 from minirnn.cells.gru import GRUCell, GRUResetAfterCell
 from minirnn.cells.lstm import LSTMCell
 from minirnn.cells.rnn import RampRNNCell, RNNCell
+from minirnn.cells.stepper import Stepper
 from minirnn.errors import InputError
 from minirnn.layers.basic import Dropout, orthogonal, uniform
 from minirnn.layers.module import Module

@@ -129,10 +129,10 @@ extern "C" __global__ void __launch_bounds__(THREADS) forward(
 #else
             real r = sigmoid(a_x[0] + uh[0]), z = sigmoid(a_x[HB] + uh[1]);              /* (1), (2) */
             real q = uh[2] + b_u[J], rq = r * q, n = tanh(a_x[2 * HB] + rq);             /* (3) */
-            real stays = z * (h_prev[at] - n);
-            h_new = n + stays;                                                           /* (4) */
+            real shift = z * (h_prev[at] - n);
+            h_new = n + shift;                                                           /* (4) */
             k[0] = r; k[HB] = z; k[2 * HB] = (1 - z) * (1 - n * n);                      /* (5) */
-            k[3 * HB] = stays * (1 - z); k[4 * HB] = rq * (1 - r);                       /* (5) */
+            k[3 * HB] = shift * (1 - z); k[4 * HB] = rq * (1 - r);                       /* (5) */
 #endif
             const bool real_step = !lengths || t < lengths[C];
             if (!real_step) h_new = h_prev[at];  /* a padded step leaves the state as it is */

@@ -58,7 +58,7 @@ def _tanh(a: Any) -> Callable:
     q1, q2, q3, q4 = (np.float32(q) for q in (0.467778235, 2.61644346e-2, 3.41128834e-4, 8.52242431e-7))
 
     def ratio(a: Any) -> Any:
-        a = -limit if a < -limit else (limit if a > limit else a)  # written so, nan stays nan
+        a = -limit if a < -limit else (limit if a > limit else a)  # written so, nan shift nan
         s = a * a
         return a * (one + s * (p1 + s * (p2 + s * (p3 + s * p4)))) / (one + s * (q1 + s * (q2 + s * (q3 + s * q4))))
 
@@ -139,9 +139,9 @@ def gru(U: Array, wx: Array, h_prev: Array) -> tuple[Array, Array]:
     for n in range(size):
         z = sigmoid(wx[Z, n] + u[Z, n], half)  # (2)
         new = tanh(wx[N, n] + u_n[n])  # n of (3)
-        stays = z * (h_prev[n] - new)
-        h[n] = new + stays  # (4)
-        kept[1, n], kept[2, n], kept[3, n] = z, (one - z) * (one - new * new), stays - stays * z  # (5)
+        shift = z * (h_prev[n] - new)
+        h[n] = new + shift  # (4)
+        kept[1, n], kept[2, n], kept[3, n] = z, (one - z) * (one - new * new), shift - shift * z  # (5)
     return h.reshape(shape), kept.reshape((6 * shape[0], shape[1]))
 
 
@@ -149,14 +149,14 @@ def gru(U: Array, wx: Array, h_prev: Array) -> tuple[Array, Array]:
 def gru_back(U: Array, kept: Array, dh: Array, da: Array) -> tuple[Array]:
     """Its step back, which fills da."""
     H, size, of_n = len(dh), dh.size, len(U) // 3 * 2
-    kept, dh, of, dh_prev = kept.reshape((6, size)), dh.reshape(size), da.reshape((3, size)), np.empty_like(dh)
+    kept, dh, da_of, dh_prev = kept.reshape((6, size)), dh.reshape(size), da.reshape((3, size)), np.empty_like(dh)
     ds = np.zeros_like(dh_prev)
     for n in range(size):
-        of[Z, n], of[N, n] = dh[n] * kept[3, n], dh[n] * kept[2, n]  # (6)
+        da_of[Z, n], da_of[N, n] = dh[n] * kept[3, n], dh[n] * kept[2, n]  # (6)
     add_transposed_product(U, of_n, len(U), da[2 * H :], ds)  # (6)
     ds, to_h = ds.reshape(size), dh_prev.reshape(size)
     for n in range(size):
-        of[R, n] = ds[n] * kept[5, n]  # (6)
+        da_of[R, n] = ds[n] * kept[5, n]  # (6)
         to_h[n] = kept[1, n] * dh[n] + kept[0, n] * ds[n]  # z * dh + r * ds of (7)
     add_transposed_product(U, 0, of_n, da[: 2 * H], dh_prev)  # the rest of (7)
     return (dh_prev,)
@@ -173,10 +173,10 @@ def gru_after(U: Array, b_u: Array, wx: Array, h_prev: Array) -> tuple[Array, Ar
         r, z = sigmoid(wx[R, n] + u[R, n], half), sigmoid(wx[Z, n] + u[Z, n], half)  # (1), (2)
         rq = r * (u[N, n] + b_u[n])  # with q of (3)
         new = tanh(wx[N, n] + rq)  # n of (3)
-        stays = z * (h_prev[n] - new)
-        h[n] = new + stays  # (4)
+        shift = z * (h_prev[n] - new)
+        h[n] = new + shift  # (4)
         kept[0, n], kept[1, n], kept[4, n] = r, z, rq - rq * r  # (5)
-        kept[2, n], kept[3, n] = (one - z) * (one - new * new), stays - stays * z  # (5)
+        kept[2, n], kept[3, n] = (one - z) * (one - new * new), shift - shift * z  # (5)
     return h.reshape(shape), kept.reshape((5 * shape[0], shape[1]))
 
 
@@ -184,12 +184,12 @@ def gru_after(U: Array, b_u: Array, wx: Array, h_prev: Array) -> tuple[Array, Ar
 def gru_after_back(U: Array, kept: Array, dh: Array, da: Array) -> tuple[Array]:
     """Its step back, which fills da."""
     H, size, of_n = len(dh), dh.size, len(U) // 3 * 2
-    kept, dh, of, dh_prev = kept.reshape((5, size)), dh.reshape(size), da.reshape((4, size)), np.empty_like(dh)
+    kept, dh, da_of, dh_prev = kept.reshape((5, size)), dh.reshape(size), da.reshape((4, size)), np.empty_like(dh)
     to_h = dh_prev.reshape(size)
     for n in range(size):
         da_n = dh[n] * kept[2, n]  # (6)
-        of[R, n], of[Z, n] = da_n * kept[4, n], dh[n] * kept[3, n]  # (6)
-        of[N, n], of[Q, n] = da_n, da_n * kept[0, n]  # (6)
+        da_of[R, n], da_of[Z, n] = da_n * kept[4, n], dh[n] * kept[3, n]  # (6)
+        da_of[N, n], da_of[Q, n] = da_n, da_n * kept[0, n]  # (6)
         to_h[n] = kept[1, n] * dh[n]  # z * dh of (7)
     add_transposed_product(U, 0, of_n, da[: 2 * H], dh_prev)  # the rest of (7)
     add_transposed_product(U, of_n, len(U), da[3 * H :], dh_prev)
@@ -220,11 +220,11 @@ def lstm_back(U: Array, kept: Array, dh: Array, dc_from_future: Array, da: Array
     """Its step back, which fills da."""
     shape, size = dh.shape, dh.size
     kept, dc_from_future, dh_prev = kept.reshape((6, size)), dc_from_future.reshape(size), np.zeros_like(dh)
-    dh, of, dc_prev = dh.reshape(size), da.reshape((4, size)), np.empty_like(dc_from_future)
+    dh, da_of, dc_prev = dh.reshape(size), da.reshape((4, size)), np.empty_like(dc_from_future)
     for n in range(size):
-        of[O, n] = dh[n] * kept[3, n]  # (9)
+        da_of[O, n] = dh[n] * kept[3, n]  # (9)
         dc = dc_from_future[n] + dh[n] * kept[5, n]  # (10)
-        of[I, n], of[F, n], of[G, n] = dc * kept[0, n], dc * kept[4, n], dc * kept[2, n]  # (11)
+        da_of[I, n], da_of[F, n], da_of[G, n] = dc * kept[0, n], dc * kept[4, n], dc * kept[2, n]  # (11)
         dc_prev[n] = dc * kept[1, n]  # (12)
     add_transposed_product(U, 0, len(U), da, dh_prev)  # (13)
     return dh_prev, dc_prev.reshape(shape)
@@ -256,12 +256,12 @@ class Steps:
         B: how many sequences are walked along at once, at most.
     """
 
+    kept_blocks = 0  # what is kept is in arrays of its own
+
     def __init__(self, cell: Cell, w: Weights, B: int):
         self.step, self.step_back = STEPS[type(cell)]
         self.U = tiles(w.U, B)
         self.more = (w.b_u,) if isinstance(cell, GRUResetAfterCell) else ()
-
-    kept_blocks = 0
 
     def forward(self, w: Weights, a: Array, state: State) -> tuple[State, Any]:
         """As `Cell.forward`."""
