@@ -3,7 +3,7 @@
     python -m benchmarks                  # all of it; 23 minutes on two cores
     python -m benchmarks --quick          # only whether it works, on tiny sizes: under a minute
     python -m benchmarks layers growth    # some of it
-    python -m benchmarks gpu              # with a GPU: checks that it gives what the CPU gives, then measures
+    python -m benchmarks gpu --minutes 8  # with a GPU: checks that it gives what the CPU gives, then measures
 
 Implementations take turns in one process: minirnn on NumPy with all threads and with one, minirnn with kernels,
 minirnn on CuPy, the textbook's loop, torch.nn on the CPU and on the GPU; what is not installed is left out, and a
@@ -13,7 +13,7 @@ table says "–". Tables, pictures, and all rows as CSV and JSON go to `benchmar
 from __future__ import annotations
 
 import argparse
-import subprocess
+import math
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from benchmarks import common, growth, layers, models, pictures, products, threads
+from benchmarks import common, gpu, growth, layers, models, pictures, products, threads
 
 SECTIONS = ("layers", "models", "growth", "memory", "products", "threads")
 COMMAND = "python -m benchmarks"
@@ -46,12 +46,6 @@ def without_gaps(header: list[str], rows: list[list[str]]) -> tuple[list[str], l
     return [header[i] for i in full], [[row[i] for i in full] for row in rows]
 
 
-def check_gpu() -> bool:
-    """Run the tests that compare the GPU with the CPU. Says whether they pass."""
-    print("checking that the GPU gives what the CPU gives …", flush=True)
-    return subprocess.run([sys.executable, "-m", "pytest", "-q", "tests/test_gpu.py"], check=False).returncode == 0
-
-
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The options; ends with a message where they make no sense here."""
     parser = argparse.ArgumentParser(
@@ -61,12 +55,18 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="tiny sizes: only whether everything works")
     parser.add_argument("--tf32", action="store_true", help="let all sides use TF32 on the GPU (default: none does)")
     parser.add_argument("--device", choices=("cpu", "gpu", "all"), default="all", help="what to measure (default: all)")
+    parser.add_argument("--minutes", type=float, help="of gpu: how long it may take (default: 8)")
     parser.add_argument("--out", type=Path, help="folder for the results (default: benchmarks/results; quick: nowhere)")
     options = parser.parse_args(arguments)
     unknown = [section for section in options.sections if section not in (*SECTIONS, "gpu")]
     if unknown:
         parser.error(f"unknown section {unknown[0]!r}: expected some of {', '.join(SECTIONS)}, gpu")
-    if (options.device == "gpu" or "gpu" in options.sections) and common.gpu() is None:
+    with_gpu = "gpu" in options.sections
+    if with_gpu and len(options.sections) > 1:
+        parser.error("gpu stands alone: it has its own choice of what to measure")
+    if options.minutes is not None and (not with_gpu or not 0 < options.minutes < math.inf):
+        parser.error("--minutes is a positive number, and goes with gpu")
+    if (options.device == "gpu" or with_gpu) and common.gpu() is None:
         parser.error("no GPU: cupy is not installed or finds no CUDA device")
     return options
 
@@ -74,43 +74,43 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Run the chosen sections."""
     options = parse(arguments)
-    quick, sections, prefix = options.quick, options.sections or list(SECTIONS), ""
+    quick, sections = options.quick, options.sections or list(SECTIONS)
     devices = ("cpu", "gpu") if options.device == "all" else (options.device,)
     common.set_tf32(options.tf32)
-    if "gpu" in sections:
-        if not check_gpu():
-            return 1
-        sections, prefix = ["layers", "models", "growth"], "gpu_"
+    folder = options.out or (None if quick else common.RESULTS)
+    if sections == ["gpu"]:
+        minutes = 8.0 if options.minutes is None else options.minutes
+        command = f"{COMMAND} gpu --minutes {minutes:g}" + " --quick" * quick + " --tf32" * options.tf32
+        return gpu.run(minutes, folder, quick, command)
     if common.gpu() is None:
         print("no GPU here: its columns are not measured", file=sys.stderr)
-    timing, out = (QUICK if quick else TIMING), options.out
-    folder = out or (None if quick else common.RESULTS)
+    timing = QUICK if quick else TIMING
 
     def keep(
         name: str, title: str, header: list[str], rows: list[list[str]], records: list[dict[str, Any]], more: str = ""
     ) -> None:
         header, rows = without_gaps(header, rows)
-        command = f"{COMMAND} {'gpu' if prefix else name}" + (" --tf32" if options.tf32 else "")
+        command = f"{COMMAND} {name}" + (" --tf32" if options.tf32 else "")
         if folder is None:
             print(f"# {title}\n\n{common.markdown(header, rows)}\n")
             return
-        common.write_table(prefix + name, title, command, header, rows, folder, f"{NOTE} {more}".strip())
+        common.write_table(name, title, command, header, rows, folder, f"{NOTE} {more}".strip())
         if records:
-            common.write_records(prefix + name, records, folder)
+            common.write_records(name, records, folder)
 
     drawn: list[Path | None] = []
     if "layers" in sections:
         rows = layers.run(timing, devices, quick, bar)
         keep("layers", "Recurrent layers", *layers.table(rows), rows, layers.summary(rows))
-        drawn += [pictures.ratio_bars(rows, folder / f"{prefix}ratios.png")] if folder else []
+        drawn += [pictures.ratio_bars(rows, folder / "ratios.png")] if folder else []
     if "models" in sections:
         rows = models.run(timing, devices, quick, bar)
         keep("models", "Models: a training step, and decoding", *models.table(rows), rows)
     if "growth" in sections:
         rows = growth.run(timing, devices, quick, bar)
         keep("growth", "How time grows", *growth.table(rows), rows)
-        drawn += [pictures.growth_curves(rows, folder / f"{prefix}growth.png")] if folder else []
-        drawn += [pictures.crossover(rows, folder / f"{prefix}crossover.png")] if folder else []
+        drawn += [pictures.growth_curves(rows, folder / "growth.png")] if folder else []
+        drawn += [pictures.crossover(rows, folder / "crossover.png")] if folder else []
     if "memory" in sections:
         keep("memory", "Peak memory of a training step", *growth.memory(quick, bar), [])
     if "products" in sections and "cpu" in devices:

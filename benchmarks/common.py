@@ -7,6 +7,7 @@ import datetime
 import functools
 import importlib.metadata
 import importlib.util
+import io
 import json
 import os
 import platform
@@ -15,15 +16,36 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minirnn import DeviceError, backend, num_threads, set_num_threads
 from minirnn.parallel import blas
+from minirnn.training.checkpoint import write_atomically
 
 RESULTS = Path(__file__).parent / "results"
 FEWEST_ROUNDS = 7
+LONG = 0.2
+"""Seconds of a call in which threads that slept have long found their cores."""
+
+
+class Clock(NamedTuple):
+    """What a device tells of time. Calls return before a GPU has done their work, so that the host's clock alone would
+    measure how fast work is queued.
+
+    Attributes:
+        synchronize: waits until all work is done.
+        stamp: queues an event that remembers when the device came to it.
+        seconds: between two such events, after `synchronize`.
+    """
+
+    synchronize: Callable[[], object]
+    stamp: Callable[[], Any]
+    seconds: Callable[[Any, Any], float]
+
+
+HOST = Clock(lambda: None, time.perf_counter, lambda start, end: end - start)
 
 
 @dataclass
@@ -35,22 +57,24 @@ class Contender:
         call: does it once.
         device: "cpu" or "gpu".
         threads: of the CPU; None for all.
-        synchronize: waits for the device; does nothing on the CPU.
+        clock: of the device.
     """
 
     name: str
     call: Callable[[], object]
     device: str = "cpu"
     threads: int | None = None
-    synchronize: Callable[[], object] = lambda: None
+    clock: Clock = HOST
 
 
 @dataclass
 class Timing:
-    """Seconds of one contender: of its very first call, and of the counted calls of each round."""
+    """Seconds of one contender by the host's clock: of its very first call, and of the counted calls of each round; and
+    of all counted calls by the clock of its device."""
 
     first: float
     rounds: list[list[float]] = field(default_factory=list)
+    on_device: list[float] = field(default_factory=list)
 
     @property
     def calls(self) -> list[float]:
@@ -74,13 +98,16 @@ class Timing:
         return float(np.median([np.median(mine) / np.median(theirs) for mine, theirs in pairs]))
 
 
-def one_call(contender: Contender) -> float:
-    """Seconds of one call, waiting for the device at both ends."""
-    contender.synchronize()
+def one_call(contender: Contender) -> tuple[float, float]:
+    """Seconds of one call by the host's clock, waiting for the device at both ends, and by the device's."""
+    clock = contender.clock
+    clock.synchronize()
     start = time.perf_counter()
+    first = clock.stamp()
     contender.call()
-    contender.synchronize()
-    return time.perf_counter() - start
+    last = clock.stamp()
+    clock.synchronize()
+    return time.perf_counter() - start, clock.seconds(first, last)
 
 
 def measure(
@@ -90,6 +117,7 @@ def measure(
     pause: float = 0.02,
     warm_up: float = 0.02,
     most: int = 3,
+    fewest: int = FEWEST_ROUNDS,
 ) -> list[Timing]:
     """Time the contenders side by side in this process.
 
@@ -102,25 +130,28 @@ def measure(
         contenders: what to time.
         rounds: turns of each.
         seconds: about how long the slowest may take in all. Of slow contenders there are fewer turns, but at least
-            `FEWEST_ROUNDS`, or `rounds` if that is less.
+            `fewest`, or `rounds` if that is less.
         pause: seconds between blocks.
-        warm_up: seconds at the beginning of a block whose calls are not counted; at least one call is not.
+        warm_up: seconds at the beginning of a block whose calls are not counted; at least one call is not, unless it
+            takes longer than `LONG`.
         most: calls of a block; as many as there is time for, at least one.
+        fewest: turns that even slow contenders get.
     """
     threads, timings, typical = num_threads(), [], []
     try:
         for contender in contenders:
             set_num_threads(contender.threads or threads)
-            timings.append(Timing(one_call(contender)))
-            typical.append(max(1e-6, min(one_call(contender) for _ in range(2))))
-        rounds = max(min(rounds, FEWEST_ROUNDS), int(min(rounds, seconds / max(typical))))
+            timings.append(Timing(one_call(contender)[0]))
+            typical.append(max(1e-6, min(one_call(contender)[0] for _ in range(2))))
+        rounds = max(min(rounds, fewest), int(min(rounds, seconds / max(typical))))
         for _ in range(rounds):
             for contender, timing, once in zip(contenders, timings, typical, strict=True):
                 set_num_threads(contender.threads or threads)
-                for _ in range(1 + int(warm_up / once)):
+                for _ in range(int(once < LONG) + int(warm_up / once)):
                     one_call(contender)
-                block = int(min(most, max(1, seconds / rounds / once)))
-                timing.rounds.append([one_call(contender) for _ in range(block)])
+                block = [one_call(contender) for _ in range(int(min(most, max(1, seconds / rounds / once))))]
+                timing.rounds.append([by_host for by_host, _ in block])
+                timing.on_device += [by_device for _, by_device in block]
                 time.sleep(pause)
     finally:
         set_num_threads(threads)
@@ -149,6 +180,7 @@ def record(contender: Contender, timing: Timing, first: Timing, **facts: Any) ->
         "median_ms": round(timing.median * 1e3, 4),
         "p10_ms": round(timing.percentile(10) * 1e3, 4),
         "p90_ms": round(timing.percentile(90) * 1e3, 4),
+        "median_ms_by_device": round(float(np.median(timing.on_device)) * 1e3, 4) if on_gpu else "",
         "over_first_contender": round(timing.relative_to(first), 4),
         "first_call_ms": round(timing.first * 1e3, 4),
         "calls": len(timing.calls),
@@ -184,9 +216,28 @@ def gpu() -> Any:
         return None
 
 
-def wait_for_gpu() -> None:
-    """Until all that minirnn has queued there is done."""
-    backend.synchronize("gpu")
+def cupy_clock() -> Clock:
+    """The GPU's clock for what minirnn queues there."""
+    cuda = backend.gpu_library().cuda
+
+    def stamp() -> Any:
+        event = cuda.Event()
+        event.record()
+        return event
+
+    return Clock(lambda: backend.synchronize("gpu"), stamp, lambda start, end: cuda.get_elapsed_time(start, end) / 1e3)
+
+
+def torch_clock() -> Clock:
+    """The same for what torch queues."""
+    import torch
+
+    def stamp() -> Any:
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    return Clock(torch.cuda.synchronize, stamp, lambda start, end: start.elapsed_time(end) / 1e3)
 
 
 def set_tf32(allowed: bool) -> None:
@@ -212,11 +263,21 @@ def cpu_model() -> str:
     return platform.processor() or platform.machine()
 
 
+def commit() -> str:
+    """Of the source: what MINIRNN_COMMIT says, for a copy that is not under git, else what git says."""
+    if "MINIRNN_COMMIT" in os.environ:
+        return os.environ["MINIRNN_COMMIT"]
+    try:
+        git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    except OSError:
+        return "unknown"
+    return git.stdout.strip() or "unknown"
+
+
 @functools.cache
 def environment() -> dict[str, Any]:
     """Versions, processors, commit and date."""
     torch, cupy = torch_or_none(), gpu()
-    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     library = blas()
     return {
         "cpu": cpu_model(),
@@ -228,7 +289,7 @@ def environment() -> dict[str, Any]:
         "numba": importlib.metadata.version("numba") if importlib.util.find_spec("numba") else "",
         "cupy": cupy.__version__ if cupy else "",
         "torch": torch.__version__ if torch else "",
-        "commit": git.stdout.strip() or "unknown",
+        "commit": commit(),
         "date": datetime.date.today().isoformat(),
     }
 
@@ -255,21 +316,26 @@ def write_table(
     rows: Sequence[Sequence[str]],
     folder: Path = RESULTS,
     note: str = "",
+    show: bool = True,
 ) -> None:
-    """Print a Markdown table and keep it as `<name>.md` in `folder`, with the command and the machine."""
+    """Print a Markdown table, and keep it as `<name>.md` in `folder`, with the command and the machine. What was there
+    before is replaced as a whole, at once."""
     parts = [f"# {title}", f"`{command}`", machine(), *([note] if note else []), markdown(header, rows)]
     text = "\n\n".join(parts) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.md").write_text(text)
-    print(text)
+    write_atomically(folder / f"{name}.md", text.encode())
+    if show:
+        print(text)
 
 
 def write_records(name: str, records: Sequence[dict[str, Any]], folder: Path = RESULTS) -> None:
-    """Keep all rows with all that is known of them, as `<name>.csv` and `<name>.json` in `folder`."""
+    """Keep all rows with all that is known of them, as `<name>.csv` and `<name>.json` in `folder`. What was there is
+    replaced as a whole, at once."""
     folder.mkdir(parents=True, exist_ok=True)
     columns = list(dict.fromkeys(key for row in records for key in row))
-    with open(folder / f"{name}.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(records)
-    (folder / f"{name}.json").write_text(json.dumps(list(records), indent=1) + "\n")
+    table = io.StringIO()
+    writer = csv.DictWriter(table, columns)
+    writer.writeheader()
+    writer.writerows(records)
+    write_atomically(folder / f"{name}.csv", table.getvalue().encode())
+    write_atomically(folder / f"{name}.json", (json.dumps(list(records), indent=1) + "\n").encode())

@@ -15,7 +15,6 @@ from benchmarks.common import Contender
 from benchmarks.layers import Shape
 from minirnn import Recurrent, Tensor, make_cell
 from minirnn.cells import bptt, slices
-from minirnn.cells.kernels import cuda
 
 BASE = Shape(32, 32, 256, 256)
 RANGES = {"T": (16, 32, 64, 128, 256), "B": (16, 32, 64, 128, 256), "H": (64, 128, 256, 512, 1024)}
@@ -51,13 +50,13 @@ def contenders(cell: str, axis: str, shape: Shape, devices: tuple[str, ...]) -> 
             yield Contender("torch", layers.torch_call(cell, shape, mode))
     if "gpu" in devices and common.gpu():
         call = layers.minirnn_call(cell, shape, mode, "gpu")
-        yield Contender("minirnn", call, "gpu", synchronize=common.wait_for_gpu)
-        if cell in layers.ONE_KERNEL and shape.H * shape.B <= cuda.MOST_STATE:
+        yield Contender("minirnn", call, "gpu", clock=common.cupy_clock())
+        if cell in layers.ON_GPU:
             call = layers.minirnn_call(cell, shape, mode, "gpu", with_kernels=True)
-            yield Contender("minirnn, kernels", call, "gpu", synchronize=common.wait_for_gpu)
+            yield Contender("minirnn, kernels", call, "gpu", clock=common.cupy_clock())
         if torch and torch.cuda.is_available():
             call = layers.torch_call(cell, shape, mode, "gpu")
-            yield Contender("torch", call, "gpu", synchronize=torch.cuda.synchronize)
+            yield Contender("torch", call, "gpu", clock=common.torch_clock())
 
 
 def run(timing: dict[str, Any], devices: tuple[str, ...], quick: bool, progress: Any) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@ and a whole training step."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -24,12 +25,12 @@ from minirnn import (
     use_kernels,
 )
 from minirnn.cells import kernels
-from minirnn.cells.kernels import cuda
 from minirnn.cells.slices import Slices
 from minirnn.parallel import in_parallel
 
 CELLS = {"rnn": "RNN", "gru-after": "GRU (reset after)", "gru": "GRU (reset before)", "lstm": "LSTM"}
-ONE_KERNEL = ("lstm", "gru-after")
+ON_GPU = ("rnn", "gru-after", "lstm")
+"""The cells that minirnn has kernels for on a GPU."""
 GATES = {"rnn": 1, "gru": 3, "gru-after": 3, "lstm": 4}
 MODES = ("forward", "forward+backward", "training step")
 
@@ -59,6 +60,11 @@ SHAPES = [
 DEEP = [(2, 1), (1, 2), (2, 2)]  # layers, directions
 GPU_SHAPES = [Shape(35, 32, 256, 256), Shape(100, 64, 512, 512), Shape(100, 128, 1024, 1024)]
 QUICK = [Shape(10, 16, 64, 64)]
+MORE_THAN_CACHED = 2**27
+"""Bytes of input that no GPU keeps in its cache (an H200 60 MB)."""
+
+MOST_SETS = 64
+"""Of inputs. Where these would still be cached they are small, and take no time either way."""
 
 
 def data(shape: Shape, dtype: Any = np.float32) -> tuple[np.ndarray, np.ndarray]:
@@ -69,23 +75,32 @@ def data(shape: Shape, dtype: Any = np.float32) -> tuple[np.ndarray, np.ndarray]
     return x, dy
 
 
+def input_sets(shape: Shape, device: str, move: Callable[[np.ndarray], Any]) -> Iterator[tuple[Any, Any]]:
+    """Endless x and dy, moved to where they are used. On a GPU they are more than its cache holds, as the batches of a
+    training are; on the CPU they are always the same."""
+    x, dy = data(shape)
+    sets = 1 if device == "cpu" else min(MOST_SETS, 1 + MORE_THAN_CACHED // (x.nbytes + dy.nbytes))
+    return itertools.cycle([(move(np.roll(x, i)), move(np.roll(dy, i))) for i in range(sets)])
+
+
 def minirnn_call(
     cell: str, shape: Shape, mode: str, device: str = "cpu", with_kernels: bool = False
 ) -> Callable[[], object]:
-    """What minirnn does in one call; `with_kernels` in those of `minirnn.cells.kernels`."""
-    x, dy = (backend.to_device(array, device) for array in data(shape))
+    """What minirnn does in one call: step by step, or `with_kernels` in those of `minirnn.cells.kernels`."""
+    sets = input_sets(shape, device, lambda array: backend.to_device(array, device))
     options = {"num_layers": shape.layers, "bidirectional": shape.directions == 2, "rng": 0}
     layer = Recurrent(cell, shape.I, shape.H, **options).to(device)
-    X, optimizer = Tensor(x, requires_grad=True), Adam(layer.named_parameters(), 1e-3)
+    optimizer = Adam(layer.named_parameters(), 1e-3)
 
     def forward() -> None:
+        x, _ = next(sets)
         with no_grad():
-            layer(X)
+            layer(Tensor(x))
 
     def backward() -> None:
+        x, dy = next(sets)
         layer.zero_grad()
-        X.grad = None
-        output, _ = layer(X)
+        output, _ = layer(Tensor(x, requires_grad=True))
         output.backward(dy)
 
     def step() -> None:
@@ -95,20 +110,20 @@ def minirnn_call(
 
     call = dict(zip(MODES, (forward, backward, step), strict=True))[mode]
 
-    return using_kernels(call) if with_kernels else call
+    return using_kernels(call, with_kernels)
 
 
-def using_kernels(call: Callable[[], object]) -> Callable[[], object]:
-    """The call with `minirnn.use_kernels`."""
+def using_kernels(call: Callable[[], object], wanted: bool = True) -> Callable[[], object]:
+    """The call with, or without, the kernels of `minirnn.use_kernels`."""
 
-    def call_with_kernels() -> None:
-        use_kernels()
+    def call_so() -> None:
+        use_kernels(wanted)
         try:
             call()
         finally:
-            use_kernels(False)
+            use_kernels(None)
 
-    return call_with_kernels
+    return call_so
 
 
 def has_kernels() -> bool:
@@ -119,7 +134,7 @@ def has_kernels() -> bool:
     except DeviceError:
         return False
     finally:
-        use_kernels(False)
+        use_kernels(None)
 
 
 def torch_call(cell: str, shape: Shape, mode: str, device: str = "cpu") -> Callable[[], object]:
@@ -129,18 +144,18 @@ def torch_call(cell: str, shape: Shape, mode: str, device: str = "cpu") -> Calla
     where = "cuda" if device == "gpu" else "cpu"
     kind = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM}.get(cell, torch.nn.GRU)
     layer = kind(shape.I, shape.H, shape.layers, bidirectional=shape.directions == 2).to(where)
-    x, dy = (torch.tensor(array, device=where) for array in data(shape))
-    x.requires_grad_()
+    sets = input_sets(shape, device, lambda array: torch.tensor(array, device=where))
     optimizer = torch.optim.Adam(layer.parameters(), 1e-3, fused=True)
 
     def forward() -> None:
+        x, _ = next(sets)
         with torch.no_grad():
             layer(x)
 
     def backward() -> None:
+        x, dy = next(sets)
         layer.zero_grad()
-        x.grad = None
-        output, _ = layer(x)
+        output, _ = layer(x.detach().requires_grad_())
         output.backward(dy)
 
     def step() -> None:
@@ -229,12 +244,12 @@ def contenders(cell: str, shape: Shape, mode: str, devices: tuple[str, ...]) -> 
         yield Contender("minirnn", minirnn_call(cell, shape, mode), threads=1)
     if "gpu" in devices and cupy:
         call = minirnn_call(cell, shape, mode, "gpu")
-        yield Contender("minirnn", call, "gpu", synchronize=common.wait_for_gpu)
-        if cell in ONE_KERNEL and shape.H * shape.B <= cuda.MOST_STATE:
+        yield Contender("minirnn", call, "gpu", clock=common.cupy_clock())
+        if cell in ON_GPU:
             call = minirnn_call(cell, shape, mode, "gpu", with_kernels=True)
-            yield Contender("minirnn, kernels", call, "gpu", synchronize=common.wait_for_gpu)
+            yield Contender("minirnn, kernels", call, "gpu", clock=common.cupy_clock())
         if torch and torch.cuda.is_available() and cell != "gru":
-            yield Contender("torch", torch_call(cell, shape, mode, "gpu"), "gpu", synchronize=torch.cuda.synchronize)
+            yield Contender("torch", torch_call(cell, shape, mode, "gpu"), "gpu", clock=common.torch_clock())
 
 
 def run(timing: dict[str, Any], devices: tuple[str, ...], quick: bool, progress: Any) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import common, layers
+from benchmarks import common, layers, translation_step
 from benchmarks.common import Contender
 from minirnn import (
     SGD,
@@ -33,10 +33,12 @@ OURS = ("minirnn", "minirnn, kernels")
 COLUMNS = (*OURS, "minirnn, 1 thread", "torch", "minirnn, GPU", "torch, GPU")
 
 
-def language_model_call(cell: str, hidden: int, device: str = "cpu") -> Callable[[], object]:
+def language_model_call(
+    cell: str, hidden: int, steps: int = STEPS, device: str = "cpu", with_kernels: bool = False
+) -> Callable[[], object]:
     """A training step with the state carried over, of minirnn."""
     rng = np.random.default_rng(0)
-    X, Y = (backend.to_device(rng.integers(0, CHARACTERS, (STEPS, BATCH)), device) for _ in range(2))
+    X, Y = (backend.to_device(rng.integers(0, CHARACTERS, (steps, BATCH)), device) for _ in range(2))
     model = LanguageModel(CHARACTERS, hidden, cell=cell, rng=0).to(device)
     optimizer, carried = SGD(model.named_parameters(), 1.0), [None]
 
@@ -49,15 +51,15 @@ def language_model_call(cell: str, hidden: int, device: str = "cpu") -> Callable
         clip_grad_norm(model.parameters(), 1.0)
         optimizer.step()
 
-    return step
+    return layers.using_kernels(step, with_kernels)
 
 
-def torch_language_model_call(cell: str, hidden: int, device: str = "cpu") -> Callable[[], object]:
+def torch_language_model_call(cell: str, hidden: int, steps: int = STEPS, device: str = "cpu") -> Callable[[], object]:
     """The same in torch."""
     import torch
 
     where, rng = "cuda" if device == "gpu" else "cpu", np.random.default_rng(0)
-    X, Y = (torch.tensor(rng.integers(0, CHARACTERS, (STEPS, BATCH)), device=where) for _ in range(2))
+    X, Y = (torch.tensor(rng.integers(0, CHARACTERS, (steps, BATCH)), device=where) for _ in range(2))
     kind = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru-after": torch.nn.GRU}[cell]
     layers = torch.nn.ModuleList([kind(CHARACTERS, hidden), torch.nn.Linear(hidden, CHARACTERS)]).to(where)
     optimizer, carried = torch.optim.SGD(layers.parameters(), 1.0), [None]
@@ -95,25 +97,23 @@ def language_model_contenders(cell: str, hidden: int, devices: tuple[str, ...]) 
             yield Contender("minirnn, kernels", layers.using_kernels(language_model_call(cell, hidden)))
         yield Contender("minirnn", language_model_call(cell, hidden), threads=1)
     if "gpu" in devices and common.gpu():
-        call = language_model_call(cell, hidden, "gpu")
-        yield Contender("minirnn", call, "gpu", synchronize=common.wait_for_gpu)
+        call = language_model_call(cell, hidden, device="gpu")
+        yield Contender("minirnn", call, "gpu", clock=common.cupy_clock())
         if torch and torch.cuda.is_available():
-            call = torch_language_model_call(cell, hidden, "gpu")
-            yield Contender("torch", call, "gpu", synchronize=torch.cuda.synchronize)
+            call = torch_language_model_call(cell, hidden, device="gpu")
+            yield Contender("torch", call, "gpu", clock=common.torch_clock())
 
 
 def run(timing: dict[str, Any], devices: tuple[str, ...], quick: bool, progress: Any) -> list[dict[str, Any]]:
-    """All rows. The translation model is compared where torch is installed, which its twin is written in."""
+    """All rows."""
     hidden, rows = 32 if quick else HIDDEN, []
     facts = {"benchmark": "models", "dtype": "float32"}
     for cell, name in progress(CELLS.items(), "language model"):
         sizes = {"T": STEPS, "B": BATCH, "H": hidden, "amount": STEPS * BATCH, "unit": "tokens"}
         contenders = list(language_model_contenders(cell, hidden, devices))
         rows += common.compare(contenders, timing, model=f"language model, {name}", mode="step", **sizes, **facts)
-    if "cpu" not in devices or common.torch_or_none() is None:
+    if "cpu" not in devices:
         return rows
-    from benchmarks import translation_step
-
     vocabularies = QUICK_VOCABULARIES if quick else VOCABULARIES
     for name, (E, H, size) in progress(TRANSLATION.items(), "translation"):
         E, H, size = (E // 8, H // 8, size // 8) if quick else (E, H, size)
@@ -125,16 +125,16 @@ def run(timing: dict[str, Any], devices: tuple[str, ...], quick: bool, progress:
             call = translation_step.training_steps((E, H), batch, vocabularies)["minirnn"]
             contenders.append(Contender("minirnn, kernels", layers.using_kernels(call)))
         rows += common.compare(contenders, timing, model=f"translation, {name}", mode="step", **sizes, **facts)
-        model, _ = translation_step.models((E, H), vocabularies)
+        model = translation_step.translator((E, H), vocabularies)
         model.eval()
         X, lengths, _, _ = translation_step.batch_of(SENTENCES, vocabularies, np.random.default_rng(1))
         for beam in (1, BEAM):
             searches = [Contender("minirnn", decoding_call(model, X, lengths, beam))]
             if "gpu" in devices and common.gpu():
-                on_gpu = translation_step.models((E, H), vocabularies)[0].to("gpu")
+                on_gpu = translation_step.translator((E, H), vocabularies).to("gpu")
                 on_gpu.eval()
                 call = decoding_call(on_gpu, X, lengths, beam)
-                searches.append(Contender("minirnn", call, "gpu", synchronize=common.wait_for_gpu))
+                searches.append(Contender("minirnn", call, "gpu", clock=common.cupy_clock()))
             sizes = {"T": TOKENS, "B": SENTENCES, "H": H, "amount": SENTENCES, "unit": "sentences"}
             mode = "greedy" if beam == 1 else f"beam {beam}"
             rows += common.compare(searches, timing, model=f"translation, {name}", mode=mode, **sizes, **facts)

@@ -66,7 +66,7 @@ class AttentionTwin(nn.Module):
         x = self.dropout(self.encoder.embedding(source))
         packed, h = self.encoder.recurrent(pack_padded_sequence(x, lengths, enforce_sorted=False))
         values = pad_packed_sequence(packed)[0].transpose(0, 1).contiguous()
-        padding = torch.arange(values.shape[1]) >= lengths[:, None]
+        padding = (torch.arange(values.shape[1]) >= lengths[:, None]).to(source.device)
         score, recurrent = self.decoder.attention.score, self.decoder.recurrent
         keys = score.key(values)
         h = torch.tanh(self.bridge.maps[0](torch.cat([h[0], h[1]], dim=1)))
@@ -111,8 +111,10 @@ def twin_loss(twin: nn.Module, batch: Any, inputs: np.ndarray, label_smoothing: 
         label_smoothing: as for torch's cross-entropy.
     """
     X, X_lengths, Y, Y_lengths = (torch.as_tensor(array) for array in batch)
-    real = torch.arange(len(Y))[:, None] < Y_lengths
-    features = twin(X, X_lengths, torch.as_tensor(inputs))
+    where = twin.decoder.output.weight.device
+    real = (torch.arange(len(Y))[:, None] < Y_lengths).to(where)
+    X, Y = X.to(where), Y.to(where)
+    features = twin(X, X_lengths, torch.as_tensor(inputs).to(where))  # packing wants its lengths on the CPU
     logits = twin.decoder.output(features[real])
     return nn.functional.cross_entropy(logits, Y[real], label_smoothing=label_smoothing)
 

@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-import torch
 
-from benchmarks.common import side_by_side, write_table
-from benchmarks.torch_models import AttentionTwin, copy_weights, twin_loss
+from benchmarks.common import side_by_side, torch_or_none, write_table
 from minirnn import Adam, AttentionDecoder, EncoderDecoder, RecurrentEncoder, Translation, clip_grad_norm, no_grad
 from minirnn.data.sequences import PairBatch, pad
 from minirnn.training.translation import shift_right
@@ -37,8 +36,8 @@ def batch_of(size: int, vocabularies: tuple[int, int], rng: np.random.Generator)
     return X, X_lengths, Y, Y_lengths
 
 
-def models(sizes: tuple[int, int], vocabularies: tuple[int, int]) -> tuple[EncoderDecoder, AttentionTwin]:
-    """The model and its twin, of the same weights.
+def translator(sizes: tuple[int, int], vocabularies: tuple[int, int]) -> EncoderDecoder:
+    """The model.
 
     Args:
         sizes: E and H.
@@ -48,24 +47,25 @@ def models(sizes: tuple[int, int], vocabularies: tuple[int, int]) -> tuple[Encod
     rng = np.random.default_rng(0)
     options = {"cell": "gru-after", "embedding_dropout": DROPOUT, "rng": rng}
     encoder = RecurrentEncoder(vocabularies[0], E, H, bidirectional=True, **options)
-    model = EncoderDecoder(encoder, AttentionDecoder(vocabularies[1], E, H, 2 * H, **options), rng=rng)
-    twin = AttentionTwin(*vocabularies, E, H, dropout=DROPOUT)
-    copy_weights(model, twin)
-    return model, twin
+    return EncoderDecoder(encoder, AttentionDecoder(vocabularies[1], E, H, 2 * H, **options), rng=rng)
 
 
 def training_steps(
-    sizes: tuple[int, int], batch: PairBatch, vocabularies: tuple[int, int]
+    sizes: tuple[int, int], batch: PairBatch, vocabularies: tuple[int, int], device: str = "cpu"
 ) -> dict[str, Callable[[], object]]:
-    """The two training steps, as functions. Arguments as for `models`.
+    """The training step of the model as a function, and where torch is installed that of its twin, of the same weights.
+    Arguments as for `translator`; `device` is where both compute.
 
     Raises:
         RuntimeError: the two losses differ, so that the comparison would be of different things.
     """
-    model, twin = models(sizes, vocabularies)
+    model = translator(sizes, vocabularies)
+    torch = torch_or_none()
+    there = torch is not None and (device == "cpu" or torch.cuda.is_available())
+    twin_step = torch_training_step(torch, model, sizes, batch, vocabularies, device) if there else None
+    model.to(device)
     task = Translation(model, ([batch[0]], [batch[2]]), ([], []), batch_size=1, rng=np.random.default_rng(1))
-    optimizer, inputs = Adam(model.named_parameters(), 1e-3), shift_right(batch[2])
-    torch_optimizer = torch.optim.Adam(twin.parameters(), 1e-3, fused=True)
+    optimizer = Adam(model.named_parameters(), 1e-3)
 
     def minirnn_step() -> None:
         loss, _, _ = task.loss(batch, None, 0)
@@ -74,20 +74,41 @@ def training_steps(
         clip_grad_norm(model.parameters(), CLIP)
         optimizer.step()
 
-    def torch_step() -> None:
-        loss = twin_loss(twin, batch, inputs)
-        torch_optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(twin.parameters(), CLIP)
-        torch_optimizer.step()
+    return {"minirnn": minirnn_step, **({} if twin_step is None else {"torch": twin_step})}
 
+
+def torch_training_step(
+    torch: Any,
+    model: EncoderDecoder,
+    sizes: tuple[int, int],
+    batch: PairBatch,
+    vocabularies: tuple[int, int],
+    device: str,
+) -> Callable[[], object]:
+    """The twin's training step. The model is still on the CPU, where the two losses are compared."""
+    from benchmarks.torch_models import AttentionTwin, copy_weights, twin_loss
+
+    twin = AttentionTwin(*vocabularies, *sizes, dropout=DROPOUT)
+    copy_weights(model, twin)
+    task = Translation(model, ([batch[0]], [batch[2]]), ([], []), batch_size=1, rng=np.random.default_rng(1))
+    inputs = shift_right(batch[2])
     model.eval(), twin.eval()
     with no_grad(), torch.no_grad():
         ours, theirs = task.loss(batch, None, 0)[0].item(), twin_loss(twin, batch, inputs).item()
     if abs(ours - theirs) > 1e-4 * theirs:
         raise RuntimeError(f"the losses of the two models are {ours} and {theirs}")
     model.train(), twin.train()
-    return {"minirnn": minirnn_step, "torch": torch_step}
+    twin.to("cuda" if device == "gpu" else "cpu")
+    optimizer = torch.optim.Adam(twin.parameters(), 1e-3, fused=True)
+
+    def torch_step() -> None:
+        loss = twin_loss(twin, batch, inputs)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(twin.parameters(), CLIP)
+        optimizer.step()
+
+    return torch_step
 
 
 def main() -> None:
@@ -96,6 +117,8 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true", help="tiny models, and no table")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each side (default: 5)")
     arguments = parser.parse_args()
+    if torch_or_none() is None:
+        parser.error("torch is not installed: there is nothing to compare with (pip install 'minirnn[parity]')")
     rows = []
     for name, (E, H, size) in CONFIGURATIONS.items():
         vocabularies, rounds = VOCABULARIES, arguments.rounds

@@ -4,10 +4,15 @@ It wraps a NumPy array and is none: every mix with a host array is refused, it c
 accident (no `__array__`, no `__array_interface__`), a reduction gives an array without axes instead of a number, only
 functions that cupy has can be called, and whatever would make the host wait for the device is counted in `syncs`.
 
-The module stands for cupy itself: `backend.array_module(x)` finds it by the type of x, as it finds cupy.
+Launches are counted in `launches`: one for each operation on arrays, for each fused function and for each kernel. What
+only looks at the same memory in another way is none.
+
+The module stands for cupy itself: `backend.array_module(x)` finds it by the type of x, as it finds cupy. With the
+folder `cupy_double` on PYTHONPATH, `import cupy` gives it, in this process and in those that it starts.
 """
 
 import sys
+import time
 import types
 from pathlib import Path
 
@@ -15,13 +20,19 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 CUPY_NAMES = frozenset(Path(__file__).with_name("cupy_names.txt").read_text().split())
-syncs = 0
+__version__ = "0, a double"
+syncs = launches = 0
 _fusing = False
 
 
 def _sync():
     global syncs
     syncs += 1
+
+
+def _launch(count=1):
+    global launches
+    launches += 0 if _fusing else count
 
 
 def _inside(x):
@@ -72,6 +83,7 @@ class DeviceArray(NDArrayOperatorsMixin):
             raise TypeError("Unsupported type: a list meets a device array")
         if ufunc is np.matmul:
             _only_outside_fuse("@")
+        _launch()
         if out is not None:
             options["out"] = out
         result = getattr(ufunc, method)(*map(_inside, inputs), **{k: _inside(v) for k, v in options.items()})
@@ -84,6 +96,8 @@ class DeviceArray(NDArrayOperatorsMixin):
         _only_outside_fuse("indexing")
         if _waits(index):
             _sync()
+        if _copies(index):
+            _launch()
         return _outside(self._wrapped[_inside(index)])
 
     def __setitem__(self, index, value):
@@ -91,6 +105,7 @@ class DeviceArray(NDArrayOperatorsMixin):
             raise TypeError("Unsupported type: a list is put into a device array")
         if _waits(index):
             _sync()
+        _launch()
         self._wrapped[_inside(index)] = _inside(value)
 
     def __len__(self):
@@ -140,12 +155,34 @@ class DeviceArray(NDArrayOperatorsMixin):
         def method(*args, **kwargs):
             if {"where", "initial"} & kwargs.keys():
                 raise TypeError(f"{name} has no such keyword in cupy")
-            return _outside(value(*_inside(args), **{k: _inside(v) for k, v in kwargs.items()}))
+            return _counted(value, *args, **kwargs)
 
         return method
 
 
 DeviceArray.__module__ = "device_double"
+
+
+def _counted(function, *args, **kwargs):
+    """The result of a function, whose launch counts if it made a new array of what lay on the device."""
+    inside = _inside(args), {k: _inside(v) for k, v in kwargs.items()}
+    result = function(*inside[0], **inside[1])
+    made = result[0] if isinstance(result, (list, tuple)) and result else result
+    arrays = [x for x in (getattr(function, "__self__", None), *_flat(inside[0])) if isinstance(x, np.ndarray)]
+    looks = isinstance(made, np.ndarray) and any(np.may_share_memory(made, x) for x in arrays)
+    _launch(0 if looks or function in (np.empty, np.empty_like) else 1)
+    return _outside(result)
+
+
+def _flat(arguments):
+    for x in arguments:
+        yield from x if isinstance(x, (list, tuple)) else (x,)
+
+
+def _copies(index):
+    """Whether indexing so gathers elements into a new array."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return any(isinstance(part, (DeviceArray, list)) for part in parts)
 
 
 class _Ufunc:
@@ -162,18 +199,22 @@ class _Ufunc:
     def at(self, target, index, values):
         if _waits(index):
             _sync()
+        _launch()
         self.ufunc.at(_inside(target), _inside(index), _inside(values))
 
 
 def asarray(x, dtype=None):
     """From host to device. The host goes on at once: this is no sync."""
     array = np.array(x._wrapped if isinstance(x, DeviceArray) else x, dtype=dtype)
+    _launch()
     if array.dtype.kind not in "biufc":
         raise ValueError(f"Unsupported dtype {array.dtype}")
     return DeviceArray(array)
 
 
-array = asarray
+def array(x, dtype=None, order="K"):
+    """A copy on the device."""
+    return _outside(asarray(x, dtype)._wrapped.copy(order))
 
 
 def fuse(function):
@@ -181,6 +222,7 @@ def fuse(function):
 
     def fused(*arrays):
         global _fusing
+        _launch()
         outside, _fusing = _fusing, True
         try:
             return function(*arrays)
@@ -190,12 +232,49 @@ def fuse(function):
     return fused
 
 
+def is_available():
+    return True
+
+
+def RawModule(code, enable_cooperative_groups=False):  # noqa: N802  (as in cupy)
+    """The kernels of minirnn, run by a C++ compiler."""
+    import cuda_emulation
+
+    return cuda_emulation.RawModule(code, enable_cooperative_groups, launched=_launch)
+
+
 class _Stream:
     def synchronize(self):
         _sync()
 
 
-cuda = types.SimpleNamespace(get_current_stream=_Stream)
+class _Event:
+    """Its device does everything at once, so that it comes to an event when the host does."""
+
+    def record(self):
+        self.time = time.perf_counter()
+
+
+class _Device:
+    attributes = {"MultiProcessorCount": 32, "CooperativeLaunch": 1}
+
+
+_properties = {
+    "name": b"a double",
+    "multiProcessorCount": _Device.attributes["MultiProcessorCount"],
+    "totalGlobalMem": 2**30,
+    "l2CacheSize": 2**20,
+}
+cuda = types.SimpleNamespace(
+    Device=_Device,
+    Event=_Event,
+    get_current_stream=_Stream,
+    get_elapsed_time=lambda start, end: 1e3 * (end.time - start.time),
+    driver=types.SimpleNamespace(occupancyMaxActiveBlocksPerMultiprocessor=lambda *_: 2),
+    runtime=types.SimpleNamespace(
+        driverGetVersion=lambda: 0, runtimeGetVersion=lambda: 0, getDeviceProperties=lambda _: _properties
+    ),
+)
 
 
 def __getattr__(name):
@@ -207,7 +286,7 @@ def __getattr__(name):
     if callable(value) and not isinstance(value, type):
         if name != "where":
             _only_outside_fuse(name)
-        return lambda *args, **kwargs: _outside(value(*_inside(args), **{k: _inside(v) for k, v in kwargs.items()}))
+        return lambda *args, **kwargs: _counted(value, *args, **kwargs)
     return value
 
 

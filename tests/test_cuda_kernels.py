@@ -1,6 +1,7 @@
 """The CUDA kernels of `minirnn.cells.kernels` against the cells that they stand for: run on the CPU where there is a
 C++ compiler, and compiled for a GPU where there is a CUDA compiler."""
 
+import re
 import shutil
 import subprocess
 
@@ -9,18 +10,21 @@ import numpy as np
 import pytest
 from test_cells import gradients, random_case
 
-from minirnn import Recurrent, Tensor, make_cell, unroll
+from minirnn import CELL_NAMES, Recurrent, Tensor, grad, make_cell, unroll
 from minirnn.cells import bptt, kernels
 from minirnn.cells.kernels import cuda
 
 needs_compiler = pytest.mark.skipif(cuda_emulation.compiler() is None, reason="no C++ compiler to run the kernels with")
-CELLS = ("lstm", "gru-after")
+CELLS = ("lstm", "gru-after", "rnn")
 
 
-@pytest.fixture
-def emulated(monkeypatch):
-    monkeypatch.setattr(cuda, "_kernels", cuda_emulation.kernels)
-    monkeypatch.setattr(cuda, "applies", cuda_emulation.applies)
+def emulate(monkeypatch, one_launch=True):
+    """From now on every cell that the kernels know is walked by them, all steps in one launch or step by step."""
+    cuda._kernels.cache_clear()
+    blocks = cuda_emulation.RawKernel.resident_blocks
+    monkeypatch.setattr(cuda, "gpu_library", lambda: cuda_emulation)
+    monkeypatch.setattr(cuda, "applies", lambda cell, x: cuda.knows(cell))
+    monkeypatch.setattr(cuda, "_resident_blocks", lambda *_: blocks if one_launch else 0)
     monkeypatch.setattr(bptt, "multiplies_unpacked", lambda: False)
     monkeypatch.setattr(bptt.slices, "multiplies_unpacked", lambda: False)
 
@@ -29,29 +33,58 @@ def emulated(monkeypatch):
 @pytest.mark.parametrize("name", CELLS)
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("padded", [False, True])
-@pytest.mark.parametrize("B", [4, 36])  # less than a block's columns, and a bit more than those of one
-def test_a_sequence_is_walked_as_step_by_step(name, reverse, padded, B, request):
-    cell, x, weights, state = random_case(name, 3, B, 3, 8, seed=1)
-    lengths = np.arange(B) % 4 if padded else None
+@pytest.mark.parametrize(
+    ("B", "H", "one_launch"),
+    [
+        (4, 4, True),  # one block, with fewer sequences than it has room for
+        (36, 8, True),  # a bit more than those of one
+        (36, 8, False),
+        (3, 5, False),  # and what no block could have
+    ],
+)
+def test_a_sequence_is_walked_as_step_by_step(name, reverse, padded, B, H, one_launch, monkeypatch):
+    cell, x, weights, state = random_case(name, 4, B, 3, H, seed=1)
+    lengths = np.arange(B) % 5 if padded else None
     inputs = [x, *weights.values(), *state]
     results = []
     for _ in range(2):
         output, final = unroll(cell, x, weights, state, lengths, reverse)
         results.append([output.data, *(s.data for s in final), *gradients(output, final, inputs)])
-        request.getfixturevalue("emulated")
+        emulate(monkeypatch, one_launch)
     for expected, found in zip(*results, strict=True):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
 @needs_compiler
 @pytest.mark.parametrize("name", CELLS)
-def test_each_step_keeps_what_the_cell_keeps(name, emulated, rng):
+def test_blocks_with_many_units(name, monkeypatch, rng):
+    cell, x, weights, state = random_case(name, 3, 4, 3, 16, seed=1)
+    for tensor in (x, *weights.values(), *state):
+        tensor.data = tensor.data.astype(np.float32)
+    inputs, results = [x, *weights.values(), *state], []
+    for _ in range(2):
+        output, _ = unroll(cell, x, weights, state)
+        results.append([output.data, *grad(output, inputs, rng.standard_normal(output.shape).astype(np.float32))])
+        rng = np.random.default_rng(0)
+        emulate(monkeypatch)
+        monkeypatch.setattr(cuda, "_resident_blocks", lambda gates, dtype, units: 2)
+        assert cuda.units_of_block(len(cell.gates), np.float32, 4, 16) == cuda.MANY_UNITS
+    for expected, found in zip(*results, strict=True):
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * max(1, np.abs(expected).max()))
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("one_launch", [True, False])
+def test_each_step_keeps_what_the_cell_keeps(name, one_launch, monkeypatch, rng):
+    emulate(monkeypatch, one_launch)
     cell, x, weights, state = random_case(name, 2, 4, 3, 8, seed=2)
     w = bptt.SimpleNamespace(**{key: tensor.data for key, tensor in weights.items()})
-    wx, a = (bptt.pre_activations(cell, w, x.data, blocks) for blocks in (0, cell.kept_blocks))
+    a = bptt.pre_activations(cell, w, x.data, cell.kept_blocks)
     columns = tuple(np.ascontiguousarray(s.data.T) for s in state)
     hs = np.full((3, 4, 8), np.nan)
-    end, kept = cuda.forward(cell, w, wx, columns, None, hs, False)
+    end, kept = cuda.forward(cell, w, x.data, columns, None, hs, False)
     for t in range(2):
         columns, expected = cell.forward(w, a[t], columns)
         cell.derivatives(a[t : t + 1])
@@ -63,7 +96,21 @@ def test_each_step_keeps_what_the_cell_keeps(name, emulated, rng):
 
 
 @needs_compiler
-def test_both_directions(request, rng):
+def test_a_grid_too_large_to_wait_for_is_never_launched(monkeypatch):
+    emulate(monkeypatch)
+    assert cuda.units_of_block(4, np.float32, 32, 256) == cuda.FEW_UNITS
+    assert cuda.units_of_block(4, np.float32, 36, 256) == cuda.MANY_UNITS  # 2 · 32 blocks
+    assert cuda.units_of_block(4, np.float64, 36, 256) is None
+    assert cuda.units_of_block(4, np.float32, 68, 256) is None
+    assert cuda.units_of_block(4, np.float32, 32, 258) is None
+    assert cuda.units_of_block(4, np.float32, 33, 256) is None
+    kernel = cuda._kernels(4, "<f4", cuda.FEW_UNITS)["forward"]
+    with pytest.raises(RuntimeError, match="TOO_LARGE"):
+        cuda._launch(kernel, cuda.FEW_UNITS, [np.zeros(1, np.float32)] + [None] * 7, 1, 32, 512, False)
+
+
+@needs_compiler
+def test_both_directions(monkeypatch, rng):
     layer = Recurrent("lstm", 3, 8, bidirectional=True, rng=0, dtype=np.float64)
     x, dy = rng.standard_normal((3, 4, 3)), rng.standard_normal((3, 4, 16))
     results = []
@@ -71,19 +118,19 @@ def test_both_directions(request, rng):
         layer.zero_grad()
         layer(Tensor(x))[0].backward(dy)
         results.append([parameter.grad for parameter in layer.parameters()])
-        request.getfixturevalue("emulated")
+        emulate(monkeypatch)
     for expected, found in zip(*results, strict=True):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
 @needs_compiler
 @pytest.mark.parametrize("name", CELLS)
-def test_float32(name, request):
+def test_float32(name, monkeypatch):
     cell, x, weights, state = random_case(name, 4, 8, 5, 12, seed=3)
     for tensor in (x, *weights.values(), *state):
         tensor.data = tensor.data.astype(np.float32)
     expected = unroll(cell, x, weights, state)[0].data
-    request.getfixturevalue("emulated")
+    emulate(monkeypatch)
     found = unroll(cell, x, weights, state)[0].data
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
@@ -91,19 +138,26 @@ def test_float32(name, request):
 
 @pytest.mark.skipif(shutil.which("nvcc") is None, reason="no CUDA compiler")
 @pytest.mark.parametrize("name", CELLS)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_kernels_compile_for_a_gpu(name, dtype, tmp_path):
+@pytest.mark.parametrize(
+    ("dtype", "units"), [(np.float32, cuda.FEW_UNITS), (np.float32, cuda.MANY_UNITS), (np.float64, cuda.FEW_UNITS)]
+)
+def test_the_kernels_compile_for_a_gpu(name, dtype, units, tmp_path):
     source = tmp_path / "kernels.cu"
-    source.write_text(cuda.preamble(len(make_cell(name).gates), dtype) + cuda.SOURCE)
+    source.write_text(cuda.preamble(len(make_cell(name).gates), dtype, units) + cuda.SOURCE)
     command = ["nvcc", "-arch=sm_90", "-std=c++14", "-cubin", "-Xptxas", "-v", "-Werror", "all-warnings"]
     made = subprocess.run([*command, "-o", tmp_path / "out", source], capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr
-    assert "0 bytes spill stores" in made.stderr
+    spilled = re.findall(r"(\d+) bytes spill stores", made.stderr)
+    assert spilled == ["0"] * len(cuda.NAMES)
 
 
 def test_off_and_never_on_the_cpu(monkeypatch):
-    cell, x, weights, _ = random_case("lstm", 3, 4, 3, 8, seed=0)
-    w = bptt.SimpleNamespace(U=weights["U"].data)
-    assert not cuda.applies(cell, w, x.data)
+    cell, x, _, _ = random_case("lstm", 3, 4, 3, 8, seed=0)
+    assert not cuda.applies(cell, x.data)
     monkeypatch.setattr(kernels, "wanted", lambda: True)
-    assert not cuda.applies(cell, w, x.data)
+    assert not cuda.applies(cell, x.data)
+
+
+def test_what_the_kernels_know():
+    known = {name for name in CELL_NAMES if cuda.knows(make_cell(name))}
+    assert known == {"rnn", "lstm", "gru-after"}

@@ -51,7 +51,7 @@ def in_use():
     try:
         yield
     finally:
-        use_kernels(False)
+        use_kernels(None)
 
 
 @pytest.fixture
@@ -238,7 +238,7 @@ def test_where_there_are_none_it_says_so(monkeypatch, capsys, request):
         main(["--kernels", "gradcheck", "cell rnn"])
     assert ended.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
-    assert not kernels.wanted()
+    assert not kernels.wanted("cpu")
     monkeypatch.setattr(kernels, "gpu_library", lambda: None)
     with in_use():  # those of a GPU can be used, and on the CPU everything is as before
         assert not kernels.compiles(make_cell("lstm"), np.zeros((1, 1, 1)))
@@ -255,7 +255,7 @@ def test_from_the_command_line(monkeypatch):
             assert ended.value.code == 0
         assert made
     finally:
-        use_kernels(False)
+        use_kernels(None)
 
 
 MISTAKES = {

@@ -65,6 +65,14 @@ def test_the_batch_is_divided_where_it_pays(monkeypatch):
     assert parts(drawing, 128) == [slice(0, 128)]
     drawing.cell.rng = None
     assert len(parts(drawing, 128)) == 2
+    monkeypatch.setattr(bptt, "num_threads", lambda: 3)
+    assert len(parts(layer, 64)) == 3
+    monkeypatch.setattr(bptt, "num_threads", lambda: 16)  # so many wait for Python's lock longer than they compute
+    assert parts(layer, 128) == [slice(0, 128)]
+    monkeypatch.setattr(bptt.kernels, "compiles", lambda *_: True)  # compiled steps do without it
+    assert len(parts(layer, 128)) == 16
+    monkeypatch.undo()
+    monkeypatch.setattr(bptt, "num_threads", lambda: 2)
     monkeypatch.setattr(bptt, "multiplies_unpacked", lambda: False)
     assert parts(layer, 32) == [slice(0, 32)]
 

@@ -50,6 +50,10 @@ CHUNK = {"cpu": 2**18, "gpu": 2**20}
 """Numbers of one gate in a chunk of steps: enough for a call of NumPy, or the launch of a kernel, to be worth it; on
 the CPU few enough for the cache."""
 
+MOST_PARTS = 3
+"""Threads beyond which parts whose steps are interpreted wait for Python's lock longer than they compute, so that the
+BLAS with all threads, on the whole batch, is the better use of them."""
+
 FEWEST_MULTIPLICATIONS = {False: 600_000, True: 250_000}
 """Multiplications by the U of one gate, in one step of one part, below which threads wait for Python's lock longer than
 they compute: where steps are interpreted, and where they are compiled. (More gates are more products, but also more of
@@ -169,12 +173,16 @@ def unroll(
 def divide(cell: Cell, w: Weights, x: Array) -> list[slice]:
     """The batch of x (T, B, I) as a part for each thread.
 
-    It stays whole on a GPU; for steps so small that the BLAS with all threads is the better use of them; where that
-    BLAS would pack U for every part; and for a cell that draws random numbers, whose order threads would decide.
+    It stays whole on a GPU; for steps so small, or threads so many, that the BLAS with all of them is the better use;
+    where that BLAS would pack U for every part; and for a cell that draws random numbers, whose order threads would
+    decide.
     """
     B, H = x.shape[1], w.U.shape[1]
     threads = min(num_threads(), B // FEWEST_COLUMNS) if array_module(x) is np else 1
-    fewest = FEWEST_MULTIPLICATIONS[kernels.compiles(cell, x)]
+    compiled = kernels.compiles(cell, x)
+    fewest = FEWEST_MULTIPLICATIONS[compiled]
+    if num_threads() > MOST_PARTS and not compiled:
+        threads = 1
     while threads > 1 and threads * fewest > H * H * B:
         threads -= 1
     if threads < 2 or not multiplies_unpacked() or cell.rng is not None:
@@ -212,10 +220,9 @@ def forward_through_time(
     kept: Any = [None] * T
 
     columns: State = tuple(xp.ascontiguousarray(s.T) for s in state)  # each (H, B)
-    if cuda.applies(cell, w, x):
+    if cuda.applies(cell, x):
         lengths = None if mask is None else mask.lengths
-        a = pre_activations(cell, w, x)  # (1)
-        columns, kept = cuda.forward(cell, w, a, columns, lengths, hs, reverse)
+        columns, kept = cuda.forward(cell, w, x, columns, lengths, hs, reverse)
     else:
         for times in chunks(order, columns[0]):
             span = slice(min(times), max(times) + 1)

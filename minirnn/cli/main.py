@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
 import sys
@@ -63,7 +64,9 @@ def build_parser() -> Parser:
     """The parser of all commands. Each stores its function as `run`."""
     parser = Parser(prog="minirnn", description="Recurrent networks from scratch, on NumPy and CuPy.")
     parser.add_argument(
-        "--kernels", action="store_true", help="compute with compiled kernels where there are any (before the command)"
+        "--kernels",
+        action=argparse.BooleanOptionalAction,
+        help="compute with compiled kernels where there are any (before the command; default: on a GPU)",
     )
     parser.add_argument("--version", action="version", version=f"minirnn {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)

@@ -1,7 +1,8 @@
 """Compiled in place of interpreted: `steps.py` has the steps of the CPU, `cuda.py` the loops of the GPU.
 
-They are the cells' equations once more, and the cells' own steps are their reference. The engine needs none of them,
-and uses none until `use_kernels()`.
+They are the cells' equations once more, and the cells' own steps are their reference. The engine needs none of them.
+On a GPU, where a step costs more to launch than to compute, it uses them unless told not to; on the CPU, where they
+take seconds to compile, only when told to: see `use_kernels`.
 """
 
 from __future__ import annotations
@@ -18,16 +19,20 @@ from minirnn.cells.cell import Cell, Weights
 from minirnn.errors import DeviceError
 from minirnn.parallel import look_again, multiplies_unpacked
 
-_wanted: list[bool] = [False]
+_wanted: list[bool | None] = [None]
 
 
-def use_kernels(wanted: bool = True) -> None:
+def use_kernels(wanted: bool | None = True) -> None:
     """Compute with compiled kernels from now on where they know the cell; or no longer.
 
     On the CPU they know the RNN with tanh, both GRUs, and the LSTM without peepholes, and need Numba, SciPy, and
-    OpenBLAS with its AVX-512 kernels; on a GPU they know the LSTM and the GRU that resets after the product. The first
-    use of a cell compiles its kernels, which takes seconds; those of the CPU are kept on disk for the next process.
-    Results differ from those without kernels by rounding.
+    OpenBLAS with its AVX-512 kernels. On a GPU they know the RNN with tanh, the LSTM without peepholes, and the GRU
+    that resets after the product, and need nothing more. The first use of a cell compiles its kernels, which takes
+    seconds on the CPU and less on a GPU; they are kept on disk for the next process. Results differ from those without
+    kernels by rounding.
+
+    Args:
+        wanted: whether to use them; None, as it is before the first call: on a GPU, but not on the CPU.
 
     Raises:
         DeviceError: there are no kernels to use, for the reasons that it gives.
@@ -41,9 +46,9 @@ def use_kernels(wanted: bool = True) -> None:
     _wanted[:] = [wanted]
 
 
-def wanted() -> bool:
-    """What `use_kernels` was told last."""
-    return _wanted[0]
+def wanted(device: str) -> bool:
+    """Whether kernels are to be used on a device."""
+    return device == "gpu" if _wanted[0] is None else _wanted[0]
 
 
 def _steps() -> tuple[Any, str]:
@@ -67,7 +72,7 @@ def _imported() -> tuple[Any, str]:
 
 def compiles(cell: Cell, x: Array) -> bool:
     """Whether kernels are wanted, and there are compiled steps of the cell for the arrays at hand."""
-    if not wanted() or array_module(x) is not np or not x.size:
+    if array_module(x) is not np or not wanted("cpu") or not x.size:
         return False
     steps, _ = _steps()
     return steps is not None and steps.knows(cell)

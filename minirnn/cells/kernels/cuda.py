@@ -1,43 +1,55 @@
-"""The time loop of the LSTM and of the GRU (reset after) as one CUDA kernel each way. Off until `use_kernels()`.
+"""The time loop of the RNN, the LSTM and the GRU (reset after) in CUDA kernels.
 
-A small recurrent step on a GPU takes longer to launch than to compute: a step of `bptt.py` is some five launches, of
-a few microseconds each. Here a sequence is two: `forward` and `backward` walk all steps, and between two steps the
-blocks of the GPU wait for one another, because every unit needs the h of all units. (Persistent kernels: Diamos et al.
-2016, "Persistent RNNs".) The equations and their numbers are those of `lstm.py` and `gru.py`, whose steps are the
-reference: what is kept on the way forward is the same.
+A small recurrent step on a GPU takes longer to launch than to compute: a step of `bptt.py` is some ten launches, of a
+few microseconds each. Here a sequence is one: `forward` and `backward` walk all steps, and between two steps the blocks
+of the GPU wait for one another, because every unit needs the h of all units. (Persistent kernels: Diamos et al. 2016,
+"Persistent RNNs".) A state so large that its blocks do not all fit on the GPU at once is walked in two launches a step:
+the product U h, which is cuBLAS's and by then takes longer than its launch, and one of `forward_step` or
+`backward_step`, which do all the rest.
+The equations and their numbers are those of `rnn.py`, `lstm.py` and `gru.py`, whose steps are the reference: what is
+kept on the way forward is the same.
 
-Each block owns 4 units and 32 sequences, with all gates of those units, so that a unit's gates meet in one place. Its
-256 threads share the sum over k among them, SPLITS parts for each 4 sequences, and add the parts up at the end:
+In `forward` and `backward` each block owns UNITS units and 32 sequences, with all gates of those units, so that a
+unit's gates meet in one place. Its 256 threads share the sum over k among them, SPLITS parts for each 4 sequences, and
+add the parts up at the end:
 
     forward:   sum_g[j, b] = Σ_k U_g[j, k] h[k, b]        a thread has some k for one j, four b and all gates g
-    backward:  sum[j, b]   = Σ_k U[k, j] da[k, b]         a thread has some k for four j and four b
+    backward:  sum[j, b]   = Σ_k Uᵀ[j, k] da[k, b]        a thread has some k for all j of the block and four b
 
-Arrays are as in `bptt.py`, with the columns of a step side by side: wx (T, rows, B), kept (T, KEPT, H, B), h and c
-(T+1, H, B), da (rows, T, B); only what leaves the loop is (T, B, H).
+Then the owner of (j, b), one of the threads, does everything that is elementwise there. What it reads besides that sum,
+it reads before, while all wait for one another.
+
+Arrays are as in `bptt.py`, with the columns of a step side by side: kept (T, KEPT, H, B), h and c
+(T+1, H, B), wx and da (rows, T, B), and here the gradient of the output too is (T, H, B).
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from minirnn.backend import Array, array_module, gpu_library
+from minirnn.autograd.activations import ACTIVATIONS
+from minirnn.backend import Array, array_module, device_of, gpu_library
 from minirnn.cells import kernels
 from minirnn.cells.cell import Cell, State, Weights
 from minirnn.cells.gru import GRUResetAfterCell
 from minirnn.cells.lstm import LSTMCell
+from minirnn.cells.rnn import RNNCell
 
-UNITS, COLUMNS, THREADS = 4, 32, 256
+COLUMNS, THREADS = 32, 256
 """Of a block."""
 
-KEPT = {4: 6, 3: 5}
-"""Arrays (H, B) that a step keeps for the way back, by the number of gates: of the LSTM, and of the GRU."""
+FEW_UNITS, MANY_UNITS = 4, 8
+"""Units of a block: few where all blocks then fit on the GPU at once, so that each has little to do; else many."""
 
-MOST_STATE = 2**16
-"""H · B up to which the loop is bound by its launches; beyond, cuBLAS multiplies better than these kernels."""
+KEPT = {4: 6, 3: 5, 1: 1}
+"""Arrays (H, B) that a step keeps for the way back, by the number of gates: of the LSTM, the GRU and the RNN."""
+
+NAMES = "forward", "backward", "forward_step", "backward_step"
 
 SOURCE = r"""
 struct alignas(4 * sizeof(real)) vec4 { real v[4]; };
@@ -70,185 +82,301 @@ __device__ void wait_for_all(unsigned* arrived, unsigned target) {
     __syncthreads();
 }
 
-/* Thread t of the first UNITS * COLUMNS owns one (j, b): it does everything that is elementwise there. */
-#define OWNER_J (blockIdx.y * UNITS + threadIdx.x / COLUMNS)
-#define OWNER_B (blockIdx.x * COLUMNS + threadIdx.x % COLUMNS)
-#define OWNS (threadIdx.x < UNITS * COLUMNS && OWNER_B < B)
+struct Walk {
+    int T, B, H, reverse;
+    const int* lengths;
+    __device__ long HB() const { return (long)H * B; }
+    __device__ int time(int s) const { return reverse ? T - 1 - s : s; }
+    __device__ bool real_step(int s, int C) const { return !lengths || time(s) < lengths[C]; }
+};
 
-extern "C" __global__ void __launch_bounds__(THREADS) forward(
-    const real* U, const real* b_u, const real* wx, real* h, real* c, real* rows, real* kept, const int* lengths,
-    int T, int B, int H, int first, int last, int reverse, unsigned* arrived)
-{
-    const int SPLITS = THREADS / (UNITS * COLUMNS / 4);
-    __shared__ real partial[SPLITS][UNITS][GATES][COLUMNS];
-    const int quad = threadIdx.x % (COLUMNS / 4), unit = threadIdx.x / (COLUMNS / 4) % UNITS;
-    const int split = threadIdx.x / (COLUMNS / 4 * UNITS);
-    const int j = blockIdx.y * UNITS + unit, b = blockIdx.x * COLUMNS + 4 * quad;
-    const long HB = (long)H * B;
+struct Forward { Walk walk; const real *b, *b_u, *wx; real *h, *c, *kept; };
 
-    for (int s = first; s < last; s++) {
-        const int t = reverse ? T - 1 - s : s;
-        const real* h_prev = h + s * HB;
-        real sum[GATES][4] = {};
-        if (b < B)
-            for (int k = 4 * split; k < H; k += 4 * SPLITS) {
-                vec4 column[4];
-                for (int i = 0; i < 4; i++) column[i] = fresh(h_prev + (long)(k + i) * B + b);
-                for (int g = 0; g < GATES; g++) {
-                    vec4 u = weights(U + (long)(g * H + j) * H + k);
-                    for (int i = 0; i < 4; i++)
-                        for (int n = 0; n < 4; n++) sum[g][n] += u.v[i] * column[i].v[n];
-                }
-            }
-        for (int g = 0; g < GATES; g++)
-            for (int n = 0; n < 4; n++) partial[split][unit][g][4 * quad + n] = sum[g][n];
-        __syncthreads();
-
-        if (OWNS) {
-            const int J = OWNER_J, C = OWNER_B;
-            const long at = (long)J * B + C;
-            real uh[GATES];
-            for (int g = 0; g < GATES; g++) {
-                uh[g] = 0;
-                for (int p = 0; p < SPLITS; p++)
-                    uh[g] += partial[p][threadIdx.x / COLUMNS][g][threadIdx.x % COLUMNS];
-            }
-            const real* a_x = wx + (long)t * GATES * HB + at;
-            real* k = kept + (long)t * KEPT * HB + at;
-            real h_new;
-#ifdef LSTM
-            const real c_prev = c[s * HB + at];
-            real i = sigmoid(a_x[0] + uh[0]), f = sigmoid(a_x[HB] + uh[1]);              /* (1), (2) */
-            real g = tanh(a_x[2 * HB] + uh[2]), o = sigmoid(a_x[3 * HB] + uh[3]);        /* (3), (5) */
-            real written = i * g, remembered = f * c_prev, c_new = remembered + written;   /* (4) */
-            real tanh_c = tanh(c_new);
-            h_new = o * tanh_c;                                                          /* (6) */
-            k[0] = written * (1 - i); k[HB] = f; k[2 * HB] = i - written * g;            /* (7) */
-            k[4 * HB] = remembered * (1 - f);                                            /* (7) */
-            k[3 * HB] = h_new * (1 - o); k[5 * HB] = o - h_new * tanh_c;                 /* (8) */
-#else
-            real r = sigmoid(a_x[0] + uh[0]), z = sigmoid(a_x[HB] + uh[1]);              /* (1), (2) */
-            real q = uh[2] + b_u[J], rq = r * q, n = tanh(a_x[2 * HB] + rq);             /* (3) */
-            real shift = z * (h_prev[at] - n);
-            h_new = n + shift;                                                           /* (4) */
-            k[0] = r; k[HB] = z; k[2 * HB] = (1 - z) * (1 - n * n);                      /* (5) */
-            k[3 * HB] = shift * (1 - z); k[4 * HB] = rq * (1 - r);                       /* (5) */
-#endif
-            const bool real_step = !lengths || t < lengths[C];
-            if (!real_step) h_new = h_prev[at];  /* a padded step leaves the state as it is */
-            h[(s + 1) * HB + at] = h_new;
-#ifdef LSTM
-            c[(s + 1) * HB + at] = real_step ? c_new : c_prev;
-#endif
-            rows[((long)(reverse ? t : t + 1) * B + C) * H + J] = h_new;
-        }
-        if (s + 1 < last) wait_for_all(arrived, (s + 1 - first) * gridDim.x * gridDim.y);
+/* W x + b of all gates of unit J in sequence C. */
+__device__ void read_wx(const Forward& f, int s, int J, int C, real* a) {
+    const Walk& w = f.walk;
+    for (int g = 0; g < GATES; g++) {
+        const long row = (long)g * w.H + J;
+        a[g] = f.wx[(row * w.T + w.time(s)) * w.B + C] + f.b[row];
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) backward(
-    const real* U, const real* d_output, const real* kept, real* da, real* direct, real* dc, const int* lengths,
+/* All of step s for unit J in sequence C, from W x + b and U h_{t-1}. The state goes in as it was, and comes out. */
+__device__ void step_forward(
+    const Forward& f, int s, int J, int C, const real* a, const real* uh, real& h, real& c)
+{
+    const Walk& w = f.walk;
+    const long HB = w.HB(), at = (long)J * w.B + C;
+    const int t = w.time(s);
+    real* k = f.kept + (long)t * KEPT * HB + at;
+    real h_new, c_new = c;
+#if defined(LSTM)
+    real i = sigmoid(a[0] + uh[0]), f_ = sigmoid(a[1] + uh[1]);                          /* (1), (2) */
+    real g = tanh(a[2] + uh[2]), o = sigmoid(a[3] + uh[3]);                              /* (3), (5) */
+    real written = i * g, remembered = f_ * c;
+    c_new = remembered + written;                                                        /* (4) */
+    real tanh_c = tanh(c_new);
+    h_new = o * tanh_c;                                                                  /* (6) */
+    k[0] = written * (1 - i); k[HB] = f_; k[2 * HB] = i - written * g;                   /* (7) */
+    k[4 * HB] = remembered * (1 - f_);                                                   /* (7) */
+    k[3 * HB] = h_new * (1 - o); k[5 * HB] = o - h_new * tanh_c;                         /* (8) */
+#elif defined(GRU)
+    real r = sigmoid(a[0] + uh[0]), z = sigmoid(a[1] + uh[1]);                           /* (1), (2) */
+    real q = uh[2] + f.b_u[J], rq = r * q, n = tanh(a[2] + rq);                          /* (3) */
+    real shift = z * (h - n);
+    h_new = n + shift;                                                                   /* (4) */
+    k[0] = r; k[HB] = z; k[2 * HB] = (1 - z) * (1 - n * n);                              /* (5) */
+    k[3 * HB] = shift * (1 - z); k[4 * HB] = rq * (1 - r);                               /* (5) */
+#else
+    h_new = tanh(a[0] + uh[0]);                                                          /* (1), (2) */
+    k[0] = 1 - h_new * h_new;                                                            /* (3): the tanh' in it */
+#endif
+    if (w.real_step(s, C)) { h = h_new; c = c_new; }  /* a padded step leaves the state as it is */
+    f.h[(s + 1) * HB + at] = h;
+    if (f.c) f.c[(s + 1) * HB + at] = c;
+}
+
+/* `direct` is what reaches h_{t-1} past U, and `dc` what reaches c_{t-1}: unit by unit. */
+struct Backward { Walk walk; const real *d_output, *kept; real *da, *sent, *direct, *dc; };
+
+/* What the owner of J and C needs beside Uᵀ da: what the step kept and, last, the gradient from above. */
+__device__ void read_kept(const Backward& f, int s, int J, int C, real* k) {
+    const Walk& w = f.walk;
+    const int t = w.time(s);
+    const long HB = w.HB(), at = (long)J * w.B + C;
+    for (int i = 0; i < KEPT; i++) k[i] = f.kept[((long)t * KEPT + i) * HB + at];
+    k[KEPT] = f.d_output ? f.d_output[t * HB + at] : real(0);
+}
+
+/* All of step s back for unit J in sequence C; dh_through_U is Uᵀ da of step s+1. `direct` and `dc` go in as step s+1
+   left them and come out for step s-1. */
+__device__ void step_backward(
+    const Backward& f, int s, int J, int C, const real* k, real dh_through_U, real& direct, real& dc)
+{
+    const Walk& w = f.walk;
+    const long TB = (long)w.T * w.B;
+    const real dh = direct + dh_through_U + k[KEPT];
+    const bool real_step = w.real_step(s, C);
+    const real one = real_step ? real(1) : real(0);  /* a padded step only hands the state's gradient on */
+    real* d = f.da + (long)J * TB + (long)w.time(s) * w.B + C;
+    real to_U[GATES];
+#if defined(LSTM)
+    const real dc_t = dc + dh * k[5];                                                    /* (10) */
+    to_U[0] = one * dc_t * k[0]; to_U[1] = one * dc_t * k[4];                            /* (11) */
+    to_U[2] = one * dc_t * k[2];                                                         /* (11) */
+    to_U[3] = one * dh * k[3];                                                           /* (9) */
+    for (int g = 0; g < GATES; g++) d[g * w.H * TB] = to_U[g];
+    if (real_step) dc = dc_t * k[1];                                                     /* (12) */
+    direct = real_step ? real(0) : dh;
+#elif defined(GRU)
+    const real da_z = one * dh * k[3], da_n = one * dh * k[2];                           /* (6) */
+    to_U[0] = da_n * k[4]; to_U[1] = da_z; to_U[2] = da_n * k[0];                        /* (6): da_r, da_z, dq */
+    d[0] = to_U[0]; d[w.H * TB] = to_U[1]; d[2 * w.H * TB] = da_n; d[3 * w.H * TB] = to_U[2];
+    direct = real_step ? k[1] * dh : dh;                                                 /* (7) */
+#else
+    d[0] = to_U[0] = one * dh * k[0];                                                    /* (3) */
+    direct = real_step ? real(0) : dh;
+#endif
+    if (f.sent)
+        for (int g = 0; g < GATES; g++) f.sent[((long)g * w.H + J) * w.B + C] = to_U[g];
+}
+
+/* Thread t of the first UNITS * COLUMNS owns one (j, b). */
+#define OWNER_J (blockIdx.y * UNITS + threadIdx.x / COLUMNS)
+#define OWNER_B (blockIdx.x * COLUMNS + threadIdx.x % COLUMNS)
+#define OWNS(B) (threadIdx.x < UNITS * COLUMNS && OWNER_B < B)
+
+extern "C" __global__ void __launch_bounds__(THREADS, 1) forward(
+    const real* U, const real* b, const real* b_u, const real* wx, real* h, real* c, real* kept, const int* lengths,
     int T, int B, int H, int first, int last, int reverse, unsigned* arrived)
 {
-    const int SPLITS = THREADS / (COLUMNS / 4);
-    __shared__ real partial[SPLITS][UNITS][COLUMNS];
+    const int SPLITS = THREADS / (UNITS * COLUMNS / 4);
+    __shared__ vec4 partial[SPLITS][UNITS][GATES][COLUMNS / 4];
+    const Forward f = {{T, B, H, reverse, lengths}, b, b_u, wx, h, c, kept};
+    const int quad = threadIdx.x % (COLUMNS / 4), unit = threadIdx.x / (COLUMNS / 4) % UNITS;
+    const int split = threadIdx.x / (COLUMNS / 4 * UNITS);
+    const int j = blockIdx.y * UNITS + unit, column = blockIdx.x * COLUMNS + 4 * quad;
+    const int J = OWNER_J, C = OWNER_B;
+    const bool owns = OWNS(B);
+    const long HB = (long)H * B, at = (long)J * B + C;
+    real own_h = 0, own_c = 0;
+    if (owns) { own_h = h[first * HB + at]; own_c = c ? c[first * HB + at] : real(0); }
+
+    for (int s = first; s < last; s++) {
+        real a[GATES];
+        if (owns) read_wx(f, s, J, C, a);
+        if (s > first) wait_for_all(arrived, (s - first) * gridDim.x * gridDim.y);
+        vec4 sum[GATES] = {};
+        if (column < B) {
+            const real* h_prev = h + s * HB + column;
+            #pragma unroll 4
+            for (int k = 4 * split; k < H; k += 4 * SPLITS) {
+                vec4 h_k[4];
+                for (int i = 0; i < 4; i++) h_k[i] = fresh(h_prev + (long)(k + i) * B);
+                for (int g = 0; g < GATES; g++) {
+                    const vec4 u = weights(U + (long)(g * H + j) * H + k);
+                    for (int i = 0; i < 4; i++)
+                        for (int n = 0; n < 4; n++) sum[g].v[n] += u.v[i] * h_k[i].v[n];
+                }
+            }
+        }
+        for (int g = 0; g < GATES; g++) partial[split][unit][g][quad] = sum[g];
+        __syncthreads();
+        if (owns) {
+            real uh[GATES] = {};
+            for (int p = 0; p < SPLITS; p++)
+                for (int g = 0; g < GATES; g++)
+                    uh[g] += partial[p][threadIdx.x / COLUMNS][g][threadIdx.x % COLUMNS / 4].v[threadIdx.x % 4];
+            step_forward(f, s, J, C, a, uh, own_h, own_c);
+        }
+    }
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS, 1) backward(
+    const real* UT, const real* d_output, const real* kept, real* da, real* direct, real* dc, const int* lengths,
+    int T, int B, int H, int first, int last, int reverse, unsigned* arrived)
+{
+    const int SPLITS = THREADS / (COLUMNS / 4), K = GATES * H;
+    __shared__ vec4 partial[SPLITS][UNITS][COLUMNS / 4];
+    const Backward f = {{T, B, H, reverse, lengths}, d_output, kept, da, 0, direct, dc};
     const int quad = threadIdx.x % (COLUMNS / 4), split = threadIdx.x / (COLUMNS / 4);
-    const int j = blockIdx.y * UNITS, b = blockIdx.x * COLUMNS + 4 * quad;
-    const long HB = (long)H * B, TB = (long)T * B;
+    const int j = blockIdx.y * UNITS, column = blockIdx.x * COLUMNS + 4 * quad;
+    const int J = OWNER_J, C = OWNER_B;
+    const bool owns = OWNS(B);
+    const long TB = (long)T * B, at = (long)J * B + C;
+    real own_direct = 0, own_dc = 0;
+    if (owns) { own_direct = direct[at]; own_dc = dc ? dc[at] : real(0); }
 
     for (int s = last - 1; s >= first; s--) {
-        const int t = reverse ? T - 1 - s : s, t_next = reverse ? t - 1 : t + 1;
-        real sum[4][4] = {};
-        if (b < B && s + 1 < T)
-            for (int k = split; k < GATES * H; k += SPLITS) {
-#ifdef LSTM
-                const int row = k;
-#else
+        real k_own[KEPT + 1];
+        if (owns) read_kept(f, s, J, C, k_own);
+        if (s + 1 < last) wait_for_all(arrived, (last - 1 - s) * gridDim.x * gridDim.y);
+        vec4 sum[UNITS] = {};
+        if (column < B && s + 1 < T) {
+            const real* da_next = da + (long)f.walk.time(s + 1) * B + column;
+            #pragma unroll 2
+            for (int k = 4 * split; k < K; k += 4 * SPLITS) {
+#ifdef GRU
                 const int row = k < 2 * H ? k : k + H;  /* below da_r and da_z it is dq that U_n sends back, not da_n */
-#endif
-                vec4 u = weights(U + (long)k * H + j), d = fresh(da + row * TB + (long)t_next * B + b);
-                for (int m = 0; m < 4; m++)
-                    for (int n = 0; n < 4; n++) sum[m][n] += u.v[m] * d.v[n];
-            }
-        for (int m = 0; m < 4; m++)
-            for (int n = 0; n < 4; n++) partial[split][m][4 * quad + n] = sum[m][n];
-        __syncthreads();
-
-        if (OWNS) {
-            const int J = OWNER_J, C = OWNER_B;
-            const long at = (long)J * B + C;
-            real dh = direct[at] + (d_output ? d_output[((long)t * B + C) * H + J] : real(0));
-            for (int p = 0; p < SPLITS; p++) dh += partial[p][threadIdx.x / COLUMNS][threadIdx.x % COLUMNS];
-            const real* k = kept + (long)t * KEPT * HB + at;
-            const bool real_step = !lengths || t < lengths[C];
-            const real one = real_step ? real(1) : real(0);  /* a padded step only hands the state's gradient on */
-            real* d = da + (long)J * TB + (long)t * B + C;
-            const long gate = (long)H * TB;
-#ifdef LSTM
-            real dc_from_future = dc[at], dc_t = dc_from_future + dh * k[5 * HB];                 /* (10) */
-            d[0] = one * dc_t * k[0]; d[gate] = one * dc_t * k[4 * HB];                           /* (11) */
-            d[2 * gate] = one * dc_t * k[2 * HB];                                                 /* (11) */
-            d[3 * gate] = one * dh * k[3 * HB];                                                   /* (9) */
-            dc[at] = real_step ? dc_t * k[HB] : dc_from_future;                                   /* (12) */
-            direct[at] = real_step ? real(0) : dh;
 #else
-            real da_z = dh * k[3 * HB], da_n = dh * k[2 * HB];                                    /* (6) */
-            d[0] = one * da_n * k[4 * HB]; d[gate] = one * da_z; d[2 * gate] = one * da_n;        /* (6) */
-            d[3 * gate] = one * da_n * k[0];                                                      /* (6): dq */
-            direct[at] = real_step ? k[HB] * dh : dh;                                             /* (7) */
+                const int row = k;
 #endif
+                vec4 da_k[4];
+                for (int i = 0; i < 4; i++) da_k[i] = fresh(da_next + (row + i) * TB);
+                for (int m = 0; m < UNITS; m++) {
+                    const vec4 u = weights(UT + (long)(j + m) * K + k);
+                    for (int i = 0; i < 4; i++)
+                        for (int n = 0; n < 4; n++) sum[m].v[n] += u.v[i] * da_k[i].v[n];
+                }
+            }
         }
-        if (s > first) wait_for_all(arrived, (last - s) * gridDim.x * gridDim.y);
+        for (int m = 0; m < UNITS; m++) partial[split][m][quad] = sum[m];
+        __syncthreads();
+        if (owns) {
+            real dh = 0;
+            for (int p = 0; p < SPLITS; p++)
+                dh += partial[p][threadIdx.x / COLUMNS][threadIdx.x % COLUMNS / 4].v[threadIdx.x % 4];
+            step_backward(f, s, J, C, k_own, dh, own_direct, own_dc);
+        }
     }
+    if (owns) { direct[at] = own_direct; if (dc) dc[at] = own_dc; }
+}
+
+/* One step, for all units and sequences, when U h_{t-1} (rows, B) is there. */
+extern "C" __global__ void __launch_bounds__(THREADS) forward_step(
+    const real* uh, const real* b, const real* b_u, const real* wx, real* h, real* c, real* kept, const int* lengths,
+    int T, int B, int H, int reverse, int s)
+{
+    const Forward f = {{T, B, H, reverse, lengths}, b, b_u, wx, h, c, kept};
+    const long HB = (long)H * B, at = (long)blockIdx.x * THREADS + threadIdx.x;
+    if (at >= HB) return;
+    const int J = at / B, C = at % B;
+    real a[GATES], own_uh[GATES], own_h = h[s * HB + at], own_c = c ? c[s * HB + at] : real(0);
+    read_wx(f, s, J, C, a);
+    for (int g = 0; g < GATES; g++) own_uh[g] = uh[g * HB + at];
+    step_forward(f, s, J, C, a, own_uh, own_h, own_c);
+}
+
+/* One step back, when Uᵀ da (H, B) of step s+1 is there, into whose factor da goes what it is made of for step s-1. */
+extern "C" __global__ void __launch_bounds__(THREADS) backward_step(
+    const real* dh, const real* d_output, const real* kept, real* da, real* sent, real* direct, real* dc,
+    const int* lengths, int T, int B, int H, int reverse, int s)
+{
+    const Backward f = {{T, B, H, reverse, lengths}, d_output, kept, da, sent, direct, dc};
+    const long HB = (long)H * B, at = (long)blockIdx.x * THREADS + threadIdx.x;
+    if (at >= HB) return;
+    const int J = at / B, C = at % B;
+    real k[KEPT + 1], own_direct = direct[at], own_dc = dc ? dc[at] : real(0);
+    read_kept(f, s, J, C, k);
+    step_backward(f, s, J, C, k, dh ? dh[at] : real(0), own_direct, own_dc);
+    direct[at] = own_direct;
+    if (dc) dc[at] = own_dc;
 }
 """
 
 
-def preamble(gates: int, dtype: Any) -> str:
-    """What goes before `SOURCE` for the cell with 4 gates (LSTM) or 3 (GRU), and a dtype."""
-    name, sizes = "LSTM" if gates == 4 else "GRU", {"UNITS": UNITS, "COLUMNS": COLUMNS, "THREADS": THREADS}
+def preamble(gates: int, dtype: Any, units: int = FEW_UNITS) -> str:
+    """What goes before `SOURCE` for the cell with 4 gates (LSTM), 3 (GRU) or 1 (RNN), a dtype, and units of a block."""
+    name, sizes = {4: "LSTM", 3: "GRU", 1: "RNN"}[gates], {"UNITS": units, "COLUMNS": COLUMNS, "THREADS": THREADS}
     real = "typedef double real;\n#define DOUBLE\n" if np.dtype(dtype) == np.float64 else "typedef float real;\n"
     numbers = {**sizes, "GATES": gates, "KEPT": KEPT[gates]}
     return f"#define {name}\n{real}" + "".join(f"#define {key} {value}\n" for key, value in numbers.items())
 
 
-def applies(cell: Cell, w: Weights, x: Array) -> bool:
-    """Whether kernels are wanted, and these know the cell and fit the sizes of x (T, B, I)."""
-    known = isinstance(cell, GRUResetAfterCell) or (isinstance(cell, LSTMCell) and not cell.peepholes)
-    (_, B, _), H = x.shape, w.U.shape[1]
-    fits = H % 4 == 0 and B % 4 == 0 and H * B <= MOST_STATE
-    return kernels.wanted() and known and fits and array_module(x) is not np and _resident(cell, x, H)
+def applies(cell: Cell, x: Array) -> bool:
+    """Whether kernels are wanted, and these know the cell and the device of x."""
+    return device_of(x) == "gpu" and kernels.wanted("gpu") and knows(cell)
 
 
-def _resident(cell: Cell, x: Array, H: int) -> bool:
-    """Whether all blocks fit on the GPU at once, so that they can wait for one another."""
-    gpu = gpu_library().cuda
-    limit = gpu.Device().attributes["MultiProcessorCount"]
-    each = min(
-        gpu.driver.occupancyMaxActiveBlocksPerMultiprocessor(kernel.kernel.ptr, THREADS, 0)
-        for kernel in _kernels(len(cell.gates), x.dtype.str)
-    )
-    columns, units = grid(x.shape[1], H)
-    return columns * units <= limit * each
+def knows(cell: Cell) -> bool:
+    """Whether these kernels know the cell."""
+    if isinstance(cell, RNNCell) and cell.activate is not ACTIVATIONS["tanh"]:
+        return False
+    return type(cell) in (RNNCell, LSTMCell, GRUResetAfterCell) and not getattr(cell, "peepholes", False)
+
+
+def units_of_block(gates: int, dtype: Any, B: int, H: int) -> int | None:
+    """UNITS for all steps in one launch; None where they are two launches each, because the blocks of a state (H, B)
+    do not all fit on the GPU at once, so that they could not wait for one another."""
+    dtype = np.dtype(dtype)
+    choices = (FEW_UNITS, MANY_UNITS) if dtype == np.float32 else (FEW_UNITS,)  # many float64 are too large for a block
+    for units in choices:
+        if H % units == 0 and B % 4 == 0 and math.prod(grid(B, H, units)) <= _resident_blocks(gates, dtype.str, units):
+            return units
+    return None
 
 
 @functools.cache
-def _kernels(gates: int, dtype: str) -> tuple[Any, Any]:
-    """The compiled kernels (forward, backward)."""
-    source = preamble(gates, dtype) + SOURCE
-    module = gpu_library().RawModule(code=source, enable_cooperative_groups=True)
-    return module.get_function("forward"), module.get_function("backward")
+def _resident_blocks(gates: int, dtype: str, units: int) -> int:
+    """How many blocks fit on the GPU at once; 0 if it cannot promise that they all run."""
+    gpu = gpu_library().cuda
+    attributes, compiled = gpu.Device().attributes, _kernels(gates, dtype, units)
+    each = (
+        gpu.driver.occupancyMaxActiveBlocksPerMultiprocessor(compiled[name].kernel.ptr, THREADS, 0)
+        for name in ("forward", "backward")
+    )
+    return attributes["MultiProcessorCount"] * min(each) if attributes["CooperativeLaunch"] else 0
 
 
-def grid(B: int, H: int) -> tuple[int, int]:
+@functools.cache
+def _kernels(gates: int, dtype: str, units: int) -> dict[str, Any]:
+    """The compiled kernels by name."""
+    source = preamble(gates, dtype, units) + SOURCE
+    together, alone = (
+        gpu_library().RawModule(code=source, enable_cooperative_groups=cooperative) for cooperative in (True, False)
+    )
+    return {name: (alone if name.endswith("step") else together).get_function(name) for name in NAMES}
+
+
+def grid(B: int, H: int, units: int) -> tuple[int, int]:
     """Blocks along the batch and along the units."""
-    return -(-B // COLUMNS), H // UNITS
+    return -(-B // COLUMNS), H // units
 
 
 def forward(
     cell: Cell,
     w: Weights,
-    wx: Array,
+    x: Array,
     state: State,
     lengths: Array | None,
     hs: Array,
@@ -257,9 +385,9 @@ def forward(
     """All steps forward.
 
     Args:
-        cell: an `LSTMCell` without peepholes or a `GRUResetAfterCell`.
+        cell: an `RNNCell` with tanh, an `LSTMCell` without peepholes or a `GRUResetAfterCell`.
         w: its weights.
-        wx: (T, rows, B).
+        x: (T, B, I).
         state: the initial state, columns (H, B).
         lengths: (B,) int32 on the device, or None.
         hs: (T+1, B, H), of which all but the initial h is written.
@@ -269,13 +397,27 @@ def forward(
         The state after the last step, columns (H, B), and for each t what the cell's own `forward` keeps, as one array
         (T, KEPT, H, B), without the memories that only peepholes need.
     """
-    xp, (T, _, B), H = array_module(wx), wx.shape, w.U.shape[1]
-    kept = xp.empty((T, KEPT[len(cell.gates)], H, B), dtype=wx.dtype)
-    h, *c = (xp.empty((T + 1, H, B), dtype=wx.dtype) for _ in state)
+    xp, (T, B, _), (rows, H), gates = array_module(x), x.shape, w.U.shape, len(cell.gates)
+    wx = w.W @ x.reshape(T * B, -1).T  # (rows, T · B); b is added in the kernel
+    kept = xp.empty((T, KEPT[gates], H, B), dtype=x.dtype)
+    h, *c = (xp.empty((T + 1, H, B), dtype=x.dtype) for _ in state)
     for sequence, initial in zip((h, *c), state, strict=True):
         sequence[0] = initial
-    arrays = (w.U, getattr(w, "b_u", None), wx, h, c[0] if c else None, hs, kept, lengths)
-    _launch(_kernels(len(cell.gates), wx.dtype.str)[0], arrays, T, B, H, reverse)
+    arrays = (w.b, getattr(w, "b_u", None), wx, h, c[0] if c else None, kept, lengths)
+    units = units_of_block(gates, x.dtype, B, H)
+    compiled = _kernels(gates, x.dtype.str, units or FEW_UNITS)
+    if units:
+        _launch(compiled["forward"], units, (w.U, *arrays), T, B, H, reverse)
+    else:
+        uh = xp.empty((rows, B), dtype=x.dtype)
+        step = _stepwise(compiled["forward_step"], (uh, *arrays), T, B, H, reverse)
+        for s in range(T):
+            xp.dot(w.U, h[s], out=uh)
+            step(s)
+    if reverse:
+        hs[:T] = h[:0:-1].transpose(0, 2, 1)
+    else:
+        hs[1:] = h[1:].transpose(0, 2, 1)
     return (h[T], *(array[T] for array in c)), kept
 
 
@@ -301,21 +443,40 @@ def backward(
     Returns:
         The gradient with respect to the initial state, columns (H, B).
     """
-    xp, (T, _, H, B) = array_module(kept), kept.shape
+    xp, (T, _, H, B), gates = array_module(kept), kept.shape, len(cell.gates)
     direct, *dc = (xp.array(d, order="C") for d in d_final)
-    d_output = None if d_output is None else xp.ascontiguousarray(d_output)
-    arrays = (w.U, d_output, kept, da, direct, dc[0] if dc else None, lengths)
-    _launch(_kernels(len(cell.gates), kept.dtype.str)[1], arrays, T, B, H, reverse)
-    rows = da[: 4 * H] if dc else xp.concatenate((da[: 2 * H], da[3 * H :]))
-    first_step = rows[:, T - 1 if reverse else 0]
-    return (direct + w.U.T @ xp.ascontiguousarray(first_step), *dc)
+    d_output = None if d_output is None else xp.ascontiguousarray(d_output.transpose(0, 2, 1))
+    ends = (direct, dc[0] if dc else None, lengths)
+    units = units_of_block(gates, kept.dtype, B, H)
+    compiled = _kernels(gates, kept.dtype.str, units or FEW_UNITS)
+    if units:
+        arrays = (xp.ascontiguousarray(w.U.T), d_output, kept, da, *ends)
+        _launch(compiled["backward"], units, arrays, T, B, H, reverse)
+        to_U = da[: gates * H] if gates != 3 else xp.concatenate((da[: 2 * H], da[3 * H :]))
+        sent = xp.ascontiguousarray(to_U[:, T - 1 if reverse else 0])
+    else:
+        sent, dh = xp.empty((gates * H, B), dtype=kept.dtype), xp.zeros((H, B), dtype=kept.dtype)
+        step = _stepwise(compiled["backward_step"], (dh, d_output, kept, da, sent, *ends), T, B, H, reverse)
+        for s in range(T - 1, -1, -1):
+            step(s)
+            if s:
+                xp.dot(w.U.T, sent, out=dh)
+    return (direct + w.U.T @ sent, *dc)
 
 
-def _launch(kernel: Any, arrays: Sequence[Array | None], T: int, B: int, H: int, reverse: bool) -> None:
+def _launch(kernel: Any, units: int, arrays: Sequence[Array | None], T: int, B: int, H: int, reverse: bool) -> None:
     """Run a kernel over all steps, from 0 to T as they are walked."""
     arrived = array_module(arrays[0]).zeros(1, dtype=np.uint32)
     sizes = map(np.int32, (T, B, H, 0, T, reverse))
-    kernel(grid(B, H), (THREADS,), (*map(_pointer, arrays), *sizes, arrived))
+    kernel(grid(B, H, units), (THREADS,), (*map(_pointer, arrays), *sizes, arrived))
+
+
+def _stepwise(
+    kernel: Any, arrays: Sequence[Array | None], T: int, B: int, H: int, reverse: bool
+) -> Callable[[int], None]:
+    """A kernel of one step, as a function of the step's number as it is walked."""
+    blocks, arguments = (-(-H * B // THREADS),), (*map(_pointer, arrays), *map(np.int32, (T, B, H, reverse)))
+    return lambda s: kernel(blocks, (THREADS,), (*arguments, np.int32(s)))
 
 
 def _pointer(array: Array | None) -> Any:
