@@ -24,7 +24,7 @@ from benchmarks.common import Contender
 from benchmarks.gpu_timings import CELLS, compare_layers, crossover, train_models, where_time_goes
 from benchmarks.session import Budget, Session, Sheet
 from minirnn import backend
-from minirnn.cells.kernels import cuda
+from minirnn.fast import cuda
 
 
 def machine(session: Session) -> None:

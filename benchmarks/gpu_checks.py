@@ -41,7 +41,7 @@ from minirnn import (
     cross_entropy,
     use_kernels,
 )
-from minirnn.cells.kernels import cuda
+from minirnn.fast import cuda
 
 Check = dict[str, Any]
 
@@ -132,7 +132,7 @@ def check_refusal(quick: bool, limit: float) -> Iterator[Check]:
     kernel = cuda._kernels(4, "<f4", cuda.FEW_UNITS)["forward"]
     faulthandler.dump_traceback_later(limit, exit=True)
     try:
-        cuda._launch(kernel, cuda.FEW_UNITS, arrays, 1, B, H, False)
+        cuda._launch(kernel, cuda.FEW_UNITS, arrays, 1, B, H)
         xp.cuda.get_current_stream().synchronize()
         error, problem = math.inf, "it was launched"
     except (ValueError, RuntimeError) as refused:  # CuPy's own check, or the driver's

@@ -14,7 +14,7 @@ from benchmarks import common, layers
 from benchmarks.common import Contender
 from benchmarks.layers import Shape
 from minirnn import Recurrent, Tensor, make_cell
-from minirnn.cells import bptt, slices
+from minirnn.fast import in_place, slices, walk
 
 BASE = Shape(32, 32, 256, 256)
 RANGES = {"T": (16, 32, 64, 128, 256), "B": (16, 32, 64, 128, 256), "H": (64, 128, 256, 512, 1024)}
@@ -98,12 +98,16 @@ def table(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
 
 def memory_formula(cell: str, shape: Shape) -> int:
     """Bytes that a float32 training step of one layer holds at its peak, beside its input and weights. The peak is
-    either in the last steps on the way back,
+    either in the last steps forward, where W x + b of all g gates is still there,
 
-        4 · [ T·B · (k + 1 + j + d) · H  +  m · d · H ]
+        4 · T·B · (g + k + 1) · H
 
-    (k arrays of H numbers kept for each step of each sequence; h; d arrays of da, and once more those of a chunk, m
-    steps of sequences), or in the products after them, which make dx, dW and dU,
+    (k arrays of H numbers kept for each step of each sequence, and h), or in the last steps on the way back,
+
+        4 · [ T·B · (k + 1 + j + d) · H  +  3 m ]
+
+    (d arrays of da; and where the derivatives of a chunk of steps are computed at once, three arrays of m numbers on
+    the way to them), or in the products after them, which make dx, dW and dU,
 
         4 · [ T·B · ((k + 1 + j + d) · H + I)  +  p · g·H · (I + H)  +  r ]
 
@@ -121,17 +125,18 @@ def memory_formula(cell: str, shape: Shape) -> int:
     r += p * g * H * H if cell.startswith("gru") else 0
     r += T * B * H if cell == "gru" else 0
     r += g * H * H if p > 1 and 4 * H >= slices.FAR_APART else 0
-    kept, m = T * B * (k + 1 + j) * H, min(T * B, p * bptt.CHUNK["cpu"] // H)
-    last_steps = kept + T * B * d * H + m * d * H
+    kept = T * B * (k + 1 + j) * H
+    forward, m = T * B * (g + k + 1) * H, 0 if cell == "rnn" else min(T * B * H, p * in_place.CHUNK["cpu"])
+    last_steps = kept + T * B * d * H + 3 * m
     products = kept + T * B * (d * H + I) + p * g * H * (I + H) + r
     end = kept + T * B * 2 * I + (p + 1) * g * H * (I + H)
-    return 4 * max(last_steps, products, end)
+    return 4 * max(forward, last_steps, products, end)
 
 
 def parts_of_batch(cell: str, shape: Shape) -> int:
     """Into how many parts minirnn divides a batch here."""
     weights = SimpleNamespace(U=np.empty((layers.GATES[cell] * shape.H, shape.H), np.float32))
-    return len(bptt.divide(make_cell(cell), weights, np.empty((shape.T, shape.B, shape.I), np.float32)))
+    return len(walk.divide(make_cell(cell), weights, np.empty((shape.T, shape.B, shape.I), np.float32)))
 
 
 def peak_memory(cell: str, shape: Shape) -> int:

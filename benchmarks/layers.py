@@ -24,8 +24,8 @@ from minirnn import (
     num_threads,
     use_kernels,
 )
-from minirnn.cells import kernels
-from minirnn.cells.slices import Slices
+from minirnn.fast import kernels
+from minirnn.fast.slices import Slices
 from minirnn.parallel import in_parallel
 
 CELLS = {"rnn": "RNN", "gru-after": "GRU (reset after)", "gru": "GRU (reset before)", "lstm": "LSTM"}
@@ -86,7 +86,7 @@ def input_sets(shape: Shape, device: str, move: Callable[[np.ndarray], Any]) -> 
 def minirnn_call(
     cell: str, shape: Shape, mode: str, device: str = "cpu", with_kernels: bool = False
 ) -> Callable[[], object]:
-    """What minirnn does in one call: step by step, or `with_kernels` in those of `minirnn.cells.kernels`."""
+    """What minirnn does in one call: step by step, or `with_kernels` in those of `minirnn.fast`."""
     sets = input_sets(shape, device, lambda array: backend.to_device(array, device))
     options = {"num_layers": shape.layers, "bidirectional": shape.directions == 2, "rng": 0}
     layer = Recurrent(cell, shape.I, shape.H, **options).to(device)
@@ -196,7 +196,7 @@ def products_call(cell: str, shape: Shape) -> Callable[[], object]:
 
 def tiled_products_call(cell: str, shape: Shape) -> Callable[[], object]:
     """The same products as minirnn's kernels do them: each thread for its part of the batch, U in tiles."""
-    from minirnn.cells.kernels import steps
+    from minirnn.fast import steps
 
     threads = num_threads()
     T, B, I, _ = shape._replace(B=shape.B // threads)[:4]

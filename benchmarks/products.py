@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks import common
 from benchmarks.common import Contender
-from minirnn.cells.slices import Slices
+from minirnn.fast.slices import Slices
 
 SIZES = [(G, H, B) for G, H in ((1, 256), (3, 256), (4, 256), (3, 512), (4, 512)) for B in (8, 16, 32, 64)]
 ROW_MAJOR, NO_TRANSPOSE, TRANSPOSE, PACKED, A_MATRIX = 101, 111, 112, 151, 161  # of mkl_cblas.h

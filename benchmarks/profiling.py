@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from benchmarks import common, layers
 from benchmarks.gpu_checks import end_with
-from minirnn.cells.kernels import cuda
+from minirnn.fast import cuda
 
 KINDS = {
     "product": ("gemm", "gemv", "cutlass", "xmma", "splitk", "cublas", "nvjet"),

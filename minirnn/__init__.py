@@ -28,8 +28,7 @@ from minirnn.autograd import (
     ops,
     softmax,
 )
-from minirnn.cells import CELL_NAMES, Cell, make_cell, unroll
-from minirnn.cells.kernels import use_kernels
+from minirnn.cells import CELL_NAMES, Cell, MemoryGate, make_cell
 from minirnn.data import (
     Codec,
     Pair,
@@ -57,6 +56,7 @@ from minirnn.decoding import (
     viterbi,
 )
 from minirnn.errors import DeviceError, InputError, MinirnnError, NonFiniteLossError
+from minirnn.fast import unroll, use_kernels
 from minirnn.layers import (
     ELU,
     GRU,
@@ -148,6 +148,7 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "MemoryGate",
     "MinirnnError",
     "Module",
     "NGram",

@@ -1,4 +1,4 @@
-"""CUDA kernels on the CPU: the source of `minirnn.cells.kernels.cuda`, compiled by a C++ compiler. The threads of
+"""CUDA kernels on the CPU: the source of `minirnn.fast.cuda`, compiled by a C++ compiler. The threads of
 a block take turns, and blocks run one after the other. As none waits for another, the steps of a walk by several blocks
 are launches of their own; a single block walks all steps at once.
 """
@@ -17,7 +17,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from minirnn.cells.kernels import cuda
+from minirnn.fast import cuda
 
 SHIM = r"""
 #include <cmath>
@@ -71,32 +71,32 @@ template <class Kernel> void launch(unsigned columns, unsigned rows, Kernel kern
 """
 LAUNCHERS = r"""
 extern "C" void run_forward(unsigned columns, unsigned units, const real* U, const real* b, const real* b_u,
-    const real* wx, real* h, real* c, real* kept, const int* lengths, int T, int B, int H, int first, int last,
-    int reverse, unsigned* arrived) {
+    const real* wx, real* h, real* c, real* kept, const bool* real_steps, int T, int B, int H, int first, int last,
+    unsigned* arrived) {
     const int steps = columns * units == 1 ? last - first : 1;
     for (int s = first; s < last; s += steps) { *arrived = 0; launch(columns, units, [&] {
-        forward(U, b, b_u, wx, h, c, kept, lengths, T, B, H, s, s + steps, reverse, arrived); }); }
+        forward(U, b, b_u, wx, h, c, kept, real_steps, T, B, H, s, s + steps, arrived); }); }
 }
 extern "C" void run_backward(unsigned columns, unsigned units, const real* UT, const real* d_output, const real* kept,
-    real* da, real* direct, real* dc, const int* lengths, int T, int B, int H, int first, int last, int reverse,
+    real* da, real* direct, real* dc, const bool* real_steps, int T, int B, int H, int first, int last,
     unsigned* arrived) {
     const int steps = columns * units == 1 ? last - first : 1;
     for (int s = last - steps; s >= first; s -= steps) { *arrived = 0; launch(columns, units, [&] {
-        backward(UT, d_output, kept, da, direct, dc, lengths, T, B, H, s, s + steps, reverse, arrived); }); }
+        backward(UT, d_output, kept, da, direct, dc, real_steps, T, B, H, s, s + steps, arrived); }); }
 }
 extern "C" void run_forward_step(unsigned blocks, unsigned one, const real* uh, const real* b, const real* b_u,
-    const real* wx, real* h, real* c, real* kept, const int* lengths, int T, int B, int H, int reverse, int s) {
-    launch(blocks, one, [&] { forward_step(uh, b, b_u, wx, h, c, kept, lengths, T, B, H, reverse, s); });
+    const real* wx, real* h, real* c, real* kept, const bool* real_steps, int T, int B, int H, int t) {
+    launch(blocks, one, [&] { forward_step(uh, b, b_u, wx, h, c, kept, real_steps, T, B, H, t); });
 }
 extern "C" void run_backward_step(unsigned blocks, unsigned one, const real* dh, const real* d_output, const real* kept,
-    real* da, real* sent, real* direct, real* dc, const int* lengths, int T, int B, int H, int reverse, int s) {
+    real* da, real* sent, real* direct, real* dc, const bool* real_steps, int T, int B, int H, int t) {
     launch(blocks, one, [&] {
-        backward_step(dh, d_output, kept, da, sent, direct, dc, lengths, T, B, H, reverse, s); });
+        backward_step(dh, d_output, kept, da, sent, direct, dc, real_steps, T, B, H, t); });
 }
 """
 
 
-KINDS = {"i": "int", "u": "unsigned"}
+KINDS = {"b": "bool", "u": "unsigned"}
 
 
 def compiler():
@@ -159,7 +159,7 @@ class RawKernel:
             if isinstance(argument, np.ndarray):
                 assert "*" in parameter
                 assert argument.flags.c_contiguous
-                assert argument.dtype.kind == next((k for k in "iu" if KINDS[k] in parameter), "f")
+                assert argument.dtype.kind == next((k for k in "bu" if KINDS[k] in parameter), "f")
                 converted.append(ctypes.c_void_p(argument.ctypes.data))
             elif isinstance(argument, np.intp):
                 assert "*" in parameter

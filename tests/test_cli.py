@@ -14,6 +14,7 @@ import pytest
 from commands import refused, run
 
 from minirnn import Run, backend, load_checkpoint
+from minirnn.cli import corpora
 from minirnn.errors import DeviceError
 
 TEXT = "the quick brown fox jumps over the lazy dog. " * 60
@@ -237,6 +238,62 @@ def test_a_run_from_before_an_option_existed_takes_its_default(trained):
     del config["options"]["save-every"]
     (trained / "run.json").write_text(json.dumps(config))
     assert run("train", "lm", "--resume", trained, "--epochs", 3, "--quiet") == 0
+    del config["options"]["chrono"], config["options"]["forget-bias"]
+    (trained / "run.json").write_text(json.dumps(config))
+    assert run("train", "lm", "--resume", trained, "--epochs", 4, "--quiet") == 0
+
+
+def test_a_run_with_chrono_is_resumed_with_it(text, capsys):
+    options = ("train", "lm", "--data", text, *SMALL, "--chrono", 20)
+    assert run(*options, "--epochs", 2, "--out", "whole") == 0
+    assert run(*options, "--epochs", 1, "--out", "half") == 0
+    assert run("train", "lm", "--resume", "half", "--epochs", 2, "--quiet") == 0
+    whole, half = (Run(text.parent / name) for name in ("whole", "half"))
+    assert half.config["options"]["chrono"] == 20
+    for name, array in whole.model_state("last").items():
+        np.testing.assert_array_equal(half.model_state("last")[name], array)
+    capsys.readouterr()
+    for option in (("--chrono", 30), ("--forget-bias", 1)):
+        error = refused(capsys, "train", "lm", "--resume", "half", *option)
+        assert f"{option[0]} cannot change on --resume" in error
+
+
+SMALL_OF = {
+    "lm": ("--data", "text.txt", "--embedding", 4, "--steps", 16),
+    "cloze": ("--data", "text.txt", "--embedding", 4, "--steps", 16),
+    "translate": ("--data", "pairs.tsv", "--embedding", 4, "--valid-fraction", 0),
+    "task": ("--examples", 20, "--embedding", 4),
+    "classify": ("--data", "labelled.tsv", "--embedding", 4),
+    "forecast": ("--steps", 16),
+}
+
+
+@pytest.mark.parametrize("task", SMALL_OF)
+def test_every_task_lets_its_gates_begin_open(task, text, capsys, monkeypatch):
+    monkeypatch.setattr(corpora, "VALID_QUESTIONS", 5)
+    monkeypatch.setattr(corpora, "TEST_QUESTIONS", 5)
+    (text.parent / "pairs.tsv").write_text("".join(f"a{i} b\tc d{i}\n" for i in range(20)))
+    (text.parent / "labelled.tsv").write_text("".join(f"{i % 2}\ta{i} b\n" for i in range(40)))
+    small = ("--hidden", 4, "--batch-size", 4, "--epochs", 1, "--validate-every", 1, "--quiet", *SMALL_OF[task])
+    # Nothing is learned, so that the last weights are the first ones.
+    start = ("train", task, *small, "--lr", 0, "--cell", "gru")
+    for option, value, lowest, highest in (("--forget-bias", 7, 7, 7), ("--chrono", 20, 0, np.log(19))):
+        out = text.parent / option[2:]
+        assert run(*start, option, value, "--out", out) == 0
+        biases = [array for name, array in Run(out).model_state("last").items() if ".b_l" in name]
+        assert biases
+        for b in biases:
+            assert (b[4:8] >= lowest).all()
+            assert (b[4:8] <= np.float32(highest)).all()
+    capsys.readouterr()
+    for wrong, message in (
+        (("--forget-bias", 7, "--chrono", 20), "give one of them"),
+        (("--chrono", 20, "--cell", "rnn"), "chrono needs a cell with a gate that keeps its memory"),
+        (("--chrono", 2), "--chrono: expected a whole number at least 3, found '2'"),
+        (("--chrono", 3.5), "--chrono: expected a whole number at least 3, found '3.5'"),
+    ):
+        assert message in refused(capsys, *start, *wrong, "--out", "no")
+    assert not (text.parent / "no").exists()
 
 
 def test_nothing_validated_yet_is_said(text, capsys):

@@ -1,4 +1,4 @@
-"""The CUDA kernels of `minirnn.cells.kernels` against the cells that they stand for: run on the CPU where there is a
+"""The CUDA kernels of `minirnn.fast` against the cells that they stand for: run on the CPU where there is a
 C++ compiler, and compiled for a GPU where there is a CUDA compiler."""
 
 import re
@@ -11,8 +11,9 @@ import pytest
 from test_cells import gradients, random_case
 
 from minirnn import CELL_NAMES, Recurrent, Tensor, grad, make_cell, unroll
-from minirnn.cells import bptt, kernels
-from minirnn.cells.kernels import cuda
+from minirnn.cells import bptt
+from minirnn.cells.padding import PaddingMask
+from minirnn.fast import cuda, slices, walk
 
 needs_compiler = pytest.mark.skipif(cuda_emulation.compiler() is None, reason="no C++ compiler to run the kernels with")
 CELLS = ("lstm", "gru-after", "rnn")
@@ -23,10 +24,13 @@ def emulate(monkeypatch, one_launch=True):
     cuda._kernels.cache_clear()
     blocks = cuda_emulation.RawKernel.resident_blocks
     monkeypatch.setattr(cuda, "gpu_library", lambda: cuda_emulation)
-    monkeypatch.setattr(cuda, "applies", lambda cell, x: cuda.knows(cell))
     monkeypatch.setattr(cuda, "_resident_blocks", lambda *_: blocks if one_launch else 0)
-    monkeypatch.setattr(bptt, "multiplies_unpacked", lambda: False)
-    monkeypatch.setattr(bptt.slices, "multiplies_unpacked", lambda: False)
+    plainly = walk.stand_in
+    monkeypatch.setattr(
+        walk, "stand_in", lambda cell, *rest: (cuda, cell) if cuda.knows(cell) else plainly(cell, *rest)
+    )
+    monkeypatch.setattr(walk, "multiplies_unpacked", lambda: False)
+    monkeypatch.setattr(slices, "multiplies_unpacked", lambda: False)
 
 
 @needs_compiler
@@ -77,22 +81,20 @@ def test_blocks_with_many_units(name, monkeypatch, rng):
 @needs_compiler
 @pytest.mark.parametrize("name", CELLS)
 @pytest.mark.parametrize("one_launch", [True, False])
-def test_each_step_keeps_what_the_cell_keeps(name, one_launch, monkeypatch, rng):
+def test_the_kernels_stand_in_for_the_loops_of_bptt(name, one_launch, monkeypatch, rng):
     emulate(monkeypatch, one_launch)
-    cell, x, weights, state = random_case(name, 2, 4, 3, 8, seed=2)
+    cell, x, weights, state = random_case(name, 3, 4, 3, 8, seed=2)
     w = bptt.SimpleNamespace(**{key: tensor.data for key, tensor in weights.items()})
-    a = bptt.pre_activations(cell, w, x.data, cell.kept_blocks)
-    columns = tuple(np.ascontiguousarray(s.data.T) for s in state)
-    hs = np.full((3, 4, 8), np.nan)
-    end, kept = cuda.forward(cell, w, x.data, columns, None, hs, False)
-    for t in range(2):
-        columns, expected = cell.forward(w, a[t], columns)
-        cell.derivatives(a[t : t + 1])
-        expected = expected[0] if name == "lstm" else expected  # which keeps more, with peepholes
-        np.testing.assert_allclose(kept[t].reshape(expected.shape), expected, rtol=0, atol=1e-13)
-        np.testing.assert_allclose(hs[t + 1], columns[0].T, rtol=0, atol=1e-13)
-    for a, b in zip(columns, end, strict=True):
-        np.testing.assert_allclose(b, a, rtol=0, atol=1e-13)
+    d_output, d_final = rng.standard_normal((3, 4, 8)), [rng.standard_normal((4, 8)), *[None] * (len(state) - 1)]
+    for lengths in (None, [3, 1, 0, 2]):
+        mask, initial, results = PaddingMask(lengths, x.data), tuple(s.data for s in state), []
+        for loops in (bptt, cuda):
+            output, final, trace = loops.forward_through_time(cell, w, x.data, initial, mask)
+            dx, dw, d_initial = loops.backward_through_time(cell, w, trace, d_output, d_final)
+            results.append([output, *final, trace.hs, dx, *(dw[key] for key in weights), *d_initial])
+            assert loops.backward_through_time(cell, w, trace, None, d_final, needs_dx=False)[0] is None
+        for expected, found in zip(*results, strict=True):
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
 @needs_compiler
@@ -106,7 +108,7 @@ def test_a_grid_too_large_to_wait_for_is_never_launched(monkeypatch):
     assert cuda.units_of_block(4, np.float32, 33, 256) is None
     kernel = cuda._kernels(4, "<f4", cuda.FEW_UNITS)["forward"]
     with pytest.raises(RuntimeError, match="TOO_LARGE"):
-        cuda._launch(kernel, cuda.FEW_UNITS, [np.zeros(1, np.float32)] + [None] * 7, 1, 32, 512, False)
+        cuda._launch(kernel, cuda.FEW_UNITS, [np.zeros(1, np.float32)] + [None] * 7, 1, 32, 512)
 
 
 @needs_compiler
@@ -151,11 +153,11 @@ def test_the_kernels_compile_for_a_gpu(name, dtype, units, tmp_path):
     assert spilled == ["0"] * len(cuda.NAMES)
 
 
-def test_off_and_never_on_the_cpu(monkeypatch):
-    cell, x, _, _ = random_case("lstm", 3, 4, 3, 8, seed=0)
-    assert not cuda.applies(cell, x.data)
-    monkeypatch.setattr(kernels, "wanted", lambda: True)
-    assert not cuda.applies(cell, x.data)
+def test_never_on_the_cpu(monkeypatch):
+    cell, x, weights, _ = random_case("lstm", 3, 4, 3, 8, seed=0)
+    w = bptt.SimpleNamespace(**{key: tensor.data for key, tensor in weights.items()})
+    monkeypatch.setattr(walk.kernels, "wanted", lambda device: device == "gpu")
+    assert walk.stand_in(cell, w, x.data, 1, 3)[0] is bptt
 
 
 def test_what_the_kernels_know():

@@ -37,10 +37,10 @@ from minirnn import (
     sampler,
     unroll,
 )
-from minirnn.cells import kernels
 from minirnn.cli.gradcheck import functional_cases, operation_cases
 from minirnn.data import SPECIALS
 from minirnn.errors import DeviceError
+from minirnn.fast import kernels
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import pytest
 from commands import refused, run
 
 from minirnn import Adam, InputError, Run, Tensor, Trainer, gradcheck, no_grad
-from minirnn.cli.train_forecast import errors_by_distance
+from minirnn.cli.train.forecast import errors_by_distance
 from minirnn.data.series import noisy_sine, read_series
 from minirnn.models.forecasting import RecurrentForecaster, WindowForecaster, k_steps_ahead
 from minirnn.training.forecasting import Forecasting, SideBySide

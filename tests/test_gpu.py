@@ -1,5 +1,7 @@
 """On a real GPU: the same results as on the CPU. Skipped where there is none."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,7 @@ from minirnn import (
     cross_entropy,
     use_kernels,
 )
-from minirnn.cells.kernels import cuda
+from minirnn.fast import cuda, walk
 from minirnn.layers.attention import SCORES
 
 try:
@@ -65,7 +67,8 @@ def test_kernels(name, dtype, B, H, padded, rng):
         layer = Recurrent(name, 16, H, bidirectional=True, rng=0, dtype=dtype).to("gpu")
         use_kernels(wanted)
         try:
-            assert cuda.applies(layer.cell, x) == (wanted is None)
+            w = SimpleNamespace(U=layer.U_l0.data)
+            assert (walk.stand_in(layer.cell, w, x, 1, 20)[0] is cuda) == (wanted is None)
             X = Tensor(x, requires_grad=True)
             output, _ = layer(X, lengths=lengths)
             output.backward(dy)

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from test_cells import random_case
+from test_in_place import assert_stands_in
 from test_parallel_batch import in_parts
 
 from minirnn import (
@@ -29,12 +30,12 @@ from minirnn import (
     unroll,
     use_kernels,
 )
-from minirnn.cells import bptt, kernels
 from minirnn.cli.main import main
+from minirnn.fast import kernels
 
 CELLS = ("rnn", "gru", "gru-after", "lstm")
 if importlib.util.find_spec("numba"):
-    from minirnn.cells.kernels import steps
+    from minirnn.fast import steps
 else:
     pytest.skip("no numba to compile kernels with", allow_module_level=True)
 
@@ -98,19 +99,10 @@ def test_float32(name):
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_each_step_keeps_what_the_cell_keeps(name, small_tiles):
-    cell, x, weights, state = random_case(name, 1, 4, 3, 6, seed=2)
+def test_step_by_step(name, small_tiles):
+    cell, x, weights, state = random_case(name, 3, 4, 3, 6, seed=2)
     w = SimpleNamespace(**{key: tensor.data for key, tensor in weights.items()})
-    columns = tuple(np.ascontiguousarray(s.data.T) for s in state)
-    results = []
-    for step in (steps.Steps(cell, w, 4), cell):
-        a = bptt.pre_activations(cell, w, x.data, step.kept_blocks)
-        results.append(step.forward(w, a[0], columns))
-        step.derivatives(a)
-    (new, kept), (expected_new, expected) = results
-    expected = expected[0] if name == "lstm" else expected  # which keeps more, with peepholes
-    for found, right in zip((*new, kept), (*expected_new, expected), strict=True):
-        np.testing.assert_allclose(found, right, rtol=0, atol=1e-13)
+    assert_stands_in(steps.Steps(cell, w), cell, weights, x, state)
 
 
 @pytest.mark.parametrize("H", [256, 96, 7, 131])
@@ -227,11 +219,11 @@ def test_where_there_are_none_it_says_so(monkeypatch, capsys, request):
     with pytest.raises(DeviceError, match="no kernels for the CPU: they would gain nothing with this BLAS"):
         use_kernels()
     monkeypatch.setattr(kernels, "multiplies_unpacked", lambda: True)
-    monkeypatch.setitem(sys.modules, "minirnn.cells.kernels.steps", None)
+    monkeypatch.setitem(sys.modules, "minirnn.fast.steps", None)
     kernels._imported.cache_clear()
     request.addfinalizer(kernels._imported.cache_clear)
     with pytest.raises(
-        DeviceError, match=r"no kernels for the CPU: .*kernels.steps.* \(pip install 'minirnn\[kernels\]'\)"
+        DeviceError, match=r"no kernels for the CPU: .*fast.steps.* \(pip install 'minirnn\[kernels\]'\)"
     ):
         use_kernels()
     with pytest.raises(SystemExit) as ended:
@@ -261,9 +253,9 @@ def test_from_the_command_line(monkeypatch):
 MISTAKES = {
     "U h of the wrong step": ("lstm", steps.lstm, "u[F, n], half)", "u[I, n], half)"),
     "∂c/∂a_f without 1 - f": ("lstm", steps.lstm, "remembered - remembered * f", "remembered"),
-    "dc without what h sends": ("lstm", steps.lstm_back, "dc_from_future[n] + dh[n] * kept[5, n]", "dc_from_future[n]"),
+    "dc without what h sends": ("lstm", steps.lstm_back, "dc_from_future[n] + dh[n] * kept[4, n]", "dc_from_future[n]"),
     "s without r": ("gru", steps.gru, "s = r * h_prev[n]", "s = h_prev[n]"),
-    "r * ds dropped": ("gru", steps.gru_back, " + kept[0, n] * ds[n]", ""),
+    "r * ds dropped": ("gru", steps.gru_back, " + kept[3, n] * ds[n]", ""),
     "b_u outside of the reset": ("gru-after", steps.gru_after, "r * (u[N, n] + b_u[n])", "r * u[N, n] + b_u[n]"),
     "da_n in the place of dq": ("gru-after", steps.gru_after_back, "da[3 * H :]", "da[2 * H : 3 * H]"),
     "1 - h": ("rnn", steps.rnn, "one - h_n * h_n", "one - h_n"),

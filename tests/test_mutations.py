@@ -5,6 +5,7 @@ place of the original's, so that everything that uses the function uses the mist
 """
 
 import inspect
+import sys
 import textwrap
 from contextlib import contextmanager
 from types import CodeType
@@ -30,10 +31,12 @@ from minirnn import (
     rescore,
     unroll,
 )
-from minirnn.autograd import activations, tape
-from minirnn.cells import bptt, gru, layer_norm, lstm, lstm_variants, rnn, slices, stepper
+from minirnn.autograd import activations, pending, tape, tensor
+from minirnn.cells import bptt, gru, layer_norm, lstm, lstm_variants, padding, rnn, rnn_activations, stepper
+from minirnn.cli import gradcheck as gradcheck_command
 from minirnn.cli.gradcheck import all_cases
 from minirnn.decoding import beam, hypotheses
+from minirnn.fast import in_place, slices, walk
 from minirnn.layers import attention, basic
 from minirnn.models import decoders, encoders, seq2seq
 from minirnn.training import optimizers, translation
@@ -70,17 +73,20 @@ def gradients_are_right(*prefixes):
             gradcheck(function, inputs)
 
 
-def in_small_chunks():
-    with parallel_tests.in_parts(1, chunk=12):
-        gradients_are_right("cell gru")
+def walked_plainly(check, *arguments):
+    """The check, with `bptt.unroll` and the plain cells in the place of what is faster."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (gradcheck_command, sys.modules[__name__]):
+            patch.setattr(module, "unroll", bptt.unroll)
+        check(*arguments)
 
 
 def twins_agree(name):
     """Values and gradients of the hand-written cell equal those of the composed one, with lengths, in both directions."""
     rng, cell = np.random.default_rng(0), make_cell(name)
-    tensor = lambda *shape: Tensor(rng.standard_normal(shape), requires_grad=True)
-    weights = {key: tensor(*shape) for key, shape in cell.weight_shapes(2, 3).items()}
-    x, state = tensor(4, 3, 2), tuple(tensor(3, 3) for _ in range(cell.num_states))
+    random = lambda *shape: Tensor(rng.standard_normal(shape), requires_grad=True)
+    weights = {key: random(*shape) for key, shape in cell.weight_shapes(2, 3).items()}
+    x, state = random(4, 3, 2), tuple(random(3, 3) for _ in range(cell.num_states))
     inputs = [x, *weights.values(), *state]
     for reverse in (False, True):
         results = []
@@ -167,13 +173,19 @@ def clipping_gives_the_norm():
     np.testing.assert_allclose([p.grad[0] for p in parameters], [0.6, 0.8])
 
 
-CELLS = lambda: gradients_are_right("cell ")
-RNNS, GRUS = lambda: gradients_are_right("cell rnn"), lambda: gradients_are_right("cell gru")
-LSTMS = lambda: gradients_are_right("cell lstm (", "cell lstm-peephole (")
-NORMALISED = lambda: gradients_are_right("cell lstm-layer-norm", "cell gru-layer-norm")
+CELLS = lambda: walked_plainly(gradients_are_right, "cell ")
+RNNS, GRUS = (lambda prefix=prefix: walked_plainly(gradients_are_right, prefix) for prefix in ("cell rnn", "cell gru"))
+LSTMS = lambda: walked_plainly(gradients_are_right, "cell lstm (")
+PEEPHOLES = lambda: walked_plainly(gradients_are_right, "cell lstm-peephole (")
+NORMALISED = lambda: walked_plainly(gradients_are_right, "cell lstm-layer-norm", "cell gru-layer-norm")
+TWINS = lambda name: lambda: walked_plainly(twins_agree, name)
+FASTER = lambda name: (
+    lambda: parallel_tests.test_walked_in_parts_and_chunks_a_batch_gives_the_same_as_plainly(name, False, False)
+)
 LSTM, GRU, GRU_AFTER = lstm.LSTMCell, gru.GRUCell, gru.GRUResetAfterCell
 VARIANT = lstm_variants.LSTMVariantCell
 FORWARD, BACKWARD = bptt.forward_through_time, bptt.backward_through_time
+FAST_LSTM, FAST_GRU, FAST_GRU_AFTER = in_place.InPlaceLSTM, in_place.InPlaceGRU, in_place.InPlaceGRUResetAfter
 
 # name: (function, what stands there, the mistake, the check that must catch it)
 MISTAKES = {
@@ -181,37 +193,37 @@ MISTAKES = {
     "dh_from_future dropped": (BACKWARD, "dh = dh_from_above + dh_from_future", "dh = dh_from_above", CELLS),
     "dh_from_above dropped": (BACKWARD, "dh = dh_from_above + dh_from_future", "dh = dh_from_future", CELLS),
     "gradient of the final state dropped": (BACKWARD, "zero if d is None else d.T", "zero", CELLS),
-    "gradient of padding kept": (BACKWARD, "chunk_da = xp.where(mask.columns[span], chunk_da, 0)", "pass", CELLS),
-    "gradient of padding kept in a chunk that begins before it": (
-        BACKWARD, "span.stop > mask.first_padded", "span.start > mask.first_padded", in_small_chunks,
+    "gradient of padding kept": (BACKWARD, "mask.zeroed_columns(da)", "da", CELLS),
+    "padding of one step zeroed in all": (
+        padding.PaddingMask.zeroed_columns, "self.columns.transpose(1, 0, 2)", "self.columns[-1]", CELLS,
     ),
-    "chunks of a sequence in the wrong order": (
-        BACKWARD, "reversed(chunks(order, zero))", "chunks(order, zero)", in_small_chunks,
-    ),
-    "derivatives of a step taken twice": (
-        FORWARD, "step.derivatives(a)", "step.derivatives(a); step.derivatives(a[:1])", CELLS,
-    ),
-    "chunks that overlap": (bptt.chunks, "order[i : i + n]", "order[max(0, i - 1) : i + n]", in_small_chunks),
+    "steps kept in the wrong order": (FORWARD, "kept.append(step_kept)", "kept.insert(0, step_kept)", CELLS),
     "padded step passes the cell's gradient": (
-        BACKWARD, "d_prev = mask.choose(t, d_prev, (dh, *d_memory))", "pass", CELLS,
+        BACKWARD, "mask.choose(t, d_prev, (dh, *d_memory))", "d_prev", CELLS,
     ),
-    "h_{t} instead of h_{t-1} for dU": (FORWARD, "hs[before : T + before]", "hs[after : T + after]", CELLS),
-    "state taken from padding": (
-        FORWARD, "new if mask is None else mask.choose(t, new, columns)", "new", lambda: twins_agree("gru"),
-    ),
-    "output on padding not zero": (
-        FORWARD, "output = xp.where(mask.rows, output, 0)", "pass", lambda: twins_agree("rnn"),
-    ),
+    "h_{t} instead of h_{t-1} for dU": (bptt.sums_over_time, "trace.hs[:-1]", "trace.hs[1:]", CELLS),
+    "state taken from padding": (FORWARD, "mask.choose(t, new, columns)", "new", TWINS("gru")),
+    "output on padding not zero": (FORWARD, "mask.zeroed(hs[1:])", "hs[1:]", TWINS("rnn")),
     "direction reversed in time but not within length": (
-        FORWARD, "if cuda.applies(", "mask = None if reverse else mask\n    if cuda.applies(", lambda: twins_agree("lstm"),
+        padding.PaddingMask.__init__, "np.arange(T)[::-1] if reverse else", "", TWINS("lstm"),
     ),
-    # parts of a batch, and slices of U
-    "gradients of one part only": (
-        bptt.unroll, "for part in dws", "for part in dws[:1]", lambda: parallel_tests.test_walked_in_parts_and_chunks_or_whole_a_batch_gives_the_same("lstm", True, False),
+    "the input not turned round with its direction": (
+        bptt.unroll, "forward_through_time(cell, w, turned(x.data, reverse)", "forward_through_time(cell, w, x.data", TWINS("rnn"),
     ),
+    # what is faster: parts of a batch, chunks of steps, and slices of U
+    "chunks that share a step": (
+        in_place.InPlaceSteps.room, "self._chunk.filled += 1", "self._chunk.filled = 1", FASTER("gru"),
+    ),
+    "derivatives of a chunk taken twice": (
+        in_place.InPlaceSteps.factors, "chunk.ready = True", "pass", FASTER("gru"),
+    ),
+    "derivatives of the last step alone": (
+        in_place.InPlaceSteps.factors, "chunk.array[: chunk.filled]", "a[None]", FASTER("gru"),
+    ),
+    "gradients of one part only": (walk.unroll, "for part in dws", "for part in dws[:1]", FASTER("lstm")),
     "lengths of another part": (
-        bptt.unroll, "PaddingMask(lengths[part]", "PaddingMask(lengths[: part.stop - part.start]",
-        lambda: parallel_tests.test_walked_in_parts_and_chunks_or_whole_a_batch_gives_the_same("gru", True, True),
+        walk.unroll, "lengths[parts[i]]", "lengths[: parts[i].stop - parts[i].start]",
+        lambda: parallel_tests.test_walked_in_parts_and_chunks_a_batch_gives_the_same_as_plainly("gru", True, True),
     ),
     "rows that fill no slice forgotten": (
         slices.Slices._cut, "self.matrix[n * s :]", "self.matrix[rows:]", parallel_tests.test_slices_multiply_like_the_array,
@@ -221,7 +233,8 @@ MISTAKES = {
     ),
     "bias gradient of one sequence only": (bptt.weight_gradients, "da_gates.sum(axis=1)", "da_gates[:, 0]", CELLS),
     # RNN
-    "1 - h instead of 1 - h²": (activations.tanh_and_slope, "1 - y * y", "1 - y", RNNS),
+    "1 - h instead of 1 - h²": (rnn.RNNCell.backward, "1 - h * h", "1 - h", RNNS),
+    "1 - y instead of 1 - y²": (activations.tanh_and_slope, "1 - y * y", "1 - y", lambda: gradients_are_right("cell lstm-cifg")),
     "U instead of Uᵀ": (rnn.RNNCell.backward, "w.U.T @ da", "w.U @ da", RNNS),
     # activations
     "1 at the upper kink of relu6": (
@@ -234,7 +247,7 @@ MISTAKES = {
     ),
     "elu: slope without the one": (activations.elu_and_slope, "below + 1", "below", lambda: gradients_are_right("elu")),
     "prelu: slope learned where a > 0 too": (
-        rnn.RampRNNCell.backward, "dh, below,", "dh, below + dh_da,", lambda: gradients_are_right("cell rnn-prelu"),
+        rnn_activations.RampRNNCell.backward, "dh * below", "dh * (below + dh_da)", lambda: gradients_are_right("cell rnn-prelu"),
     ),
     "rrelu draws nothing": (
         activations.rrelu_slopes, "rng is None", "True", regularisation_tests.test_rrelu_draws_in_training_and_takes_the_mean_in_evaluation,
@@ -245,7 +258,7 @@ MISTAKES = {
     ),
     "mean taken for fixed on the way back": (layer_norm.standardize_back, " - dn.mean(axis=0, keepdims=True)", "", NORMALISED),
     "the two products share their norm": (
-        layer_norm.LayerNormLSTMCell.forward, "standardize(a), standardize(w.U @ h_prev)", "standardize(a + w.U @ h_prev), standardize(w.U @ h_prev)",
+        layer_norm.LayerNormLSTMCell.forward, "standardize(wx), standardize(w.U @ h_prev)", "standardize(wx + w.U @ h_prev), standardize(w.U @ h_prev)",
         lambda: twins_agree("lstm-layer-norm"),
     ),
     "dU from the gradient of the gates": (
@@ -257,11 +270,14 @@ MISTAKES = {
         lambda: twins_agree("gru-layer-norm"),
     ),
     "bias before the norm": (
-        bptt.pre_activations, "if not cell.adds_bias:", "if True:", lambda: twins_agree("lstm-layer-norm"),
+        bptt.input_products, "if not cell.adds_bias:", "if True:", lambda: twins_agree("lstm-layer-norm"),
     ),
     "no derivatives, a step at a time": (
-        stepper.Stepper.__call__, "cell.derivatives(a)", "pass",
+        in_place.InPlaceSteps.factors, "self.derivatives(", "(lambda *_: None)(",
         lambda: regularisation_tests.test_walked_step_by_step_a_cell_gives_the_same_values_and_gradients("gru"),
+    ),
+    "the normalised memory read with the wrong gate": (
+        layer_norm.LayerNormLSTMCell.read_back, "dh * o * (", "dh * (", NORMALISED,
     ),
     # dropout and first weights
     "a mask for every step": (
@@ -276,21 +292,31 @@ MISTAKES = {
         regularisation_tests.test_orthogonal_blocks_are_orthogonal_and_differ,
     ),
     # LSTM
-    "input and forget gate swapped": (
-        LSTM.forward, "self.write_memory(i, f,", "self.write_memory(f, i,", lambda: twins_agree("lstm"),
-    ),
+    "input and forget gate swapped": (LSTM.forward, "c = f * c_prev + i * g", "c = i * c_prev + f * g", TWINS("lstm")),
     "input and forget gate swapped, backwards too": (
-        LSTM.forward, "i, f, g, o, remembered, tanh_c =", "f, i, g, o, remembered, tanh_c =", lambda: twins_agree("lstm"),
+        LSTM.forward, "a_i, a_f, a_g, a_o = a.reshape", "a_f, a_i, a_g, a_o = a.reshape", TWINS("lstm"),
     ),
-    "dc_from_future dropped": (LSTM.backward, "dc = dc_from_future + dh * dh_dc", "dc = dh * dh_dc", LSTMS),
+    "dc_from_future dropped": (LSTM.backward, "dc = dc_from_future + dh", "dc = dh", LSTMS),
     "forget gate missing on the way back": (LSTM.backward, "dc_prev = dc * f  #", "dc_prev = dc  #", LSTMS),
-    "1 - tanh(c) instead of 1 - tanh²(c)": (LSTM.output_derivatives, "o, h * tanh_c", "o, h", LSTMS),
-    "∂c/∂a_f from a gate that is no longer one": (LSTM.memory_derivatives, "remembered * f", "remembered * i", LSTMS),
-    "the memory kept for the derivative of a_f": (LSTM.write_memory, "xp.multiply(f, c_prev, out=remembered)", "remembered[:] = f * c_prev + i * g; return remembered", LSTMS),
-    "peephole of o on the wrong memory": (LSTM.forward, "p_o * c  #", "p_o * c_prev  #", LSTMS),
-    "peephole of o not followed into c": (LSTM.backward, "dc += p_o * da_o", "pass", LSTMS),
-    "peephole of f not followed into c": (LSTM.backward, "p_i * da_i + p_f * da_f", "p_i * da_i", LSTMS),
-    "dp_o from the memory before the step": (LSTM.weight_gradients, "da_o * c)", "da_o * c_prev)", LSTMS),
+    "1 - tanh(c) instead of 1 - tanh²(c)": (LSTM.backward, "1 - tanh_c * tanh_c", "1 - tanh_c", LSTMS),
+    "the slope of the forget gate without f": (LSTM.backward, "df * f * (1 - f)", "df * (1 - f)", LSTMS),
+    "the new memory where the old one belongs": (LSTM.forward, "o, tanh_c, c_prev)", "o, tanh_c, c)", LSTMS),
+    "the slope of the candidate as of a gate": (LSTM.backward, "1 - g * g", "g * (1 - g)", LSTMS),
+    "peephole of o on the wrong memory": (VARIANT.forward, 'self._peep(w, "o", c)', 'self._peep(w, "o", c_prev)', PEEPHOLES),
+    "peephole of o not followed into c": (VARIANT.backward, ' + self._peep_back(w, "o", da_of["o"])', "", PEEPHOLES),
+    "peephole of f not followed into c": (VARIANT.backward, ' + self._peep_back(w, "f", da_of["f"])', "", PEEPHOLES),
+    "dp_o from the memory before the step": (VARIANT.weight_gradients, '"o": c}', '"o": c_prev}', PEEPHOLES),
+    # its faster twin
+    "fast: ∂c/∂a_f from a gate that is no longer one": (in_place.lstm_derivatives, "remembered * f", "remembered * i", FASTER("lstm")),
+    "fast: the memory kept for the derivative of a_f": (in_place.write_memory, "xp.multiply(f, c_prev, out=remembered)", "remembered[:] = f * c_prev + i * g; return remembered", FASTER("lstm")),
+    "fast: 1 - tanh(c) instead of 1 - tanh²(c)": (in_place.lstm_derivatives, "o, h * tanh_c", "o, h", FASTER("lstm")),
+    "fast: input and forget gate swapped": (FAST_LSTM.forward, "write_memory(f, i,", "write_memory(i, f,", FASTER("lstm")),
+    "fast: dc_from_future dropped": (FAST_LSTM.backward, "sum_of_product(dc_from_future, dh, of_dh)", "dh * of_dh", FASTER("lstm")),
+    "fast: forget gate missing on the way back": (FAST_LSTM.backward, "dc_prev = dc * f  #", "dc_prev = dc * 1  #", FASTER("lstm")),
+    "fast: peephole of o on the wrong memory": (FAST_LSTM.forward, "p_o * c\n", "p_o * c_prev\n", FASTER("lstm-peephole")),
+    "fast: peephole of o not followed into c": (FAST_LSTM.backward, "dc += p_o * da_o", "pass", FASTER("lstm-peephole")),
+    "fast: peephole of f not followed into c": (FAST_LSTM.backward, "p_i * da_i + p_f * da_f", "p_i * da_i", FASTER("lstm-peephole")),
+    "fast: dp_o from the memory before the step": (FAST_LSTM.weight_gradients, "(*memories, None)", "(memories[0], memories[0], None)", FASTER("lstm-peephole")),
     # variants of the LSTM
     "coupled gates: f not followed into i": (
         VARIANT.backward, "di = di - df", "pass", lambda: gradients_are_right("cell lstm-cifg"),
@@ -315,21 +341,29 @@ MISTAKES = {
         VARIANT.forward, '(a_of["g"], 1.0)', '(a_of["g"], 1 - a_of["g"] ** 2)', lambda: gradients_are_right("cell lstm-niaf"),
     ),
     # GRU
-    "1 - z missing": (gru.new_state_derivatives, "1 - z, 1 - n * n", "1, 1 - n * n", GRUS),
-    "∂s/∂a_r without 1 - r": (GRU.derivatives, "s, s * r", "s, 0", GRUS),
-    "∂a_n/∂a_r without 1 - r": (GRU_AFTER.derivatives, "rq, rq * r", "rq, 0", GRUS),
-    "z and 1 - z swapped, backwards too": (GRU.forward, "sigmoid_in_place(a_rz)", "sigmoid_in_place(a_rz); z *= -1; z += 1", lambda: twins_agree("gru")),
+    "1 - z missing": (GRU.backward, "dn = dh * (1 - z)", "dn = dh", GRUS),
+    "the slope of r without 1 - r": (GRU.backward, "dr * r * (1 - r)", "dr * r", GRUS),
+    "the slope of r without 1 - r, reset after": (GRU_AFTER.backward, "dr * r * (1 - r)", "dr * r", GRUS),
+    "z and 1 - z swapped, backwards too": (GRU.forward, "r, z = sigmoid(a_rz)", "r, z = sigmoid(a_rz * np.repeat([[1], [-1]], H, axis=0))", TWINS("gru")),
     "direct road to h_{t-1} missing": (GRU.backward, "z * dh + r * ds", "r * ds", GRUS),
     "road through the reset gate missing": (GRU.backward, "z * dh + r * ds", "z * dh", GRUS),
     "dU_n from h instead of r * h": (GRU.weight_gradients, "da[2 * H :] @ s.T", "da[2 * H :] @ h_prev", GRUS),
     "dU_n without the reset gate": (GRU_AFTER.weight_gradients, "dq = da[3 * H :]", "dq = da[2 * H : 3 * H]", GRUS),
-    "reset and update gate swapped": (GRU_AFTER.forward, "r, z, n, shift, rq =", "z, r, n, shift, rq =", lambda: twins_agree("gru-after")),
+    "reset and update gate swapped": (GRU_AFTER.forward, "r, z = sigmoid", "z, r = sigmoid", TWINS("gru-after")),
+    # their faster twins
+    "fast: 1 - z missing": (in_place.new_state_derivatives, "1 - z, 1 - n * n", "1, 1 - n * n", FASTER("gru")),
+    "fast: ∂s/∂a_r without 1 - r": (FAST_GRU.derivatives, "s, s * r", "s, 0", FASTER("gru")),
+    "fast: ∂a_n/∂a_r without 1 - r": (FAST_GRU_AFTER.derivatives, "rq, rq * r", "rq, 0", FASTER("gru-after")),
+    "fast: road through the reset gate missing": (FAST_GRU.backward, "sum_of_products(z, dh, r, ds)", "z * dh", FASTER("gru")),
+    "fast: direct road to h_{t-1} missing": (FAST_GRU.backward, "sum_of_products(z, dh, r, ds)", "r * ds", FASTER("gru")),
+    "fast: dU_n from h instead of r * h": (FAST_GRU.weight_gradients, "a[4 * H : 5 * H]", "a[3 * H : 4 * H]", FASTER("gru")),
+    "fast: reset and update gate swapped": (FAST_GRU_AFTER.forward, "r, z, n, stays, rq =", "z, r, n, stays, rq =", FASTER("gru-after")),
     # autograd
     "gradient written instead of accumulated": (
         tape.walk_back, "sums[slot] + dx if slot in sums else dx", "dx", lambda: gradients_are_right("layer", "model"),
     ),
-    "second backward overwrites": (tape.walk_back, "leaf.grad + total", "total", second_backward_adds),
-    "broadcasting undone by the mean": (tape.unbroadcast, "gradient.sum(", "gradient.mean(", lambda: gradients_are_right("add")),
+    "second backward overwrites": (tape._add_to_grad, "leaf.grad + total", "total", second_backward_adds),
+    "broadcasting undone by the mean": (tensor.unbroadcast, "gradient.sum(", "gradient.mean(", lambda: gradients_are_right("add")),
     "repeated index counted once": (
         backend.scatter_add, "array_module(target).add.at(target, index, values)", "target[index] += values",
         lambda: gradients_are_right("embedding"),
@@ -354,7 +388,7 @@ MISTAKES = {
     ),
     # Attention
     "a collected gradient forgets its earlier parts": (
-        tape.Pending.__add__, "self.parts + other.parts", "other.parts", lambda: gradients_are_right("linear (shared)"),
+        pending.Pending.__add__, "self.parts + other.parts", "other.parts", lambda: gradients_are_right("linear (shared)"),
     ),
     "additive score: no tanh'": (
         functional.additive_scores, "xp.subtract(1, da, out=da)", "da = da * 0 + 1", lambda: gradients_are_right("additive"),

@@ -11,51 +11,50 @@ from hypothesis import strategies as st
 from test_cells import gradients, random_case
 
 from minirnn import CELL_NAMES, InputError, Recurrent, Tensor, backend, num_threads, parallel, set_num_threads, unroll
-from minirnn.cells import bptt, slices
-from minirnn.cells.slices import Slices
+from minirnn.cells import bptt
+from minirnn.fast import in_place, slices, walk
+from minirnn.fast.slices import Slices
 
 
 @contextmanager
 def in_parts(threads, unpacked=True, chunk=2**18):
     """Every batch divided, whatever its size, with a BLAS that does or does not multiply small matrices unpacked, and
-    every sequence in chunks with `chunk` numbers a gate."""
-    names = ("FEWEST_COLUMNS", "FEWEST_MULTIPLICATIONS", "CHUNK", "num_threads", "multiplies_unpacked")
-    kept = {name: getattr(bptt, name) for name in names}
-    bptt.FEWEST_COLUMNS, bptt.FEWEST_MULTIPLICATIONS = 1, {False: 0, True: 0}
-    bptt.CHUNK = {"cpu": chunk}
-    bptt.num_threads = lambda: threads
-    bptt.multiplies_unpacked = slices.multiplies_unpacked = lambda: unpacked
-    try:
+    what steps keep in chunks with `chunk` numbers a gate."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(walk, "FEWEST_COLUMNS", 1)
+        patch.setattr(walk, "FEWEST_MULTIPLICATIONS", {False: 0, True: 0})
+        patch.setattr(walk, "num_threads", lambda: threads)
+        patch.setattr(walk, "multiplies_unpacked", lambda: unpacked)
+        patch.setattr(slices, "multiplies_unpacked", lambda: unpacked)
+        patch.setattr(in_place, "CHUNK", {"cpu": chunk})
         yield
-    finally:
-        for name, value in kept.items():
-            setattr(bptt, name, value)
-        slices.multiplies_unpacked = kept["multiplies_unpacked"]
 
 
 @pytest.mark.parametrize("name", CELL_NAMES)
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("padded", [False, True])
-def test_walked_in_parts_and_chunks_or_whole_a_batch_gives_the_same(name, reverse, padded):
+def test_walked_in_parts_and_chunks_a_batch_gives_the_same_as_plainly(name, reverse, padded):
     cell, x, weights, state = random_case(name, 7, 5, 4, 6, seed=3)
     lengths = np.array([7, 2, 5, 0, 6]) if padded else None
-    inputs, results = [x, *weights.values(), *state], []
+    inputs = [x, *weights.values(), *state]
+
+    def outcome(walked):
+        output, final = walked(cell, x, weights, state, lengths, reverse)
+        return [output.data, *(s.data for s in final), *gradients(output, final, inputs)]
+
+    plain = outcome(bptt.unroll)
     for threads, unpacked, steps in ((2, False, 7), (1, True, 3), (2, True, 1), (3, True, 2)):
         with in_parts(threads, unpacked, chunk=steps * 6 * (5 // threads)):
-            output, final = unroll(cell, x, weights, state, lengths, reverse)
-            results.append([output.data, *(s.data for s in final), *gradients(output, final, inputs)])
-    whole, *divided = results
-    for parts in divided:
-        for a, b in zip(whole, parts, strict=True):
-            np.testing.assert_allclose(b, a, rtol=1e-10, atol=1e-10)
+            for expected, found in zip(plain, outcome(unroll), strict=True):
+                np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
 
 
 def test_the_batch_is_divided_where_it_pays(monkeypatch):
-    monkeypatch.setattr(bptt, "num_threads", lambda: 2)
-    monkeypatch.setattr(bptt, "multiplies_unpacked", lambda: True)
+    monkeypatch.setattr(walk, "num_threads", lambda: 2)
+    monkeypatch.setattr(walk, "multiplies_unpacked", lambda: True)
     layer = Recurrent("lstm", 8, 256, rng=0)
     w = lambda layer: type("w", (), {"U": layer.U_l0.data})
-    parts = lambda layer, B: bptt.divide(layer.cell, w(layer), np.zeros((5, B, 8), np.float32))
+    parts = lambda layer, B: walk.divide(layer.cell, w(layer), np.zeros((5, B, 8), np.float32))
     assert parts(layer, 32) == [slice(0, 16), slice(16, 32)]
     assert parts(layer, 33) == [slice(0, 16), slice(16, 33)]
     assert parts(layer, 8) == [slice(0, 8)]
@@ -65,15 +64,15 @@ def test_the_batch_is_divided_where_it_pays(monkeypatch):
     assert parts(drawing, 128) == [slice(0, 128)]
     drawing.cell.rng = None
     assert len(parts(drawing, 128)) == 2
-    monkeypatch.setattr(bptt, "num_threads", lambda: 3)
+    monkeypatch.setattr(walk, "num_threads", lambda: 3)
     assert len(parts(layer, 64)) == 3
-    monkeypatch.setattr(bptt, "num_threads", lambda: 16)  # so many wait for Python's lock longer than they compute
+    monkeypatch.setattr(walk, "num_threads", lambda: 16)  # so many wait for Python's lock longer than they compute
     assert parts(layer, 128) == [slice(0, 128)]
-    monkeypatch.setattr(bptt.kernels, "compiles", lambda *_: True)  # compiled steps do without it
+    monkeypatch.setattr(walk.kernels, "compiles", lambda *_: True)  # compiled steps do without it
     assert len(parts(layer, 128)) == 16
     monkeypatch.undo()
-    monkeypatch.setattr(bptt, "num_threads", lambda: 2)
-    monkeypatch.setattr(bptt, "multiplies_unpacked", lambda: False)
+    monkeypatch.setattr(walk, "num_threads", lambda: 2)
+    monkeypatch.setattr(walk, "multiplies_unpacked", lambda: False)
     assert parts(layer, 32) == [slice(0, 32)]
 
 

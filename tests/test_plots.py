@@ -8,7 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.image import imread
 
 from minirnn import InputError
+from minirnn.inspection.compare import Summary
 from minirnn.plots import AttentionMap, plot_attention, plot_attentions, plot_lengths, plot_losses
+from minirnn.plots.compare import plot_comparison
 
 
 def attention(rng, targets, sources):
@@ -165,3 +167,29 @@ def test_without_matplotlib_there_is_no_picture(rng, tmp_path, monkeypatch):
 def test_losses(tmp_path):
     rows = [{"step": 1, "train_loss": 3.0}, {"step": 2, "train_loss": 2.0, "valid_loss": 2.5}]
     assert read_png(plot_losses({"gru": rows, "lstm": rows}, tmp_path / "loss.png")).shape[:2] == (600, 900)
+
+
+def test_both_starts_of_a_cell_are_drawn_hollow_and_filled(tmp_path, monkeypatch):
+    marks, original = [], Axes.plot
+
+    def plot(self, x, y, *form, **style):
+        if form:
+            marks.append((x, y, form[0], style["markerfacecolor"]))
+        return original(self, x, y, *form, **style)
+
+    monkeypatch.setattr(Axes, "plot", plot)
+    rows = [Summary("lstm", None, 9000, 2.0, 1.9, 2.1), Summary("lstm", 40, 9000, 0.1, 0.0, 0.2)]
+    rows += [Summary("rnn", None, 3000, 0.5, 0.4, 0.6), Summary("gru", None, 3000, *[float("nan")] * 3)]
+    small = read_png(plot_comparison({"memory": rows}, tmp_path / "memory.png"))
+    assert [(x, form) for x, _, form, _ in marks[:3]] == [(2.0, "^"), (0.1, "^"), (0.5, "o")]
+    heights = [y for _, y, _, _ in marks]
+    assert heights[1] - heights[0] == 1 < heights[2] - heights[1], "the rows of a cell are nearer than two cells"
+    assert [face == "white" for _, _, _, face in marks] == [True, False, True, True]
+    more = [row._replace(cell=f"{row.cell}-{i}") for i in range(10) for row in rows]
+    large = read_png(
+        plot_comparison({"lm": rows, "memory": more}, tmp_path / "both.png", caption="What is to be seen.")
+    )
+    assert large.shape[1] == 2 * small.shape[1]
+    assert large.shape[0] > small.shape[0] + 36 * 20, "a row has room for its mark"
+    assert large[:40, :, :3].min() < 0.2, "the caption is above the panels"
+    assert small[:10, :, :3].min() == 1

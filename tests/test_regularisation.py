@@ -154,16 +154,7 @@ def test_orthogonal_blocks_are_orthogonal_and_differ():
     assert 8 < sum(signs) < 32  # rotations and reflections alike
 
 
-def test_the_forget_bias_stands_in_the_rows_of_the_forget_gate():
-    for name in ("lstm", "lstm-nig", "lstm-layer-norm"):
-        layer = Recurrent(name, 2, 3, 2, bidirectional=True, forget_bias=1.5, rng=0)
-        at = 3 * layer.cell.gates.index("f")
-        for suffix in ("_l0", "_l0_reverse", "_l1", "_l1_reverse"):
-            b = getattr(layer, "b" + suffix).data
-            assert (b[at : at + 3] == 1.5).all()
-            assert (np.delete(b, np.s_[at : at + 3]) != 1.5).all()
-    with pytest.raises(InputError, match="forget gate"):
-        GRU(2, 3, forget_bias=1.0)
+def test_an_unknown_recurrent_init_is_refused():
     with pytest.raises(InputError, match="unknown recurrent_init 'identity'"):
         GRU(2, 3, recurrent_init="identity")
 
@@ -171,7 +162,9 @@ def test_the_forget_bias_stands_in_the_rows_of_the_forget_gate():
 def test_the_defaults_draw_what_they_always_drew():
     plain, said = (
         LanguageModel(5, 4, dropout=0.5, rng=3),
-        LanguageModel(5, 4, dropout=0.5, variational=False, recurrent_init="uniform", forget_bias=None, rng=3),
+        LanguageModel(
+            5, 4, dropout=0.5, variational=False, recurrent_init="uniform", forget_bias=None, chrono=None, rng=3
+        ),
     )
     rng = np.random.default_rng(3)
     np.testing.assert_array_equal(plain.recurrent.W_l0.data, rng.uniform(-0.5, 0.5, (16, 5)).astype(np.float32))
@@ -194,7 +187,7 @@ def test_the_command_line_has_them(tmp_path, capsys):
     assert written.startswith("春眠")
     assert set(written) <= set(text.read_text(encoding="utf-8"))
     nowhere = ("--out", tmp_path / "no")
-    assert "forget gate" in refused(capsys, "train", "lm", "--forget-bias", 1, "--cell", "gru", *nowhere)
+    assert "needs a cell with" in refused(capsys, "train", "lm", "--forget-bias", 1, "--cell", "rnn", *nowhere)
     assert "expected a number" in refused(capsys, "train", "lm", "--forget-bias=-inf", *nowhere)
     assert not (tmp_path / "no").exists()
 

@@ -7,8 +7,20 @@ import pytest
 from commands import refused, run
 
 from minirnn import CELL_NAMES, InputError
-from minirnn.cli.show_attention import as_text
-from minirnn.inspection.compare import Result, compare, read_results, remember_batches, summarize, train_once
+from minirnn.cli.show.attention import as_text
+from minirnn.inspection.compare import (
+    DELAY,
+    LESSON,
+    Result,
+    compare,
+    count_trainings,
+    lesson,
+    read_results,
+    remember_batches,
+    starts,
+    summarize,
+    train_once,
+)
 
 SMALL = ("--examples", 200, "--hidden", 8, "--batch-size", 50, "--epochs", 2, "--quiet")
 
@@ -98,27 +110,63 @@ def test_the_comparison_keeps_what_it_has(tmp_path):
     before = table.read_bytes()
     again = compare(table, "memory", ["rnn", "lstm-nfg"], 2, **settings)
     assert table.read_bytes() == before
-    assert [r[:6] for r in again] == [r[:6] for r in first]
+    assert [r[:7] for r in again] == [r[:7] for r in first]
     assert read_results(table) == sorted(again, key=lambda r: (r.seed, ["rnn", "lstm-nfg"].index(r.cell)))
     more = compare(table, "memory", ["rnn", "gru"], 2, **settings)
     assert table.read_bytes().startswith(before)
-    assert [r.cell for r in more] == ["rnn", "rnn", "gru", "gru"]
+    assert [(r.cell, r.chrono) for r in more] == [("rnn", None)] * 2 + [("gru", None), ("gru", DELAY)] * 2
+    assert len(trained) == 4 + 4 + count_trainings(["rnn", "gru"], 2) == 14
+    assert read_results(table)[-1] == more[-1]
+    assert more[-1].error != more[-2].error
+
+
+def results(errors, chrono=None):
+    return [Result("memory", c, chrono, seed, 4, 2, 10, e) for c, own in errors.items() for seed, e in enumerate(own)]
 
 
 def test_a_summary_is_the_mean_and_the_range_with_what_diverged_last():
-    errors = {"a": (1.0, 4.0), "b": (2.0, 2.5), "c": (0.5, float("nan"))}
-    rows = [Result("lm", cell, seed, 4, 2, 10, own[seed]) for cell, own in errors.items() for seed in (0, 1)]
-    found = summarize(rows)
+    found = summarize(results({"a": (1.0, 4.0), "b": (2.0, 2.5), "c": (0.5, float("nan"))}))
     assert [row.cell for row in found] == ["b", "a", "c"]
     assert (found[1].mean, found[1].lowest, found[1].highest) == (2.5, 1.0, 4.0)
+
+
+def test_the_two_starts_of_a_cell_stand_together_in_the_order_of_the_better():
+    plain = results({"a": (3.0, 3.0), "b": (2.0, 2.0), "c": (1.5, 1.5)})
+    found = summarize(plain + results({"a": (1.0, 1.0), "b": (float("nan"),) * 2}, chrono=9))
+    assert [row.name for row in found] == ["a", "a, chrono 9", "c", "b", "b, chrono 9"]
+    assert [row.mean for row in found[:3]] == [3.0, 1.0, 1.5]
+
+
+def test_only_cells_with_a_gate_that_keeps_are_compared_twice():
+    assert starts("rnn") == starts("lstm-nfg") == (None,)
+    assert starts("lstm") == starts("gru-after") == starts("lstm-cifg") == (None, DELAY)
+
+
+def test_the_lesson_is_drawn_where_the_numbers_bear_it_out():
+    chance, learnt = (2.08, 2.08), (0.0, 0.01)
+    plain = results({"lstm": chance, "gru": chance, "rnn": learnt, "lstm-layer-norm": learnt})
+    assert lesson(summarize(plain + results({"lstm": learnt, "gru": learnt}, chrono=40))) == LESSON
+    for other in ({}, {"lstm": chance, "gru": chance}, {"lstm-layer-norm": learnt}, {"lstm": (float("nan"),) * 2}):
+        assert lesson(summarize(plain + results(other, chrono=40))) == ""
+
+
+def test_the_command_names_both_starts(here, capsys):
+    assert run("show", "compare", "--task", "memory", "--cells", "gru", "rnn", "--steps", 1, "--hidden", 2) == 0
+    shown = capsys.readouterr()
+    names = {line[:16].strip() for line in shown.out.splitlines()}
+    assert {"gru", f"gru, chrono {DELAY}", "rnn"} <= names
+    assert "3/3" in shown.err
+    assert LESSON not in shown.out, "after one step nothing can be seen"
 
 
 def test_the_same_seed_gives_the_same_result_and_every_cell_can_be_compared():
     a, b = (train_once("memory", "gru", 3, hidden=4, steps=3) for _ in range(2))
     assert a == b
     assert a != train_once("memory", "gru", 4, hidden=4, steps=3)
+    assert a.error != train_once("memory", "gru", 3, chrono=9, hidden=4, steps=3).error
     for cell in CELL_NAMES:
-        assert np.isfinite(train_once("memory", cell, 0, hidden=3, steps=1).error)
+        for chrono in starts(cell):
+            assert np.isfinite(train_once("memory", cell, 0, chrono=chrono, hidden=3, steps=1).error)
     with pytest.raises(InputError, match="unknown task 'sort'"):
         train_once("sort", "gru", 0, hidden=2, steps=1)
 

@@ -1,9 +1,11 @@
 """Reverse-mode automatic differentiation: the tape, the primitives, and the check of their gradients."""
 
 from minirnn.autograd import activations, functional, ops
-from minirnn.autograd.functional import cross_entropy, dropout, embedding, linear, log_softmax, one_hot, softmax
+from minirnn.autograd.functional import dropout, linear
 from minirnn.autograd.gradcheck import GradcheckError, gradcheck
-from minirnn.autograd.tape import no_grad
+from minirnn.autograd.losses import cross_entropy, log_softmax, softmax
+from minirnn.autograd.recording import no_grad
+from minirnn.autograd.sequences import embedding, one_hot
 from minirnn.autograd.tensor import Parameter, Tensor, grad
 
 __all__ = [

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.autograd.tape import no_grad, recording
+from minirnn.autograd.recording import no_grad, recording
 from minirnn.autograd.tensor import Tensor, grad
 from minirnn.errors import InputError
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.autograd.tape import Node, recording, unbroadcast, walk_back
+from minirnn.autograd.recording import recording
+from minirnn.autograd.tape import Node, walk_back
 from minirnn.backend import Array, array_module, device_of, to_host
 
 
@@ -237,6 +238,18 @@ def record(data: Array, *pairs: tuple[Any, Callable[[Array], Array]]) -> Tensor:
         ]
 
     return record_many((data,), inputs, backward)[0]
+
+
+def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
+    """Undo broadcasting: sum `gradient` over the axes along which an array of `shape` was repeated.
+
+    An element that was used in many places receives the sum of what each place sends back.
+    """
+    if gradient.shape == shape:
+        return gradient
+    added = gradient.ndim - len(shape)
+    repeated = tuple(i + added for i, n in enumerate(shape) if n == 1 and gradient.shape[i + added] != 1)
+    return gradient.sum(axis=(*range(added), *repeated), keepdims=True).reshape(shape)
 
 
 def needs_grad(inputs: Sequence[Tensor]) -> bool:

@@ -9,7 +9,7 @@ import importlib
 import pkgutil
 
 from minirnn.cells.bptt import unroll
-from minirnn.cells.cell import Cell
+from minirnn.cells.cell import Cell, MemoryGate
 from minirnn.errors import InputError
 
 
@@ -43,4 +43,4 @@ def make_cell(name: str) -> Cell:
     return cls(**options)
 
 
-__all__ = ["CELL_NAMES", "Cell", "make_cell", "unroll"]
+__all__ = ["CELL_NAMES", "Cell", "MemoryGate", "make_cell", "unroll"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -19,17 +19,32 @@ Weights = SimpleNamespace  # the cell's weights as arrays, by name: w.W, w.U, w.
 State = tuple[Array, ...]  # the arrays (H, B) carried from step to step; the first is h
 
 
+class MemoryGate(NamedTuple):
+    """The gate that decides how much of the memory stays from one step to the next.
+
+    Attributes:
+        letter: which of the cell's `gates` it is.
+        sign: 1 if the memory stays where the gate is 1, as with the LSTM's f; -1 if it is replaced there.
+        input_gate: the gate of its own that decides how much is written beside what stays, as the LSTM's i; "" if what
+            is written is what the memory gives up.
+    """
+
+    letter: str
+    sign: int
+    input_gate: str = ""
+
+
 class Cell:
     """One step of a recurrent network, forward and backward. It holds no weights and no state: both are handed in.
 
     The pre-activations of the gates lie below one another: with `rows` = len(gates) · H, gate k is the rows k·H to
     (k+1)·H of W (rows, I), U (rows, H) and b (rows,).
 
-    To add a cell, write one file in this folder with a subclass that sets `variants` and `gates` (and `num_states`,
-    if more than h is carried) and implements `forward` and `backward`. Override `weight_shapes` if there are weights
-    beside W, U and b; `weight_gradients` for those, or if U multiplies anything but h_{t-1}; and set `extra_blocks`
-    if `weight_gradients` needs more than da, `adds_bias` if b is not simply added to W x_t. The cell is then known
-    everywhere by the names in `variants`.
+    To add a cell, write one file in this folder with a subclass that sets `variants` and `gates` (`num_states`, if more
+    than h is carried; `memory_gate`, if there is one) and implements `forward` and `backward`. Override `weight_shapes`
+    if there are weights beside W, U and b; `weight_gradients` for those, or if U multiplies anything but h_{t-1}; and
+    set `extra_blocks` if `weight_gradients` needs more than da, `adds_bias` if b is not simply added to W x_t. The cell
+    is then known everywhere by the names in `variants`.
     """
 
     variants: ClassVar[dict[str, dict[str, Any]]] = {}
@@ -38,17 +53,17 @@ class Cell:
     gates: str = ""
     """One letter for each block of H rows of W, in order."""
 
+    memory_gate: MemoryGate | None = None
+    """The gate that keeps the memory, whose first bias decides how long a fresh layer remembers; None without one."""
+
     num_states: int = 1
     """How many arrays (H, B) are carried from step to step; the first is h."""
 
     extra_blocks: int = 0
-    """How many further blocks of H rows `backward` returns below the gates', for `weight_gradients`."""
+    """How many further blocks of H rows `backward` fills below the gates', for `weight_gradients`."""
 
     adds_bias: bool = False
-    """Whether `forward` adds b itself, so that `a` is W x_t alone; `weight_gradients` then gives the gradient of b."""
-
-    kept_blocks: int = 0
-    """How many blocks of H rows there are below the gates' in `a`, in which `forward` may keep what it likes."""
+    """Whether `forward` adds b itself, so that `wx` is W x_t alone; `weight_gradients` then gives the gradient of b."""
 
     initial_values: ClassVar[dict[str, float]] = {}
     """The weights that begin as a constant and not at random, by name."""
@@ -67,13 +82,12 @@ class Cell:
         rows = len(self.gates) * hidden_size
         return {"W": (rows, input_size), "U": (rows, hidden_size), "b": (rows,)}
 
-    def forward(self, w: Weights, a: Array, state: State) -> tuple[State, Any]:
+    def forward(self, w: Weights, wx: Array, state: State) -> tuple[State, Any]:
         """One step.
 
         Args:
             w: the weights.
-            a: (rows + kept_blocks · H, B), the input's part of the pre-activations, W x_t + b (W x_t where the cell
-                `adds_bias`), and below it room. No other step reads it, so this one may write into it.
+            wx: (rows, B), the input's part of the pre-activations: W x_t + b, or W x_t where the cell `adds_bias`.
             state: the arrays (H, B) after step t-1.
 
         Returns:
@@ -81,20 +95,12 @@ class Cell:
         """
         raise NotImplementedError(f"{type(self).__name__} does not define forward")
 
-    def derivatives(self, a: Array) -> None:
-        """Turn what `forward` left in the `a` of n steps (n, rows + kept_blocks · H, B) into what `backward` multiplies
-        by, in place: the derivatives inside a step. They wait for no other step, and so are computed for many at once.
-
-        It is called after forward has walked through the n steps, and has something to do only in cells that keep `a`.
-        Such an `a` has three lives: W x_t + b; the gates, once `forward` is done; and then the derivatives.
-        """
-
     def backward(self, w: Weights, kept: Any, dstate: State, da: Array) -> State:
         """One step back.
 
         Args:
             w: the weights.
-            kept: what `forward` kept, with `a` as `derivatives` left it.
+            kept: what `forward` returned beside the state.
             dstate: for each array of the state after step t, the gradient (H, B) that arrives from outside this step:
                 for h from above and from step t+1, for any other from step t+1 alone. Paths inside the step, such as
                 from h_t to c_t in the LSTM, are this method's own business.
@@ -127,9 +133,3 @@ class Cell:
         """The inverse of `weights_from_torch`, with `bias_hh` = 0 where only the sum matters."""
         W, U, b = weights["W"], weights["U"], weights["b"]
         return {"weight_ih": W, "weight_hh": U, "bias_ih": b, "bias_hh": np.zeros_like(b)}
-
-
-def blocks(a: Array, count: int) -> Array:
-    """The blocks of n steps, from (n, count · H, B): (count, n, H, B), a view of them."""
-    n, rows, B = a.shape
-    return a.reshape(n, count, rows // count, B).swapaxes(0, 1)

@@ -1,4 +1,4 @@
-"""The LSTM with parts taken away, tied together or added."""
+"""The LSTM with peepholes, and with parts taken away, tied together or added."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from minirnn.autograd.activations import sigmoid_and_slope, tanh_and_slope
 from minirnn.backend import Array, array_module
-from minirnn.cells.cell import Cell, State, Weights
+from minirnn.cells.cell import Cell, MemoryGate, State, Weights
 from minirnn.errors import InputError
 
 PEEPHOLES = ("none", "diagonal", "full")
@@ -24,10 +24,12 @@ class LSTMVariantCell(Cell):
         (5)  o   = σ(a_o)   a_o = W_o x_t + U_o h_{t-1} + b_o + P_o c_t + R_o s_{t-1}
         (6)  h_t = o * ψ(c_t)                                                                 ψ = tanh or the identity
 
-    where s_t = (i, f, o) are the gates of step t below one another. Each P is diagonal (a weight per unit, so that P c
-    is p * c) or full. With M inputs, H units and n = M + H + 1:
+    where s_t = (i, f, o) are the gates of step t below one another. Peepholes (Gers & Schmidhuber 2000) let the gates
+    see the memory c; each P is diagonal (a weight per unit, so that P c is p * c) or full. With M inputs, H units and
+    n = M + H + 1:
 
         name                 what differs from "lstm-peephole", the paper's vanilla LSTM      parameters
+        lstm-peephole        nothing                                                          4Hn + 3H
         lstm-nig             no input gate: i = 1                                             3Hn + 2H
         lstm-nfg             no forget gate: f = 1                                            3Hn + 2H
         lstm-nog             no output gate: o = 1                                            3Hn + 2H
@@ -69,6 +71,7 @@ class LSTMVariantCell(Cell):
     """
 
     variants = {
+        "lstm-peephole": {},
         "lstm-nig": {"without": "i"},
         "lstm-nfg": {"without": "f"},
         "lstm-nog": {"without": "o"},
@@ -99,6 +102,10 @@ class LSTMVariantCell(Cell):
             raise InputError("coupled gates need i and f, and gate recurrence needs i, f and o")
         self.gates = "".join(gate for gate in "ifgo" if gate != without and not (coupled and gate == "f"))
         self.num_states = 5 if gate_recurrence else 2
+        if coupled:
+            self.memory_gate = MemoryGate("i", sign=-1)  # (2): f = 1 - i, so that i = 0 keeps c
+        elif without != "f":
+            self.memory_gate = MemoryGate("f", sign=1, input_gate="" if without == "i" else "i")
         self.coupled, self.gate_recurrence, self.peepholes = coupled, gate_recurrence, peepholes
         self.input_activation, self.output_activation = input_activation, output_activation
         self.peeping = "" if peepholes == "none" else self.gates.replace("g", "")
@@ -112,10 +119,10 @@ class LSTMVariantCell(Cell):
             shapes["R"] = (3 * hidden_size, 3 * hidden_size)
         return shapes
 
-    def forward(self, w: Weights, a: Array, state: State) -> tuple[State, Any]:
+    def forward(self, w: Weights, wx: Array, state: State) -> tuple[State, Any]:
         h_prev, c_prev, *s_prev = state
-        xp = array_module(a)
-        a_of = self._by_gate(a + w.U @ h_prev)  # for each gate, as yet without P and R
+        xp = array_module(wx)
+        a_of = self._by_gate(wx + w.U @ h_prev)  # for each gate, as yet without P and R
         if self.gate_recurrence:
             rs = w.R @ xp.concatenate(s_prev)
             a_of |= {gate: a_of[gate] + part for gate, part in zip("ifo", rs.reshape(3, *h_prev.shape), strict=True)}

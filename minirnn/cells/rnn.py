@@ -2,114 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from minirnn.autograd.activations import ACTIVATIONS, rrelu_slopes
-from minirnn.backend import Array, array_module
+from minirnn.backend import Array, tanh
 from minirnn.cells.cell import Cell, State, Weights
-from minirnn.errors import InputError
 
 
 class RNNCell(Cell):
-    """The simple recurrent network (Elman 1990), with φ = tanh, relu or another activation:
+    """The simple recurrent network (Elman 1990):
 
         (1)  a   = W x_t + U h_{t-1} + b
-        (2)  h_t = φ(a)
+        (2)  h_t = tanh(a)
 
     and back, from dh = dL/dh_t:
 
-        (3)  da       = dh * φ'(a)
+        (3)  da       = dh * (1 - h²)           as tanh' = 1 - tanh²
         (4)  dh_{t-1} = Uᵀ da
 
-    Columns: x_t (I, B); h, a, dh and da (H, B); W (H, I), U (H, H), b (H,). The argument `a` of `forward` is W x_t + b,
-    made for many t beforehand; what `forward` returns second comes back to `backward`. The gradients of W, U, b and x
-    are (3) and (4) of `bptt.py`.
-
-    Args:
-        nonlinearity: one of `ACTIVATIONS`, such as "tanh" or "relu".
+    Columns: x_t (I, B); h, a, dh and da (H, B); W (H, I), U (H, H), b (H,). The argument `wx` of `forward` is
+    W x_t + b, made for all t beforehand; what `forward` returns second comes back to `backward` as `kept`. The
+    gradients of W, U, b and x are (4) to (6) of `bptt.py`.
     """
 
-    variants = {
-        "rnn": {},
-        "rnn-relu": {"nonlinearity": "relu"},
-        "rnn-relu6": {"nonlinearity": "relu6"},
-        "rnn-leaky-relu": {"nonlinearity": "leaky-relu"},
-        "rnn-elu": {"nonlinearity": "elu"},
-        "rnn-sigmoid": {"nonlinearity": "sigmoid"},
-    }
+    variants = {"rnn": {}}
     gates = "h"
+    in_torch = True
 
-    def __init__(self, nonlinearity: str = "tanh"):
-        if nonlinearity not in ACTIVATIONS:
-            raise InputError(f"unknown nonlinearity {nonlinearity!r}: expected one of {', '.join(ACTIVATIONS)}")
-        self.activate = ACTIVATIONS[nonlinearity]
-        self.in_torch = nonlinearity in ("tanh", "relu")
-
-    def forward(self, w: Weights, a: Array, state: State) -> tuple[State, Any]:
+    def forward(self, w: Weights, wx: Array, state: State) -> tuple[State, Any]:
         (h_prev,) = state
-        a += w.U @ h_prev  # (1)
-        h, dh_da = self.activate(a)  # (2), and φ'(a)
-        return (h,), dh_da
+        a = wx + w.U @ h_prev  # (1)
+        h = tanh(a)  # (2)
+        return (h,), h
 
     def backward(self, w: Weights, kept: Any, dstate: State, da: Array) -> State:
-        dh_da, (dh,) = kept, dstate
-        array_module(dh).multiply(dh, dh_da, out=da)  # (3)
+        h, (dh,) = kept, dstate
+        da[:] = dh * (1 - h * h)  # (3)
         dh_prev = w.U.T @ da  # (4)
         return (dh_prev,)
-
-
-class RampRNNCell(Cell):
-    """The simple recurrent network with a ramp whose slope p below 0 is learned, one for each unit (PReLU, He et al.
-    2015), or drawn at every step of training (RReLU, Xu et al. 2015):
-
-        (1)  a   = W x_t + U h_{t-1} + b
-        (2)  h_t = max(a, 0) + p * min(a, 0)
-
-    and back, from dh = dL/dh_t:
-
-        (3)  da = dh * φ'(a),   φ'(a) = 1 where a > 0, else p
-        (4)  dh_{t-1} = Uᵀ da
-        (5)  dp = Σ_t dh * min(a, 0)
-
-    Columns as for `RNNCell`; the learned p is the weight `slope` (H,).
-
-    Args:
-        learned: whether p is learned, else drawn.
-    """
-
-    variants = {"rnn-prelu": {"learned": True}, "rnn-rrelu": {"learned": False}}
-    gates = "h"
-    initial_values = {"slope": 0.25}
-
-    def __init__(self, learned: bool):
-        self.learned = learned
-        self.draws = not learned
-        self.extra_blocks = 1 if learned else 0  # dh * min(a, 0), below da
-
-    def weight_shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
-        shapes = super().weight_shapes(input_size, hidden_size)
-        return {**shapes, "slope": (hidden_size,)} if self.learned else shapes
-
-    def forward(self, w: Weights, a: Array, state: State) -> tuple[State, Any]:
-        (h_prev,) = state
-        xp = array_module(a)
-        a += w.U @ h_prev  # (1)
-        p = w.slope[:, None] if self.learned else rrelu_slopes(a, self.rng)
-        below = xp.minimum(a, 0)
-        h = xp.maximum(a, 0) + p * below  # (2)
-        return (h,), (xp.where(a > 0, 1, p), below)
-
-    def backward(self, w: Weights, kept: Any, dstate: State, da: Array) -> State:
-        (dh_da, below), (dh,) = kept, dstate
-        H, xp = len(dh), array_module(dh)
-        xp.multiply(dh, dh_da, out=da[:H])  # (3)
-        if self.learned:
-            xp.multiply(dh, below, out=da[H:])  # (5), before the sum
-        dh_prev = w.U.T @ da[:H]  # (4)
-        return (dh_prev,)
-
-    def weight_gradients(self, da: Array, h_prev: Array, kept: Sequence[Any]) -> dict[str, Array]:
-        H = h_prev.shape[1]
-        gradients = super().weight_gradients(da[:H], h_prev, kept)
-        return {**gradients, "slope": da[H:].sum(axis=1)} if self.learned else gradients  # (5)

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from minirnn.autograd import ops
-from minirnn.autograd.tape import Pending
-from minirnn.autograd.tensor import Tensor, needs_grad, record_many
+from minirnn.autograd.pending import Pending
+from minirnn.autograd.tensor import Tensor, record_many
 from minirnn.backend import Array, array_module
-from minirnn.cells.bptt import pre_activations, weight_gradients
+from minirnn.cells.bptt import input_products, weight_gradients
 from minirnn.cells.cell import Cell
 
 
@@ -18,8 +18,8 @@ class Stepper:
     """A cell whose x_t is known only once h_{t-1} is: with attention, x_t depends on it.
 
     Every step is then an operation of its own on the tape, and the walk back along the tape is the loop of
-    `bptt.backward_through_time`: it adds dh_from_above and dh_from_future where h_t was used twice. Only (3) of
-    `bptt.py` still waits for the end: the steps leave what it needs as the `Pending` gradient of a token that stands
+    `bptt.backward_through_time`: it adds dh_from_above and dh_from_future where h_t was used twice. Only (4) and (5) of
+    `bptt.py` still wait for the end: the steps leave what they need as the `Pending` gradient of a token that stands
     for all the weights.
 
     Args:
@@ -53,19 +53,16 @@ class Stepper:
         """
         ops.values(x, *state, self.token)  # refuses a mix of float32 and float64
         w, cell = self.w, self.cell
-        a = pre_activations(cell, w, x.data[None], cell.kept_blocks)  # (1) of `bptt.py`
-        inputs = [x, self.token, *state]
-        new, kept = cell.forward(w, a[0], tuple(s.data.T for s in state))
-        if needs_grad(inputs):
-            cell.derivatives(a)
+        wx = input_products(cell, w, x.data[None])[0]  # (1) of `bptt.py`, for one step
+        new, kept = cell.forward(w, wx, tuple(s.data.T for s in state))
 
         def backward(*dstate: Array | None) -> list[Any]:
             H, B = new[0].shape
-            xp = array_module(a)
-            zero, da = xp.zeros_like(new[0]), xp.empty((len(w.b) + cell.extra_blocks * H, B), dtype=a.dtype)
+            xp = array_module(new[0])
+            zero, da = xp.zeros_like(new[0]), xp.empty((len(w.b) + cell.extra_blocks * H, B), dtype=new[0].dtype)
             d_prev = cell.backward(w, kept, tuple(zero if d is None else d.T for d in dstate), da)
-            dx = da[: len(w.b)].T @ w.W if x.requires_grad else None  # (4) of `bptt.py`
+            dx = da[: len(w.b)].T @ w.W if x.requires_grad else None  # (6) of `bptt.py`
             note = Pending([(da, x.data, state[0].data, kept)], lambda steps: steps, (), self)
             return [dx, note, *(d.T for d in d_prev)]
 
-        return record_many(tuple(s.T for s in new), inputs, backward)
+        return record_many(tuple(s.T for s in new), [x, self.token, *state], backward)

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.autograd.tape import no_grad
-from minirnn.cli.corpora import check_corpora, load_corpora, test_pairs
-from minirnn.cli.options import number, path
+from minirnn.autograd.recording import no_grad
+from minirnn.cli.corpora import digest, load_corpora, mismatch, test_pairs
+from minirnn.cli.options import check_output, number, path
 from minirnn.cli.tasks import read_run_options
+from minirnn.cli.training import check_data
 from minirnn.cli.translate import add_search_options, search_options
-from minirnn.cli.translators import check_output, load_translator
+from minirnn.cli.translators import load_translator
 from minirnn.data import Pair, read_aligned, read_pairs
 from minirnn.errors import InputError
 from minirnn.metrics import bleu_details, exact_match, perplexity
@@ -100,7 +101,7 @@ def _pairs(run_directory: Run, arguments: argparse.Namespace) -> tuple[list[Pair
     if options["data"] or options["source"]:
         try:
             corpora = load_corpora(options)
-            check_corpora(run_directory, options, corpora)
+            check_data(run_directory, digest(corpora), mismatch(options))
         except (InputError, OSError) as error:
             raise InputError(f"what was held out cannot be read again: {_reason(error)}; give pairs with --data, or "
                              "--source and --target") from error  # fmt: skip

@@ -14,8 +14,9 @@ import numpy as np
 from minirnn.autograd import activations, functional, ops
 from minirnn.autograd.gradcheck import GradcheckError, gradcheck
 from minirnn.autograd.tensor import Tensor
-from minirnn.cells import CELL_NAMES, make_cell, unroll
+from minirnn.cells import CELL_NAMES, make_cell
 from minirnn.errors import InputError
+from minirnn.fast import unroll
 from minirnn.layers import Dropout, Embedding, LayerNorm, Linear, PReLU, Recurrent
 from minirnn.layers.attention import SCORES
 from minirnn.models import (

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minirnn import backend
-from minirnn.cells import CELL_NAMES
+from minirnn.cli.cells import cell_options, cell_settings
 from minirnn.cli.options import number, path
 from minirnn.cli.training import FLAG, Options, optimization_options, read_options
 from minirnn.data import UNKNOWN, Vocabulary, detokenize, tokenize
@@ -31,17 +31,13 @@ OPTIONS: Options = {
     "max-tokens": (None, {"type": number(int, 1), "metavar": "N", "help": "train on the first N tokens only"}),
     "min-frequency": (1, {"type": number(int, 1), "metavar": "N", "help": "rarer tokens become <unk>"}),
     "valid-fraction": (0.1, {"type": number(float, 0, 1), "metavar": "X", "help": "the end of the text to hold out"}),
-    "cell": ("gru", {"choices": CELL_NAMES, "help": "the recurrent cell"}),
+    **cell_options("gru"),
     "layers": (1, {"type": number(int, 1), "metavar": "N", "help": "recurrent layers"}),
     "hidden": (256, {"type": number(int, 1), "metavar": "N", "help": "units in a layer"}),
     "embedding": (64, {"type": number(int, 0), "metavar": "N", "help": "features of the embedding; 0: one-hot"}),
     "dropout": (0.0, {"type": number(float, 0, 1), "metavar": "P", "help": "dropout probability"}),
     "variational": (False, {**FLAG, "help": "one dropout mask for all steps of a sequence"}),
     "recurrent-init": ("uniform", {"choices": RECURRENT_INITS, "help": "the first recurrent weights"}),
-    "forget-bias": (
-        None,
-        {"type": number(float, -100, 100), "metavar": "X", "help": "the first bias of an LSTM's forget gate"},
-    ),
     "batch-size": (32, {"type": number(int, 1), "metavar": "N", "help": "sequences in a batch"}),
     "steps": (64, {"type": number(int, 1), "metavar": "N", "help": "time steps that gradients flow back"}),
     "partition": ("sequential", {"choices": ("sequential", "random"), "help": "carry the state on, or cut anywhere"}),
@@ -80,13 +76,12 @@ def build_model(vocabulary_size: int, options: dict[str, Any], rng: np.random.Ge
     model = LanguageModel(
         vocabulary_size,
         options["hidden"],
-        cell=options["cell"],
+        **cell_settings(options),
         num_layers=options["layers"],
         embedding_size=options["embedding"] or None,
         dropout=options["dropout"],
         variational=options["variational"],
         recurrent_init=options["recurrent-init"],
-        forget_bias=options["forget-bias"],
         rng=rng,
     )
     model.to(options["device"])

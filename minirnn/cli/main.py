@@ -12,51 +12,14 @@ from typing import Any, NoReturn
 import numpy as np
 
 from minirnn import __version__, use_kernels
-from minirnn.cli import (
-    evaluate,
-    fetch,
-    generate,
-    gradcheck,
-    show_attention,
-    show_bidirectional,
-    show_compare,
-    show_continuation,
-    show_gates,
-    show_gradients,
-    show_lengths,
-    show_loss,
-    show_neurons,
-    train_classify,
-    train_cloze,
-    train_forecast,
-    train_lm,
-    train_task,
-    train_translate,
-    translate,
-)
+from minirnn.cli import classify, cloze, evaluate, fetch, generate, gradcheck, show, train, translate
 from minirnn.cli.options import Parser, complain
 from minirnn.errors import MinirnnError
 
-TRAIN: tuple[Any, ...] = (train_lm, train_translate, train_task, train_forecast, train_classify, train_cloze)
-SHOW: tuple[Any, ...] = (
-    show_attention,
-    show_bidirectional,
-    show_compare,
-    show_continuation,
-    show_gates,
-    show_gradients,
-    show_lengths,
-    show_loss,
-    show_neurons,
-)
-COMMANDS: tuple[Any, ...] = (
-    translate,
-    evaluate,
-    generate,
-    train_classify.UseCommand,
-    train_cloze.UseCommand,
-    fetch,
-    gradcheck,
+COMMANDS: tuple[Any, ...] = (translate, evaluate, generate, classify, cloze, fetch, gradcheck)
+GROUPS: tuple[tuple[str, str, str, str, tuple[Any, ...]], ...] = (
+    ("train", "TASK", "train a model", "Train a model.", train.COMMANDS),
+    ("show", "PICTURE", "see what a network does", "Draw a picture, and write it as text.", show.COMMANDS),
 )
 
 
@@ -70,11 +33,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"minirnn {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
-    groups = (
-        ("train", "TASK", "train a model", "Train a model.", TRAIN),
-        ("show", "PICTURE", "see what a network does", "Draw a picture, and write it as text.", SHOW),
-    )
-    for name, metavar, help_line, description, members in groups:
+    for name, metavar, help_line, description, members in GROUPS:
         group = commands.add_parser(name, help=help_line, description=description)
         choices = group.add_subparsers(title=metavar.lower() + "s", metavar=metavar, required=True, parser_class=Parser)
         for member in members:

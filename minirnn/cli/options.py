@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
+
+from minirnn.errors import InputError
 
 
 class Parser(argparse.ArgumentParser):
@@ -67,3 +71,18 @@ def number(
         return value
 
     return parse
+
+
+def check_output(file: str) -> None:
+    """See that a file can be written, before the work whose result it shall hold.
+
+    Raises:
+        InputError: it is a directory, or there is no directory for it that can be written to.
+    """
+    folder = Path(file).parent
+    if Path(file).is_dir():
+        raise InputError(f"{file} is a directory: expected a file to write")
+    if not folder.is_dir():
+        raise InputError(f"{file}: there is no directory {folder} to write it to")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{file}: the directory {folder} cannot be written to")

@@ -1,4 +1,4 @@
-"""What the commands of `minirnn show` share."""
+"""Where a picture goes, and what is said of it."""
 
 from __future__ import annotations
 

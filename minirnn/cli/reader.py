@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from minirnn import backend
-from minirnn.autograd import functional
-from minirnn.autograd.tape import no_grad
+from minirnn.autograd.recording import no_grad
+from minirnn.autograd.sequences import one_hot
 from minirnn.cli.lm import load_language_model, read_config
 from minirnn.data import Vocabulary, built_in_text, tokenize
 from minirnn.errors import InputError
@@ -49,7 +49,7 @@ class Reader(NamedTuple):
         ids = self.vocabulary.encode(pieces)[:, None]
         with no_grad():
             if self.model.embedding is None:
-                return functional.one_hot(ids, self.model.vocabulary_size, self.model.output.weight.data).data
+                return one_hot(ids, self.model.vocabulary_size, self.model.output.weight.data).data
             return self.model.embedding(ids).data
 
 

@@ -14,7 +14,9 @@ from minirnn import backend
 from minirnn.cli.options import number, path
 from minirnn.errors import InputError
 from minirnn.layers import Module
+from minirnn.plots import plot_losses
 from minirnn.training import OPTIMIZERS, Optimizer, Run, Trainer
+from minirnn.training.loop import AnyTask
 
 # option: (default, argparse settings). Nothing is set by argparse itself, so that --resume can tell what was asked for.
 Options = dict[str, tuple[Any, dict[str, Any]]]
@@ -55,20 +57,20 @@ class Command:
     Attributes:
         task: what run.json calls it.
         options: all it can be told.
-        changeable: the options that may change on --resume.
         begin: from the options to a trainer and what run.json keeps beside them.
         reopen: from an existing run and its options, changed where that is allowed, to a trainer.
         announce: the line before training.
         report: what to show after it.
+        changeable: the options that may change on --resume.
     """
 
     task: str
     options: Options
-    changeable: tuple[str, ...]
     begin: Callable[[dict[str, Any], bool], tuple[Trainer, dict[str, Any]]]
     reopen: Callable[[Run, dict[str, Any], bool], Trainer]
     announce: Callable[[Trainer, dict[str, Any]], str]
     report: Callable[[Run, Trainer], None]
+    changeable: tuple[str, ...] = ("data", "epochs", "device", "save-every")
 
     def add_to(self, tasks: Any, help_line: str, description: str, example: str) -> None:
         """Add the command to the parser's `train` tasks."""
@@ -178,10 +180,36 @@ def read_options(run: Run, task: str, known: Options) -> dict[str, Any]:
     return options
 
 
-def loop_settings(options: Mapping[str, Any]) -> dict[str, Any]:
-    """What every `Trainer` takes from the options."""
-    names = ("seed", "clip", "validate-every", "save-every")
-    return {name.replace("-", "_"): options[name] for name in names}
+def check_data(run: Run, sha256: str, mismatch: str) -> None:
+    """See that data are those of the run: on others it would not go on, but begin something else.
+
+    Args:
+        run: has the digest of its data.
+        sha256: the digest of these.
+        mismatch: what is wrong if they differ, up to the name of the run.
+
+    Raises:
+        InputError: they differ.
+    """
+    if sha256 != run.config.get("sha256"):
+        raise InputError(f"{mismatch} {run.path} was trained on")
+
+
+def make_trainer(task: AnyTask, options: Mapping[str, Any], progress: bool, **more: Any) -> Trainer[AnyTask]:
+    """The trainer that the options describe.
+
+    Args:
+        task: what to train.
+        options: those of `optimization_options`.
+        progress: whether to show a progress bar.
+        more: what else the `Trainer` is told.
+
+    Raises:
+        InputError: options do not go together.
+    """
+    optimizer = make_optimizer(task.model, options)
+    settings = {name.replace("-", "_"): options[name] for name in ("seed", "clip", "validate-every", "save-every")}
+    return Trainer(task, optimizer, **settings, **more, progress=progress)
 
 
 def make_optimizer(model: Module, options: Mapping[str, Any]) -> Optimizer:
@@ -196,3 +224,8 @@ def make_optimizer(model: Module, options: Mapping[str, Any]) -> Optimizer:
     if options["weight-decay"] is not None:
         extra["weight_decay"] = options["weight-decay"]
     return OPTIMIZERS[options["optimizer"]](model.named_parameters(), options["lr"], **extra)
+
+
+def draw_losses(run: Run, trainer: Trainer) -> Path | None:
+    """The loss curve in the run directory; None if matplotlib is not installed."""
+    return plot_losses({run.path.name: trainer.history}, run.path / "loss.png")

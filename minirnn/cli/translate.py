@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from minirnn import backend
-from minirnn.cli.options import number, path
-from minirnn.cli.translators import check_output, load_translator
+from minirnn.cli.options import check_output, number, path
+from minirnn.cli.translators import load_translator
 from minirnn.data.vocabulary import SPECIALS
 from minirnn.decoding import gnmt_penalty, power_penalty, sampler
 from minirnn.decoding.hypotheses import LengthPenalty

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.cells import CELL_NAMES
+from minirnn.cli.cells import cell_options, cell_settings
 from minirnn.cli.options import number, path
 from minirnn.cli.training import FLAG, Options, optimization_options
 from minirnn.data import Codec, Pair
@@ -49,7 +49,7 @@ OPTIONS: Options = {
     "attend": ("before", {"choices": ("before", "after"), "help": "the step, as Bahdanau, or after it, as Luong"}),
     "attention-size": (None, {**_count, "help": "features compared by additive scores (default: as --hidden)"}),
     "input-feeding": (False, {**FLAG, "help": "feed each step's readout to the next"}),
-    "cell": ("gru", {"choices": CELL_NAMES, "help": "the recurrent cell"}),
+    **cell_options("gru"),
     "layers": (1, {**_count, "help": "recurrent layers of the decoder, and of the encoder"}),
     "hidden": (128, {**_count, "help": "units in a layer of the decoder"}),
     "encoder": (
@@ -133,7 +133,7 @@ def build_model(
     if options["input-feeding"] and options["decoder"] != "attention":
         raise InputError(f"--input-feeding goes with --decoder attention, not with {options['decoder']}")
     common: dict[str, Any] = {
-        "cell": options["cell"],
+        **cell_settings(options),
         "num_layers": options["layers"],
         "rng": rng,
         "dropout": options["dropout"],

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from minirnn import backend
 from minirnn.cli.tasks import read_run_options
 from minirnn.cli.translation import build_model
@@ -28,21 +25,6 @@ def read_codecs(run: Run) -> tuple[Codec, Codec]:
         said = error if isinstance(error, InputError) else repr(error)
         raise InputError(f"{run.path / 'run.json'}: the vocabulary is damaged: {said}") from error
     return source, target
-
-
-def check_output(file: str) -> None:
-    """See that a file can be written, before the work whose result it shall hold.
-
-    Raises:
-        InputError: it is a directory, or there is no directory for it that can be written to.
-    """
-    folder = Path(file).parent
-    if Path(file).is_dir():
-        raise InputError(f"{file} is a directory: expected a file to write")
-    if not folder.is_dir():
-        raise InputError(f"{file}: there is no directory {folder} to write it to")
-    if not os.access(folder, os.W_OK):
-        raise InputError(f"{file}: the directory {folder} cannot be written to")
 
 
 def load_translator(run: Run, checkpoint: str = "best", device: str = "cpu") -> Translator:

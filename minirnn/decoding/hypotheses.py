@@ -84,8 +84,10 @@ def select(state: Any, rows: np.ndarray) -> Any:
 def power_penalty(alpha: float) -> LengthPenalty:
     """lp(L) = L^α: the score is a mean for α = 1, the plain sum for α = 0 (Sutskever et al. 2014 have 0; d2l 0.75).
 
-    A length penalty maps a length L >= 1, <eos> counted, to the number that the log-probability is divided by. It must
-    be positive and must not fall as L grows: from that the searches know what an unfinished hypothesis can still reach.
+    A length penalty maps a length L >= 1, <eos> counted, to the number that the log-probability is divided by. Every
+    further token makes log P, which is negative, smaller, so that without a penalty short sentences win. Divided by a
+    larger number it comes nearer to 0: the larger α, the more longer sentences are favoured. lp must be positive and
+    must not fall as L grows: from that the searches know what an unfinished hypothesis can still reach.
 
     Raises:
         InputError: α is negative or not finite.

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
-from minirnn.autograd import functional
-from minirnn.autograd.tape import no_grad
+from minirnn.autograd.losses import cross_entropy, log_softmax
+from minirnn.autograd.recording import no_grad
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, to_host
 from minirnn.data.batches import random_batches
@@ -68,7 +68,7 @@ def train(
         if batch is None:
             batches = random_batches(ids, batch_size, num_steps, rng)
             batch = next(batches)
-        loss = functional.cross_entropy(model(batch[0]), batch[1])
+        loss = cross_entropy(model(batch[0]), batch[1])
         optimizer.zero_grad()
         loss.backward()
         clip_grad_norm(model.parameters(), 1.0)
@@ -82,7 +82,7 @@ def perplexity_of_the_past(model: NextToken, ids: np.ndarray, context: int = 50,
     starts = np.linspace(0, len(ids) - context - 1, count).astype(int)
     pieces = ids[starts + np.arange(context)[:, None]]
     with no_grad():
-        log_probs = to_host(functional.log_softmax(model(pieces)[-1]).data)
+        log_probs = to_host(log_softmax(model(pieces)[-1]).data)
     return float(np.exp(-log_probs[np.arange(count), ids[starts + context]].astype(np.float64).mean()))
 
 
@@ -91,7 +91,7 @@ def write(model: NextToken, prefix: np.ndarray, length: int, rng: np.random.Gene
     ids = [int(i) for i in prefix]
     for _ in range(length):
         with no_grad():
-            logits = to_host(functional.log_softmax(model(np.array(ids)[:, None])[-1]).data)[0]
+            logits = to_host(log_softmax(model(np.array(ids)[:, None])[-1]).data)[0]
         p = np.exp(logits.astype(np.float64))
         ids.append(int(rng.choice(len(p), p=p / p.sum())))
     return ids[len(prefix) :]

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.autograd.tape import no_grad
+from minirnn.autograd.recording import no_grad
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import sigmoid, to_host
 from minirnn.cells.gru import GRUCell, GRUResetAfterCell
 from minirnn.cells.lstm import LSTMCell
+from minirnn.cells.lstm_variants import LSTMVariantCell
 from minirnn.errors import InputError
 from minirnn.layers import Recurrent
 
@@ -35,7 +36,9 @@ def gates(layer: Recurrent, x: np.ndarray) -> dict[str, np.ndarray]:
         InputError: the gates of this cell or direction are not known here.
     """
     kind = type(layer.cell)
-    if kind not in (GRUCell, GRUResetAfterCell, LSTMCell) or layer.num_directions > 1 or layer.reverse:
+    peephole = kind is LSTMVariantCell and vars(layer.cell) == vars(LSTMVariantCell())
+    known = kind in (GRUCell, GRUResetAfterCell, LSTMCell) or peephole
+    if not known or layer.num_directions > 1 or layer.reverse:
         raise InputError(
             "gates are shown of gru, gru-after, lstm and lstm-peephole that read from left to right, not of "
             f"{kind.__name__.removesuffix('Cell')} or another direction"
@@ -47,7 +50,7 @@ def gates(layer: Recurrent, x: np.ndarray) -> dict[str, np.ndarray]:
         h = single(Tensor(x))[0].data
     h_prev = np.concatenate((np.zeros_like(h[:1]), h[:-1]))
     wx = x @ w["W_l0"].T + w["b_l0"]
-    return (_lstm if kind is LSTMCell else _gru)(wx, h_prev, w)
+    return (_lstm if "i" in layer.cell.gates else _gru)(wx, h_prev, w)
 
 
 def _gru(wx: np.ndarray, h_prev: np.ndarray, w: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minirnn.autograd import functional
+from minirnn.autograd.losses import cross_entropy
 from minirnn.autograd.tensor import Tensor, grad
 from minirnn.backend import to_host
 from minirnn.errors import InputError
@@ -63,7 +63,7 @@ def reach(layer: Recurrent, output: Linear, batch: Batch, truncate: int | None =
             stepper.states = [tuple(detach(s) for s in state) for state in stepper.states]  # type: ignore[misc]
         stepper(Tensor(x.data[t]))
         states.append(stepper.states[0])
-    loss = functional.cross_entropy(output(stepper.output), classes)
+    loss = cross_entropy(output(stepper.output), classes)
     arrays = [list(array) for array in zip(*states, strict=True)][:2]
     found = [[_norm(d) for d in grad(loss, tensors)] for tensors in arrays]
     return Reach(np.array(found[0]), np.array(found[1]) if len(found) > 1 else None)
@@ -93,7 +93,7 @@ def weight_norms(
     weights |= {f"output.{k}": p for k, p in output.named_parameters().items()}
     optimizer, norms = SGD(weights, learning_rate), np.full(steps, np.nan)
     for step in range(steps):
-        loss = functional.cross_entropy(output(layer(x)[0][-1]), classes)
+        loss = cross_entropy(output(layer(x)[0][-1]), classes)
         optimizer.zero_grad()
         loss.backward()
         squares = [_norm(p.grad) ** 2 for p in weights.values()]

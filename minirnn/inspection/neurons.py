@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minirnn.autograd.tape import no_grad
+from minirnn.autograd.recording import no_grad
 from minirnn.autograd.tensor import Tensor
 from minirnn.layers import Recurrent
 

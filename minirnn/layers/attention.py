@@ -19,7 +19,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minirnn import backend
-from minirnn.autograd import functional, ops
+from minirnn.autograd import ops
+from minirnn.autograd.attention import additive_scores, dot_scores, weighted_sum
+from minirnn.autograd.losses import softmax
 from minirnn.autograd.tensor import Parameter, Tensor
 from minirnn.backend import Array, array_module, like
 from minirnn.errors import InputError
@@ -76,7 +78,7 @@ class DotScore(Score):
 
     def forward(self, query: Tensor, keys: Tensor, previous: Tensor) -> Tensor:
         """As `Score.forward`."""
-        return functional.dot_scores(query, keys)
+        return dot_scores(query, keys)
 
 
 class ScaledDotScore(Score):
@@ -87,7 +89,7 @@ class ScaledDotScore(Score):
 
     def forward(self, query: Tensor, keys: Tensor, previous: Tensor) -> Tensor:
         """As `Score.forward`."""
-        return functional.dot_scores(query * query.shape[1] ** -0.5, keys)
+        return dot_scores(query * query.shape[1] ** -0.5, keys)
 
 
 class GeneralScore(Score):
@@ -105,7 +107,7 @@ class GeneralScore(Score):
 
     def forward(self, query: Tensor, keys: Tensor, previous: Tensor) -> Tensor:
         """As `Score.forward`."""
-        return functional.dot_scores(query, keys)
+        return dot_scores(query, keys)
 
 
 class CosineScore(Score):
@@ -129,7 +131,7 @@ class CosineScore(Score):
 
     def forward(self, query: Tensor, keys: Tensor, previous: Tensor) -> Tensor:
         """As `Score.forward`."""
-        return functional.dot_scores(self.strength * self._unit(query), keys)
+        return dot_scores(self.strength * self._unit(query), keys)
 
 
 class AdditiveScore(Score):
@@ -149,7 +151,7 @@ class AdditiveScore(Score):
 
     def forward(self, query: Tensor, keys: Tensor, previous: Tensor) -> Tensor:
         """As `Score.forward`."""
-        return functional.additive_scores(self.query(query), keys, self.w)
+        return additive_scores(self.query(query), keys, self.w)
 
 
 class LocationAwareScore(AdditiveScore):
@@ -173,7 +175,7 @@ class LocationAwareScore(AdditiveScore):
         margin = Tensor(xp.zeros((B, side), dtype=previous.dtype))
         padded = ops.concatenate((margin, previous, margin), axis=1)
         windows = ops.stack([padded[:, i : i + S] for i in range(self.width)], axis=-1)  # (B, S, width)
-        return functional.additive_scores(self.query(query), keys + self.location(self.convolution(windows)), self.w)
+        return additive_scores(self.query(query), keys + self.location(self.convolution(windows)), self.w)
 
 
 def _named(base: type[Score]) -> dict[str, type[Score]]:
@@ -263,7 +265,7 @@ class Attention(Module):
         """
         scores = self.score(query, memory.keys, previous)  # (1)
         if self.normalize == "softmax":
-            weights = functional.softmax(scores, mask=memory.mask)  # (2)
+            weights = softmax(scores, mask=memory.mask)  # (2): the shares of real words alone add up to 1
         else:
             weights = ops.where(memory.mask, scores, 0.0)
-        return functional.weighted_sum(weights, memory.values), weights  # (3)
+        return weighted_sum(weights, memory.values), weights  # (3)

@@ -9,6 +9,7 @@ import numpy as np
 
 from minirnn import backend
 from minirnn.autograd import functional
+from minirnn.autograd.sequences import embedding
 from minirnn.autograd.tensor import Parameter, Tensor
 from minirnn.backend import Array
 from minirnn.errors import InputError
@@ -81,7 +82,7 @@ class Embedding(Module):
 
     def forward(self, ids: Array) -> Tensor:
         """ids (…) to (…, embedding_dim). Raises InputError if a host id is out of range."""
-        return functional.embedding(self.weight, ids)
+        return embedding(self.weight, ids)
 
 
 class LayerNorm(Module):

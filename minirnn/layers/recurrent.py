@@ -11,13 +11,16 @@ from minirnn import backend
 from minirnn.autograd import functional, ops
 from minirnn.autograd.tensor import Parameter, Tensor
 from minirnn.backend import array_module, to_host
-from minirnn.cells import Cell, make_cell, unroll
+from minirnn.cells import Cell, make_cell
 from minirnn.cells.gru import GRUCell, GRUResetAfterCell
 from minirnn.cells.lstm import LSTMCell
-from minirnn.cells.rnn import RampRNNCell, RNNCell
-from minirnn.cells.stepper import Stepper
+from minirnn.cells.lstm_variants import LSTMVariantCell
+from minirnn.cells.rnn import RNNCell
+from minirnn.cells.rnn_activations import ActivatedRNNCell, RampRNNCell
 from minirnn.errors import InputError
+from minirnn.fast import Stepper, unroll
 from minirnn.layers.basic import Dropout, orthogonal, uniform
+from minirnn.layers.first_memory import check_first_memory, set_first_memory
 from minirnn.layers.module import Module
 
 RECURRENT_INITS = ("uniform", "orthogonal")
@@ -41,13 +44,21 @@ class Recurrent(Module):
             zeroed (Zaremba, Sutskever & Vinyals 2014).
         variational: whether that dropout has one mask for all steps of a sequence (Gal & Ghahramani 2016).
         recurrent_init: the first U: "uniform" as all weights, or "orthogonal" (Saxe, McClelland & Ganguli 2014).
-        forget_bias: the first bias of the forget gate, for cells with one; 1 or more lets the memory last from the
-            beginning (Gers, Schmidhuber & Cummins 2000; Jozefowicz, Zaremba & Sutskever 2015). None: as all weights.
+        forget_bias: the first bias b of the gate that keeps the memory, so that it begins at σ(b): an LSTM's f, a GRU's
+            z; of coupled gates -b for i, as f = 1-i. 1 or more lets the memory last from the beginning (Gers,
+            Schmidhuber & Cummins 2000; Jozefowicz, Zaremba & Sutskever 2015). None: as all weights.
+        chrono: T, the longest time in steps that shall be remembered, at least 3: instead of one bias for all units,
+            b_f = log u with u drawn for each from U(1, T-1), and b_i = -b_f (Tallec & Ollivier 2018; for a GRU and for
+            coupled gates see `first_memory.py`). All other weights are those without it. None: as all weights.
         rng: a generator or seed, for the initial weights (uniform in ±1/√H, as in torch.nn) and the dropout.
         dtype: float32 or float64.
 
     The weights are attributes named after the cell's own, the layer and the direction: `W_l0`, `U_l0`, `b_l0`,
     `W_l0_reverse`, ….
+
+    Raises:
+        InputError: the cell or an option is unknown, a size is below 1, options do not go together, or forget_bias or
+            chrono is given for a cell without a gate that keeps its memory.
     """
 
     def __init__(
@@ -63,6 +74,7 @@ class Recurrent(Module):
         variational: bool = False,
         recurrent_init: str = "uniform",
         forget_bias: float | None = None,
+        chrono: int | None = None,
         rng: int | np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
@@ -78,8 +90,9 @@ class Recurrent(Module):
         self.dropout = Dropout(dropout, variational=variational, rng=rng)
         if recurrent_init not in RECURRENT_INITS:
             raise InputError(f"unknown recurrent_init {recurrent_init!r}: expected one of {', '.join(RECURRENT_INITS)}")
-        if forget_bias is not None and "f" not in self.cell.gates:
-            raise InputError("a forget_bias needs a cell with a forget gate, such as lstm")
+        check_first_memory(self.cell, forget_bias, chrono)
+        # Drawn from a stream of their own, so that they shift no other weight of the same seed.
+        of_memory = rng if chrono is None else rng.spawn(1)[0]
         for layer, suffix in self._suffixes():
             size = input_size if layer == 0 else hidden_size * self.num_directions
             for name, shape in self.cell.weight_shapes(size, hidden_size).items():
@@ -90,9 +103,7 @@ class Recurrent(Module):
                 else:
                     weight = uniform(rng, hidden_size**-0.5, shape, dtype)
                 setattr(self, name + suffix, weight)
-            if forget_bias is not None:
-                at = self.cell.gates.index("f") * hidden_size
-                getattr(self, "b" + suffix).data[at : at + hidden_size] = forget_bias
+            set_first_memory(getattr(self, "b" + suffix).data, self.cell, forget_bias, chrono, of_memory)
 
     def forward(
         self, x: Tensor, state: Tensor | tuple[Tensor, ...] | None = None, lengths: Any = None
@@ -242,8 +253,12 @@ class RNN(Recurrent):
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, *, nonlinearity: str = "tanh", **options: Any
     ):
-        ramp = nonlinearity in ("prelu", "rrelu")
-        cell = RampRNNCell(nonlinearity == "prelu") if ramp else RNNCell(nonlinearity)
+        if nonlinearity == "tanh":
+            cell: Cell = RNNCell()
+        elif nonlinearity in ("prelu", "rrelu"):
+            cell = RampRNNCell(nonlinearity == "prelu")
+        else:
+            cell = ActivatedRNNCell(nonlinearity)
         super().__init__(cell, input_size, hidden_size, num_layers, **options)
 
 
@@ -267,4 +282,4 @@ class LSTM(Recurrent):
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, *, peepholes: bool = False, **options: Any
     ):
-        super().__init__(LSTMCell(peepholes), input_size, hidden_size, num_layers, **options)
+        super().__init__(LSTMVariantCell() if peepholes else LSTMCell(), input_size, hidden_size, num_layers, **options)

@@ -8,12 +8,16 @@ import math
 def perplexity(total_nll: float, total_tokens: int) -> float:
     """exp(total negative log-likelihood / total tokens).
 
+    Each token is judged by the probability that the model gives it after the *true* tokens before it, never after its
+    own guesses. `<eos>` is a token too, for where a sentence ends has to be known as well; padding is none: it belongs
+    to no sentence, and would be easy to guess.
+
     The two are totals over a whole text: the mean of the perplexities of batches would be something else. A model that
     knows nothing has the size of the vocabulary, a perfect one has 1.
 
     Args:
         total_nll: in nats.
-        total_tokens: how many tokens it was summed over.
+        total_tokens: how many tokens it was summed over, `<eos>` counted and padding not.
 
     Raises:
         ValueError: there are no tokens.

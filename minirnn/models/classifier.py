@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
-from minirnn.autograd import functional, ops
+from minirnn.autograd import ops
+from minirnn.autograd.losses import log_softmax
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, like
 from minirnn.errors import InputError
@@ -32,6 +33,7 @@ class SequenceClassifier(Module):
             first), or "mean" of the outputs over the real steps.
         embedding_size: the features of an embedding.
         dropout: on the embedding, between the layers and before the output.
+        forget_bias, chrono: as for `Recurrent`.
         rng, dtype: as for every layer.
 
     Raises:
@@ -50,6 +52,8 @@ class SequenceClassifier(Module):
         pooling: str = "last",
         embedding_size: int = 32,
         dropout: float = 0.0,
+        forget_bias: float | None = None,
+        chrono: int | None = None,
         rng: int | np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
@@ -60,7 +64,15 @@ class SequenceClassifier(Module):
         self.pooling = pooling
         self.embedding = Embedding(vocabulary_size, embedding_size, **common)
         self.recurrent = Recurrent(
-            cell, embedding_size, hidden_size, num_layers, bidirectional=bidirectional, dropout=dropout, **common
+            cell,
+            embedding_size,
+            hidden_size,
+            num_layers,
+            bidirectional=bidirectional,
+            dropout=dropout,
+            forget_bias=forget_bias,
+            chrono=chrono,
+            **common,
         )
         self.dropout = Dropout(dropout, rng=rng)
         self.output = Linear(hidden_size * (1 + bidirectional), num_classes, **common)
@@ -87,4 +99,4 @@ class SequenceClassifier(Module):
 
     def log_probs(self, ids: Array, lengths: Any) -> np.ndarray:
         """The log-probabilities (B, num_classes), on the host; arguments as for `forward`."""
-        return backend.to_host(functional.log_softmax(self(ids, lengths)).data)
+        return backend.to_host(log_softmax(self(ids, lengths)).data)

@@ -31,6 +31,7 @@ class ClozeModel(Module):
         cell: one of `minirnn.CELL_NAMES`.
         embedding_size: the features of the embedding.
         dropout: on the embedding and before the output.
+        forget_bias, chrono: as for `Recurrent`.
         rng, dtype: as for every layer.
 
     Raises:
@@ -46,6 +47,8 @@ class ClozeModel(Module):
         cell: str = "gru",
         embedding_size: int = 32,
         dropout: float = 0.0,
+        forget_bias: float | None = None,
+        chrono: int | None = None,
         rng: int | np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
@@ -54,8 +57,10 @@ class ClozeModel(Module):
         common: dict[str, Any] = {"rng": backend.generator(rng), "dtype": dtype}
         self.embedding = Embedding(vocabulary_size, embedding_size, **common)
         self.dropout = Dropout(dropout, rng=common["rng"])
-        self.left = Recurrent(cell, embedding_size, hidden_size, **common) if sides != "right" else None
-        self.right = Recurrent(cell, embedding_size, hidden_size, reverse=True, **common) if sides != "left" else None
+        sizes = (cell, embedding_size, hidden_size)
+        of_layer: dict[str, Any] = {"forget_bias": forget_bias, "chrono": chrono, **common}
+        self.left = Recurrent(*sizes, **of_layer) if sides != "right" else None
+        self.right = Recurrent(*sizes, reverse=True, **of_layer) if sides != "left" else None
         self.output = Linear(hidden_size * (1 + (sides == "both")), vocabulary_size, **common)
 
     def forward(self, ids: Array) -> Tensor:

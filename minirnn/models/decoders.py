@@ -74,7 +74,7 @@ class Decoder(Module):
         embedding_size: the features of a token.
         hidden_size: H.
         memory_size: M, the features of what comes from the encoder: its `output_size`.
-        cell, num_layers: of the recurrent layer.
+        cell, num_layers, forget_bias, chrono: of the recurrent layer.
         deep_output: whether the next token is scored from [h_t; context; x_t] and not from h_t alone (Pascanu et al.
             2014). A context that reaches the model nowhere else is always there.
         readout_size: R; the features are then r_t = tanh(W_r [h_t; …] + b_r) (Luong et al.'s "attentional vector").
@@ -110,6 +110,8 @@ class Decoder(Module):
         dropout: float = 0.0,
         embedding_dropout: float = 0.0,
         output_dropout: float = 0.0,
+        forget_bias: float | None = None,
+        chrono: int | None = None,
         rng: int | np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
@@ -119,7 +121,8 @@ class Decoder(Module):
         self.embedding = Embedding(vocabulary_size, embedding_size, **options)
         self.embedding_dropout = Dropout(embedding_dropout, rng=rng)
         input_size = embedding_size + self._extra_input_size(memory_size, readout_size)
-        self.recurrent = Recurrent(cell, input_size, hidden_size, num_layers, dropout=dropout, **options)
+        memory: dict[str, Any] = {"forget_bias": forget_bias, "chrono": chrono}
+        self.recurrent = Recurrent(cell, input_size, hidden_size, num_layers, dropout=dropout, **memory, **options)
         size = hidden_size + (embedding_size if deep_output else 0)
         if self.sees_memory and (deep_output or not self.context_in_input):
             size += memory_size

@@ -53,6 +53,7 @@ class RecurrentEncoder(Encoder):
         dropout: between the layers.
         embedding_dropout: on the embedding.
         output_dropout: on the outputs that the decoder attends to.
+        forget_bias, chrono: as for `Recurrent`.
         rng, dtype: as for every layer.
     """
 
@@ -69,6 +70,8 @@ class RecurrentEncoder(Encoder):
         dropout: float = 0.0,
         embedding_dropout: float = 0.0,
         output_dropout: float = 0.0,
+        forget_bias: float | None = None,
+        chrono: int | None = None,
         rng: int | np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
@@ -82,6 +85,8 @@ class RecurrentEncoder(Encoder):
             bidirectional=bidirectional,
             reverse=reverse,
             dropout=dropout,
+            forget_bias=forget_bias,
+            chrono=chrono,
             rng=rng,
             dtype=dtype,
         )

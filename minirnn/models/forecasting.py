@@ -14,7 +14,7 @@ import numpy as np
 
 from minirnn import backend
 from minirnn.autograd import ops
-from minirnn.autograd.tape import no_grad
+from minirnn.autograd.recording import no_grad
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import like, to_host
 from minirnn.errors import InputError
@@ -88,6 +88,7 @@ class RecurrentForecaster(Module):
     Args:
         cell: one of `minirnn.CELL_NAMES`.
         hidden_size: H.
+        forget_bias, chrono: as for `Recurrent`.
         rng, dtype: as for every layer.
     """
 
@@ -98,11 +99,13 @@ class RecurrentForecaster(Module):
         cell: str,
         hidden_size: int,
         *,
+        forget_bias: float | None = None,
+        chrono: int | None = None,
         rng: int | np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
         rng = backend.generator(rng)
-        self.recurrent = Recurrent(cell, 1, hidden_size, rng=rng, dtype=dtype)
+        self.recurrent = Recurrent(cell, 1, hidden_size, forget_bias=forget_bias, chrono=chrono, rng=rng, dtype=dtype)
         self.output = Linear(hidden_size, 1, rng=rng, dtype=dtype)
 
     def forward(self, x: Tensor) -> Tensor:

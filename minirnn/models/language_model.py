@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
-from minirnn.autograd import functional
-from minirnn.autograd.tape import no_grad
+from minirnn.autograd.losses import log_softmax
+from minirnn.autograd.recording import no_grad
+from minirnn.autograd.sequences import one_hot
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array
 from minirnn.layers import Dropout, Embedding, Linear, Module, Recurrent
@@ -28,7 +29,7 @@ class LanguageModel(Module):
         num_layers: how many recurrent layers.
         embedding_size: the features of a learned embedding; None feeds one-hot vectors.
         dropout: on the embedding, between the layers and before the output (Zaremba et al. 2014).
-        variational, recurrent_init, forget_bias: as for `Recurrent`; the variational dropout is everywhere.
+        variational, recurrent_init, forget_bias, chrono: as for `Recurrent`; the variational dropout is everywhere.
         rng: a generator or seed, for weights and dropout.
         dtype: float32 or float64.
     """
@@ -45,6 +46,7 @@ class LanguageModel(Module):
         variational: bool = False,
         recurrent_init: str = "uniform",
         forget_bias: float | None = None,
+        chrono: int | None = None,
         rng: int | np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
@@ -60,6 +62,7 @@ class LanguageModel(Module):
             variational=variational,
             recurrent_init=recurrent_init,
             forget_bias=forget_bias,
+            chrono=chrono,
             rng=rng,
             dtype=dtype,
         )
@@ -79,7 +82,7 @@ class LanguageModel(Module):
         """
         reference = self.output.weight.data
         if self.embedding is None:
-            x = functional.one_hot(ids, self.vocabulary_size, reference)
+            x = one_hot(ids, self.vocabulary_size, reference)
         else:
             x = self.dropout(self.embedding(ids))
         h, state = self.recurrent(x, state, lengths)
@@ -97,4 +100,4 @@ class LanguageModel(Module):
         """
         with no_grad():
             logits, state = self(tokens[None], state)
-            return backend.to_host(functional.log_softmax(logits).data[0]), state
+            return backend.to_host(log_softmax(logits).data[0]), state

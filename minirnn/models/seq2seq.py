@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
-from minirnn.autograd import functional, ops
-from minirnn.autograd.tape import no_grad
+from minirnn.autograd import ops
+from minirnn.autograd.losses import log_softmax
+from minirnn.autograd.recording import no_grad
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, array_module, like
 from minirnn.errors import InputError
@@ -109,7 +110,7 @@ class EncoderDecoder(Module):
         """
         with no_grad():
             features, state, _ = self.decoder(np.asarray(tokens)[None], state)
-            log_probs = functional.log_softmax(self.decoder.logits(features))
+            log_probs = log_softmax(self.decoder.logits(features))
             return backend.to_host(log_probs.data[0]), state
 
     @staticmethod

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from minirnn.autograd import functional
-from minirnn.autograd.tape import no_grad
+from minirnn.autograd.losses import cross_entropy
+from minirnn.autograd.recording import no_grad
 from minirnn.autograd.tensor import Tensor
 from minirnn.data.sequences import length_batches, pad
 from minirnn.errors import InputError
@@ -57,7 +57,7 @@ class Classification:
     def loss(self, batch: Batch, carry: Carry, step: int) -> tuple[Tensor, int, Carry]:
         """The mean negative log-likelihood of the classes."""
         ids, lengths, classes = batch
-        return functional.cross_entropy(self.model(ids, lengths), classes), len(classes), None
+        return cross_entropy(self.model(ids, lengths), classes), len(classes), None
 
     def validate(self) -> dict[str, float]:
         """The loss per sequence and the accuracy on what is held out."""

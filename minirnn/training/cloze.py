@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from minirnn.autograd import functional, ops
+from minirnn.autograd import ops
+from minirnn.autograd.losses import cross_entropy
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import to_host
 from minirnn.data.batches import num_batches, random_batches
@@ -71,7 +72,7 @@ class Cloze:
 
     def loss(self, batch: np.ndarray, carry: Carry, step: int) -> tuple[Tensor, int, Carry]:
         """The sum over the models of the mean negative log-likelihood."""
-        losses = [functional.cross_entropy(model(batch), batch) for model in self.model.models().values()]
+        losses = [cross_entropy(model(batch), batch) for model in self.model.models().values()]
         return ops.sum(ops.stack(losses)), batch.size, None
 
     def validate(self) -> dict[str, float]:
@@ -83,7 +84,7 @@ class Cloze:
             for start in range(0, self.valid.shape[1], 64):
                 ids = self.valid[:, start : start + 64]
                 logits = model(ids)
-                nll += functional.cross_entropy(logits, ids, reduction="sum").item()
+                nll += cross_entropy(logits, ids, reduction="sum").item()
                 right += int((to_host(logits.data).argmax(axis=-1) == ids).sum())
             mean = nll / self.valid.size
             total += mean

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from minirnn.autograd import functional
+from minirnn.autograd.losses import cross_entropy
 from minirnn.autograd.tensor import Tensor
 from minirnn.data.batches import Batch, num_batches, random_batches, sequential_batches
 from minirnn.errors import InputError
@@ -61,7 +61,7 @@ class LanguageModeling:
         """The mean negative log-likelihood of a batch; where the state is carried, its gradient is not."""
         inputs, targets = batch
         logits, state = self.model(inputs, carry)
-        loss = functional.cross_entropy(logits, targets)
+        loss = cross_entropy(logits, targets)
         return loss, targets.size, detach(state) if self.partition == "sequential" else None
 
     def validate(self) -> dict[str, float]:
@@ -71,5 +71,5 @@ class LanguageModeling:
         for start in range(0, len(self.valid) - 1, piece):
             inputs = self.valid[start : start + piece + 1]
             logits, state = self.model(inputs[:-1, None], state)
-            nll += functional.cross_entropy(logits, inputs[1:, None], reduction="sum").item()
+            nll += cross_entropy(logits, inputs[1:, None], reduction="sum").item()
         return {"valid_loss": nll / (len(self.valid) - 1)} if len(self.valid) > 1 else {}

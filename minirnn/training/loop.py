@@ -19,7 +19,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 from tqdm import tqdm
 
-from minirnn.autograd.tape import no_grad
+from minirnn.autograd.recording import no_grad
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, array_module, to_device, to_host
 from minirnn.errors import InputError, NonFiniteLossError

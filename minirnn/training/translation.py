@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from minirnn.autograd import functional, ops
+from minirnn.autograd import ops
+from minirnn.autograd.losses import cross_entropy
+from minirnn.autograd.sequences import pack
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import array_module, like
 from minirnn.data.sequences import PairBatch, length_batches, pad, pair_batches
@@ -117,8 +119,8 @@ class Translation:
     def _cross_entropy(self, features: Tensor, Y: np.ndarray, lengths: np.ndarray, eps: float, how: str) -> Tensor:
         """Over the real tokens alone: padding is dropped before the output layer, the costliest of all."""
         real = np.arange(len(Y))[:, None] < lengths
-        logits = self.model.decoder.logits(functional.pack(features, lengths))
-        return functional.cross_entropy(logits, Y[real], reduction=how, label_smoothing=eps)
+        logits = self.model.decoder.logits(pack(features, lengths))
+        return cross_entropy(logits, Y[real], reduction=how, label_smoothing=eps)
 
     def validate(self) -> dict[str, float]:
         """Of the held-out pairs: loss per token (teacher-forced, `<eos>` counted, padding not), and of their greedy

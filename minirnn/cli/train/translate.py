@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from minirnn import backend
-from minirnn.cli.corpora import Corpora, check_corpora, digest, load_corpora, test_pairs
+from minirnn.cli.corpora import Corpora, digest, load_corpora, mismatch, test_pairs
 from minirnn.cli.tasks import read_run_options
-from minirnn.cli.training import Command, loop_settings, make_optimizer
+from minirnn.cli.train.recipe import Recipe
+from minirnn.cli.training import Command, draw_losses, make_trainer
 from minirnn.cli.translate import BEAM_PENALTY
 from minirnn.cli.translation import OPTIONS, build_codecs, build_model
 from minirnn.cli.translators import load_translator, read_codecs
@@ -16,7 +17,7 @@ from minirnn.data import Codec, Pair, encode_pairs, length_histogram
 from minirnn.decoding import power_penalty
 from minirnn.errors import InputError
 from minirnn.metrics import corpus_bleu, exact_match
-from minirnn.plots import AttentionMap, plot_attentions, plot_lengths, plot_losses
+from minirnn.plots import AttentionMap, plot_attentions, plot_lengths
 from minirnn.training import Run, Trainer, Translation
 from minirnn.training.schedules import (
     FORCING,
@@ -37,7 +38,7 @@ CHANGEABLE = (
 
 def add_parser(tasks: Any) -> None:
     """Add the command to the parser's `train` tasks."""
-    command = Command("translate", OPTIONS, CHANGEABLE, begin, reopen, announce, report)
+    command = Command("translate", OPTIONS, begin, RECIPE.reopen, announce, report, CHANGEABLE)
     command.add_to(
         tasks,
         "a translation model",
@@ -58,13 +59,7 @@ class _Translation(Translation):
 def begin(options: dict[str, Any], progress: bool) -> tuple[Trainer, dict[str, Any]]:
     """What a run of translation, or of a generated task, begins with."""
     _check_company(options)
-    corpora = load_corpora(options)
-    if options["monitor"] == "bleu" and not corpora.valid:
-        raise InputError("--monitor bleu needs pairs that are held out: raise --valid-fraction, or give --valid-data")
-    source, target = build_codecs(corpora.train, options)
-    trainer = _trainer(corpora, source, target, options, progress)
-    config = {"sha256": digest(corpora), "source": source.to_json(), "target": target.to_json()}
-    return trainer, config
+    return RECIPE.begin(options, progress)
 
 
 def _check_company(options: dict[str, Any]) -> None:
@@ -88,17 +83,20 @@ def _check_company(options: dict[str, Any]) -> None:
             raise InputError(f"--{name} goes with {what}")
 
 
-def reopen(run: Run, options: dict[str, Any], progress: bool) -> Trainer:
-    """The trainer of an existing run."""
-    corpora = load_corpora(options)
-    check_corpora(run, options, corpora)
-    return _trainer(corpora, *read_codecs(run), options, progress)
+def _learn(corpora: Corpora, options: dict[str, Any]) -> tuple[Codec, Codec]:
+    if options["monitor"] == "bleu" and not corpora.valid:
+        raise InputError("--monitor bleu needs pairs that are held out: raise --valid-fraction, or give --valid-data")
+    return build_codecs(corpora.train, options)
+
+
+def _keep(codecs: tuple[Codec, Codec]) -> dict[str, Any]:
+    return {"source": codecs[0].to_json(), "target": codecs[1].to_json()}
 
 
 def _trainer(
-    corpora: Corpora, source: Codec, target: Codec, options: dict[str, Any], progress: bool
+    corpora: Corpora, codecs: tuple[Codec, Codec], options: dict[str, Any], progress: bool
 ) -> Trainer[_Translation]:
-    """The model, its task and the trainer that the options describe."""
+    source, target = codecs
 
     def cut(pairs: Sequence[Pair], max_length: int | None) -> Any:
         tokens = ((source.cut(pair.source), target.cut(pair.target)) for pair in pairs)
@@ -121,15 +119,11 @@ def _trainer(
         attention_target=options["attention-target"],
     )
     monitor = f"valid_{options['monitor']}"
-    return Trainer(
-        task,
-        make_optimizer(model, options),
-        **loop_settings(options),
-        schedule=_schedule(options, monitor),
-        monitor=monitor,
-        patience=options["patience"],
-        progress=progress,
-    )
+    more = {"schedule": _schedule(options, monitor), "monitor": monitor, "patience": options["patience"]}
+    return make_trainer(task, options, progress, **more)
+
+
+RECIPE = Recipe(load_corpora, digest, mismatch, _trainer, _learn, _keep, read_codecs)
 
 
 def _teacher_forcing(options: dict[str, Any]) -> TeacherForcing:
@@ -171,7 +165,7 @@ def report(run: Run, trainer: Trainer[_Translation]) -> None:
     sources, targets = trainer.task.train_pairs
     lengths = {"source": [len(ids) for ids in sources], "target": [len(ids) for ids in targets]}
     pictures = [
-        plot_losses({run.path.name: trainer.history}, run.path / "loss.png"),
+        draw_losses(run, trainer),
         plot_lengths(lengths, run.path / "lengths.png"),
     ]
     pairs, what = test_pairs(options, trainer.task.corpora)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from minirnn.cli.options import path
-from minirnn.cli.pictures import add_out
-from minirnn.cli.translators import check_output
+from minirnn.cli.options import check_output, path
+from minirnn.cli.pictures import add_out, tell
 from minirnn.errors import InputError
 from minirnn.plots import chart, plot_losses
 from minirnn.training import Run
@@ -39,10 +38,5 @@ def run(arguments: argparse.Namespace) -> int:
     }
     curves = {name: points for name, points in curves.items() if points}
     print(chart(curves, x_label="training step (batches)", y_label="loss (nats per token)"))
-    picture = plot_losses(rows, arguments.out)
-    print(
-        f"\npicture: {picture}"
-        if picture
-        else "\nno picture: matplotlib is not installed (pip install 'minirnn[plot]')"
-    )
+    tell(plot_losses(rows, arguments.out))
     return 0

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.cli.options import number, path
+from minirnn.cli.options import check_output, number, path
 from minirnn.cli.pictures import add_out, tell
-from minirnn.cli.translators import check_output
 from minirnn.errors import InputError
 from minirnn.inspection.compare import SYMBOLS, remember_batches
 from minirnn.inspection.gradients import Reach, reach, weight_norms

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from minirnn.cli import train_translate
 from minirnn.cli.tasks import OPTIONS, complete
+from minirnn.cli.train import translate
 from minirnn.cli.training import Command
 from minirnn.training import Run, Trainer
 
@@ -13,7 +13,7 @@ from minirnn.training import Run, Trainer
 def add_parser(tasks: Any) -> None:
     """Add the command to the parser's `train` tasks."""
     changeable = ("epochs", "patience", "device", "save-every")
-    command = Command("task", OPTIONS, changeable, _begin, _reopen, _announce, train_translate.report)
+    command = Command("task", OPTIONS, _begin, _reopen, _announce, translate.report, changeable)
     command.add_to(
         tasks,
         "a generated task for sequence-to-sequence models",
@@ -25,12 +25,12 @@ def add_parser(tasks: Any) -> None:
 
 
 def _begin(options: dict[str, Any], progress: bool) -> tuple[Trainer, dict[str, Any]]:
-    return train_translate.begin(complete(options), progress)
+    return translate.begin(complete(options), progress)
 
 
 def _reopen(run: Run, options: dict[str, Any], progress: bool) -> Trainer:
-    return train_translate.reopen(run, complete(options), progress)
+    return translate.RECIPE.reopen(run, complete(options), progress)
 
 
 def _announce(trainer: Trainer, options: dict[str, Any]) -> str:
-    return f"{options['task']}: {train_translate.announce(trainer, options)}"
+    return f"{options['task']}: {translate.announce(trainer, options)}"

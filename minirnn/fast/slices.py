@@ -39,9 +39,9 @@ FAR_APART = 2048
 out of a long row of the matrix, and at such distances they push one another out of the cache."""
 
 
-def for_steps(w: Weights, T: int) -> Weights:
-    """The weights of a cell for T steps in one thread, W and U as `Slices` where that is faster."""
-    if T == 1 or array_module(w.U) is not np or not multiplies_unpacked():
+def for_steps(w: Weights) -> Weights:
+    """The weights of a cell for many steps in one thread, W and U as `Slices` where that is faster."""
+    if array_module(w.U) is not np or not multiplies_unpacked():
         return w
     return SimpleNamespace(**{**vars(w), "W": Slices(w.W), "U": Slices(w.U)})
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.cli.options import number, path
+from minirnn.cli.options import check_output, number, path
 from minirnn.cli.pictures import add_out, tell
-from minirnn.cli.translators import check_output
-from minirnn.data import UNKNOWN, Vocabulary, built_in_text, detokenize, read_text, tokenize
+from minirnn.cli.texts import named_text
+from minirnn.data import UNKNOWN, Vocabulary, detokenize, tokenize
 from minirnn.data.text import TOKENS
 from minirnn.decoding import beam_search
 from minirnn.decoding.viterbi import Continuation, viterbi
@@ -49,7 +49,7 @@ def add_parser(pictures: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the table, and draw it."""
     check_output(arguments.out)
-    text = read_text(arguments.data) if arguments.data else built_in_text()
+    text = named_text(arguments.data)
     pieces = tokenize(text, arguments.tokens)
     vocabulary = Vocabulary.build(pieces, 1)
     prefix = tokenize(arguments.prefix, arguments.tokens)

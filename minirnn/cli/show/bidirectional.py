@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.cli.options import number, path
+from minirnn.cli.options import check_output, number, path
 from minirnn.cli.pictures import add_out, tell
-from minirnn.cli.translators import check_output
-from minirnn.data import Vocabulary, built_in_text, read_text
+from minirnn.cli.texts import named_text
+from minirnn.data import Vocabulary
 from minirnn.errors import InputError
 from minirnn.inspection.bidirectional import NextToken, perplexity_of_the_past, train, write
 from minirnn.plots.bidirectional import plot_training
@@ -43,7 +43,7 @@ def add_parser(pictures: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train both, and print what they are worth."""
     check_output(arguments.out)
-    text = read_text(arguments.data) if arguments.data else built_in_text()
+    text = named_text(arguments.data)
     if len(text) < LEAST:
         raise InputError(f"the text has {len(text):,} characters: expected at least {LEAST:,}")
     vocabulary = Vocabulary.build(text, 1)

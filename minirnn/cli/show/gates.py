@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.cli.options import path
+from minirnn.cli.options import check_output, path
 from minirnn.cli.pictures import add_out, tell
 from minirnn.cli.reader import of_run, small
-from minirnn.cli.translators import check_output
 from minirnn.errors import InputError
 from minirnn.inspection.gates import NAMES, extreme_cases, gates, saturation
 from minirnn.plots.gates import plot_gates

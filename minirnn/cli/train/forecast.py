@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
-from minirnn.cells import CELL_NAMES
+from minirnn.cli.cells import cell_options, cell_settings
 from minirnn.cli.options import number, path
 from minirnn.cli.pictures import tell
-from minirnn.cli.training import Command, Options, loop_settings, make_optimizer, optimization_options
+from minirnn.cli.train.recipe import Recipe
+from minirnn.cli.training import Command, Options, make_trainer, optimization_options
 from minirnn.data.series import NOISE, noisy_sine, read_series
 from minirnn.errors import InputError
 from minirnn.models.forecasting import RecurrentForecaster, WindowForecaster, k_steps_ahead
@@ -25,7 +26,7 @@ OPTIONS: Options = {
     "data": (None, {"type": path, "metavar": "FILE", "help": "one number a line (default: a noisy sine)"}),
     "train-fraction": (0.6, {"type": number(float, 0, 1), "metavar": "X", "help": "the beginning to learn from"}),
     "window": (4, {**_count, "help": "values that the linear model and the MLP see"}),
-    "cell": ("gru", {"choices": CELL_NAMES, "help": "the recurrent cell"}),
+    **cell_options("gru"),
     "hidden": (32, {**_count, "help": "units of the MLP and of the recurrent network"}),
     "batch-size": (16, {**_count, "help": "pieces in a batch"}),
     "steps": (48, {**_count, "help": "predictions in a piece"}),
@@ -37,9 +38,7 @@ AHEAD = (1, 4, 16, 64)
 
 def add_parser(tasks: Any) -> None:
     """Add the command to the parser's `train` tasks."""
-    command = Command(
-        "forecast", OPTIONS, ("data", "epochs", "device", "save-every"), _begin, _reopen, _announce, _report
-    )
+    command = Command("forecast", OPTIONS, RECIPE.begin, RECIPE.reopen, _announce, _report)
     command.add_to(
         tasks,
         "forecasts of a series of numbers",
@@ -57,19 +56,11 @@ def _digest(series: np.ndarray) -> str:
     return hashlib.sha256(series.tobytes()).hexdigest()
 
 
-def _begin(options: dict[str, Any], progress: bool) -> tuple[Trainer, dict[str, Any]]:
-    series = _series(options)
-    return _trainer(series, options, progress), {"sha256": _digest(series)}
+def _mismatch(options: dict[str, Any]) -> str:
+    return f"{options['data'] or 'the noisy sine'} is not the series that"
 
 
-def _reopen(run: Run, options: dict[str, Any], progress: bool) -> Trainer:
-    series = _series(options)
-    if _digest(series) != run.config.get("sha256"):
-        raise InputError(f"{options['data'] or 'the noisy sine'} is not the series that {run.path} was trained on")
-    return _trainer(series, options, progress)
-
-
-def _trainer(series: np.ndarray, options: dict[str, Any], progress: bool) -> Trainer[Forecasting]:
+def _trainer(series: np.ndarray, _: None, options: dict[str, Any], progress: bool) -> Trainer[Forecasting]:
     rng = backend.generator(options["seed"])
     num_train = int(len(series) * options["train-fraction"])
     if not num_train:
@@ -79,14 +70,17 @@ def _trainer(series: np.ndarray, options: dict[str, Any], progress: bool) -> Tra
         {
             "linear": WindowForecaster(window, rng=rng),
             "mlp": WindowForecaster(window, hidden, rng=rng),
-            "recurrent": RecurrentForecaster(options["cell"], hidden, rng=rng),
+            "recurrent": RecurrentForecaster(hidden_size=hidden, **cell_settings(options), rng=rng),
         }
     )
     model.to(options["device"])
     mean, deviation = _scale(series, num_train)
     sizes = {"batch_size": options["batch-size"], "num_steps": options["steps"]}
     task = Forecasting(model, (series - mean) / deviation, num_train, **sizes, rng=rng)
-    return Trainer(task, make_optimizer(model, options), **loop_settings(options), progress=progress)
+    return make_trainer(task, options, progress)
+
+
+RECIPE: Recipe[np.ndarray, None] = Recipe(_series, _digest, _mismatch, _trainer)
 
 
 def _scale(series: np.ndarray, num_train: int) -> tuple[np.float32, np.float32]:

@@ -1,4 +1,4 @@
-"""Compiled in place of interpreted: `steps.py` has the steps of the CPU, `cuda.py` the loops of the GPU.
+"""Whether to compute in what is compiled: `steps.py` has the steps of the CPU, `cuda.py` the loops of the GPU.
 
 They are the cells' equations once more, and the cells' own steps are their reference. The engine needs none of them.
 On a GPU, where a step costs more to launch than to compute, it uses them unless told not to; on the CPU, where they
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -61,7 +60,7 @@ def _steps() -> tuple[Any, str]:
 @functools.cache
 def _imported() -> tuple[Any, str]:
     try:
-        module = importlib.import_module("minirnn.cells.kernels.steps")
+        module = importlib.import_module("minirnn.fast.steps")
     except ImportError as error:
         return None, f"{error} (pip install 'minirnn[kernels]')"
     except RuntimeError as error:  # Numba finds no folder to keep what it compiles
@@ -78,9 +77,7 @@ def compiles(cell: Cell, x: Array) -> bool:
     return steps is not None and steps.knows(cell)
 
 
-def compiled(cell: Cell, w: Weights, x: Array, parts: Sequence[slice]) -> Any:
-    """What makes the steps along the parts of x (T, B, I): the cell's steps compiled, or the cell itself."""
-    if not compiles(cell, x):
-        return cell
+def compiled(cell: Cell, w: Weights) -> Any:
+    """The compiled steps of a cell for which `compiles` is true."""
     steps, _ = _steps()
-    return steps.Steps(cell, w, max(part.stop - part.start for part in parts))
+    return steps.Steps(cell, w)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
-from minirnn.cli.options import number, path
-from minirnn.cli.translators import check_output, load_translator
+from minirnn.cli.options import check_output, number, path
+from minirnn.cli.pictures import add_out, tell
+from minirnn.cli.translators import load_translator
 from minirnn.errors import InputError
 from minirnn.plots import plot_attention
 from minirnn.training import Run
@@ -29,9 +30,7 @@ def add_parser(pictures: Any) -> None:
     parser.add_argument("SENTENCE", help="what to translate")
     parser.add_argument("--beam", type=number(int, 1), default=1, metavar="N", help="beam size (default: 1, greedy)")
     parser.add_argument("--device", choices=backend.DEVICES, default="cpu", help="where to compute (default: cpu)")
-    parser.add_argument(
-        "--out", type=path, default="attention.png", metavar="PNG", help="the picture (default: attention.png)"
-    )
+    add_out(parser, "attention.png")
     parser.set_defaults(run=run)
 
 
@@ -46,12 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("there is nothing to translate in the sentence")
     print(f"{found.text}\n")
     print(as_text(found.attention, found.source, found.target))
-    picture = plot_attention(found.attention, found.source, found.target, arguments.out)
-    print(
-        f"\npicture: {picture}"
-        if picture
-        else "\nno picture: matplotlib is not installed (pip install 'minirnn[plot]')"
-    )
+    tell(plot_attention(found.attention, found.source, found.target, arguments.out))
     return 0
 
 

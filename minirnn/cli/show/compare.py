@@ -12,7 +12,7 @@ from minirnn.cells import CELL_NAMES
 from minirnn.cli.options import number, path
 from minirnn.cli.pictures import tell
 from minirnn.errors import InputError
-from minirnn.inspection.compare import TASKS, Summary, compare, summarize
+from minirnn.inspection.compare import DELAY, TASKS, Summary, compare, count_trainings, lesson, summarize
 from minirnn.plots.compare import plot_comparison
 
 WIDTH = 40
@@ -23,8 +23,10 @@ def add_parser(pictures: Any) -> None:
     parser = pictures.add_parser(
         "compare",
         help="every cell and variant: parameters against error",
-        description="Train every cell on the same task with the same budget, and draw parameters against error. "
-        "Results are kept in a CSV file; what it has already is not trained again. Without options: about a minute.",
+        description="Train every cell on the same task with the same budget, and draw parameters against error. A cell "
+        "with a gate that keeps its memory is trained twice: with that gate's first bias like all other weights, and "
+        f"with --chrono {DELAY} (see `minirnn train`), which lets it remember from the start. Results are kept in a "
+        "CSV file; what it has already is not trained again. Without options: some two minutes.",
         epilog="example: minirnn show compare --task memory --cells rnn gru lstm --seeds 3 --steps 1500",
     )
     count = number(int, 1)
@@ -52,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(f"{folder} is not a directory: choose another --out")
     folder.mkdir(parents=True, exist_ok=True)
     table = folder / f"{task}.csv"
-    with tqdm(total=arguments.seeds * len(cells), unit="model", disable=arguments.quiet) as bar:
+    with tqdm(total=count_trainings(cells, arguments.seeds), unit="model", disable=arguments.quiet) as bar:
 
         def step(cell: str) -> None:
             bar.set_postfix_str(cell)
@@ -66,19 +68,22 @@ def run(arguments: argparse.Namespace) -> int:
         print(
             "\nWith so few seeds, small differences are chance; and a budget this small favours cells that learn fast."
         )
-    picture = plot_comparison({f"{task}, {arguments.steps} steps": summaries}, folder / f"{task}.png")
+    learned = lesson(summaries) if task == "memory" else ""
+    if learned:
+        print(f"\n{learned}")
+    picture = plot_comparison({f"{task}, {arguments.steps} steps": summaries}, folder / f"{task}.png", learned)
     print(f"\nresults: {table}")
     tell(picture)
     return 0
 
 
 def as_text(summaries: list[Summary]) -> str:
-    """A line for each cell: parameters, mean error, range, and a bar as long as the mean."""
+    """A line for each cell and start: parameters, mean error, range, and a bar as long as the mean."""
     largest = max((row.mean for row in summaries if row.mean == row.mean), default=1.0) or 1.0
-    width = max(len(row.cell) for row in summaries)
+    width = max(len(row.name) for row in summaries)
     lines = [f"{'cell':{width}}  parameters  error   range"]
     for row in summaries:
         bar = "#" * round(WIDTH * row.mean / largest) if row.mean == row.mean else "diverged"
         spread = f"{row.lowest:.3f} to {row.highest:.3f}"
-        lines.append(f"{row.cell:{width}}  {row.parameters:10,}  {row.mean:5.3f}   {spread}  {bar}")
+        lines.append(f"{row.name:{width}}  {row.parameters:10,}  {row.mean:5.3f}   {spread}  {bar}")
     return "\n".join(lines)

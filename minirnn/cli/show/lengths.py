@@ -6,10 +6,11 @@ import argparse
 from typing import Any
 
 from minirnn.cli.corpora import load_corpora
-from minirnn.cli.options import number, path
+from minirnn.cli.options import check_output, number, path
+from minirnn.cli.pictures import add_out, tell
 from minirnn.cli.tasks import read_run_options
 from minirnn.cli.translation import OPTIONS, build_codecs
-from minirnn.cli.translators import check_output, read_codecs
+from minirnn.cli.translators import read_codecs
 from minirnn.data import length_histogram
 from minirnn.data.codec import SENTENCE_TOKENS
 from minirnn.errors import InputError
@@ -32,9 +33,7 @@ def add_parser(pictures: Any) -> None:
     parser.add_argument("--target", type=path, metavar="FILE", help="and their translations, line by line")
     parser.add_argument("--tokens", choices=SENTENCE_TOKENS, help="what sentences are cut into (default: word)")
     parser.add_argument("--max-pairs", type=number(int, 1), metavar="N", help="the first N pairs only")
-    parser.add_argument(
-        "--out", type=path, default="lengths.png", metavar="PNG", help="the picture (default: lengths.png)"
-    )
+    add_out(parser, "lengths.png")
     parser.set_defaults(run=run)
 
 
@@ -60,10 +59,5 @@ def run(arguments: argparse.Namespace) -> int:
         for side, codec, texts in zip(("source", "target"), codecs, zip(*pairs, strict=True), strict=True)
     }
     print(f"{len(pairs):,} pairs; lengths in tokens, <eos> included:\n{length_histogram(lengths)}")
-    picture = plot_lengths(lengths, arguments.out)
-    print(
-        f"\npicture: {picture}"
-        if picture
-        else "\nno picture: matplotlib is not installed (pip install 'minirnn[plot]')"
-    )
+    tell(plot_lengths(lengths, arguments.out))
     return 0

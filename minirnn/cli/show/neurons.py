@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from minirnn.cli.options import number, path
+from minirnn.cli.options import check_output, number, path
 from minirnn.cli.pictures import add_out, tell
 from minirnn.cli.reader import of_run, small
-from minirnn.cli.translators import check_output
 from minirnn.data import read_text
 from minirnn.errors import InputError
 from minirnn.inspection.neurons import activations, as_html, trackers

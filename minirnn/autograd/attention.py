@@ -1,0 +1,75 @@
+"""What attention is made of: the scores of queries and keys, and the weighted sum of values.
+
+Keys and values are the same at every step of a decoder, so their gradients are sums over the steps: `Pending`, until
+the walk back has come to what computed them.
+"""
+
+from __future__ import annotations
+
+from minirnn.autograd import ops
+from minirnn.autograd.pending import Pending
+from minirnn.autograd.tensor import Tensor, record, record_many
+from minirnn.backend import Array, array_module
+
+
+def additive_scores(query: Tensor, keys: Tensor, w: Tensor) -> Tensor:
+    """e_bs = wᵀ tanh(q_b + k_bs), the additive attention score after its projections (Bahdanau et al. 2015).
+
+    Args:
+        query: (B, A).
+        keys: (B, S, A).
+        w: (A,).
+
+    Returns:
+        (B, S).
+    """
+    xp = array_module(keys.data)
+    ops.values(query, keys, w)
+    t = xp.tanh(keys.data + query.data[:, None, :])
+    vector = w.data
+
+    def backward(de: Array | None) -> list[Array | None]:
+        # With a = q + k and t = tanh(a): da = de w (1 - t²), dk = da, and dq is the sum of da over all keys it has met.
+        assert de is not None
+        da = t * t
+        xp.subtract(1, da, out=da)
+        da *= vector
+        da *= de[..., None]
+        return [da.sum(axis=1), da, t.reshape(-1, t.shape[-1]).T @ de.reshape(-1)]
+
+    return record_many((t @ vector,), [query, keys, w], backward)[0]
+
+
+def dot_scores(query: Tensor, keys: Tensor) -> Tensor:
+    """e_bs = q_bᵀ k_bs for queries (B, A) and keys (B, S, A): (B, S).
+
+    Back: dq_b = Σ_s de_bs k_bs and dk_bs = de_bs q_b. Gradients of keys that are used again and again
+    are collected and summed in one product.
+    """
+    q, k = ops.values(query, keys)
+    return record(
+        (k @ q[:, :, None])[..., 0],
+        (query, lambda de: (de[:, None, :] @ k)[:, 0]),
+        (keys, lambda de: _pending_outer(de, q)),
+    )
+
+
+def weighted_sum(weights: Tensor, values: Tensor) -> Tensor:
+    """c_b = Σ_s α_bs v_bs for weights (B, S) and values (B, S, E): (B, E). Back: dα_bs = v_bsᵀ dc_b and
+    dv_bs = α_bs dc_b."""
+    alpha, v = ops.values(weights, values)
+    return record(
+        (alpha[:, None, :] @ v)[:, 0],
+        (weights, lambda dc: (v @ dc[:, :, None])[..., 0]),
+        (values, lambda dc: _pending_outer(alpha, dc)),
+    )
+
+
+def _pending_outer(a: Array, b: Array) -> Pending:
+    """For each row of the batch the outer product of a (B, n) and b (B, m), as a sum still to be made: (B, n, m)."""
+
+    def total(parts: list) -> Array:
+        xp = array_module(parts[0][0])
+        return xp.stack([a for a, _ in parts], axis=2) @ xp.stack([b for _, b in parts], axis=1)
+
+    return Pending([(a, b)], total, (*a.shape, b.shape[1]), "outer")

@@ -1,0 +1,83 @@
+"""Sequences of ids to features, and padded sequences to their real steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minirnn import backend
+from minirnn.autograd.tensor import Tensor, record
+from minirnn.backend import Array, array_module, like
+from minirnn.errors import InputError
+
+
+def check_ids(ids: Array, size: int, what: str = "id", ignore_index: int | None = None) -> Array:
+    """Ids as an integer array, refused if one is outside 0 … size-1. Ids already on a GPU are trusted: looking would
+    wait for it.
+
+    Raises:
+        InputError: names the first bad id. (NumPy would take -1 for the last row, and CuPy wraps any id.)
+    """
+    if isinstance(ids, (list, tuple, int)):
+        ids = np.asarray(ids)
+    if not isinstance(ids, np.ndarray):
+        return ids
+    if ids.dtype.kind not in "iu":
+        raise InputError(f"{what}s must be integers, not {ids.dtype}")
+    bad = (ids < 0) | (ids >= size)
+    if ignore_index is not None:
+        bad &= ids != ignore_index
+    if bad.any():
+        raise InputError(f"{what} {ids[bad][0]} is out of range: expected 0 to {size - 1}")
+    return ids
+
+
+def embedding(weight: Tensor, ids: Array) -> Tensor:
+    """The rows of `weight` (entries, features) that the integer array `ids` (…) names: (…, features).
+
+    Raises:
+        InputError: a host id is out of range.
+    """
+    ids = like(check_ids(ids, weight.shape[0]), weight.data)
+
+    def by_weight(dy: Array) -> Array:
+        dw = array_module(dy).zeros(weight.shape, dtype=weight.dtype)
+        backend.scatter_add(dw, ids.reshape(-1), dy.reshape(-1, weight.shape[1]))
+        return dw
+
+    return record(weight.data[ids], (weight, by_weight))
+
+
+def one_hot(ids: Array, size: int, reference: Array) -> Tensor:
+    """A constant (…, size), 1 at each id and 0 elsewhere, in the dtype and on the device of `reference`.
+
+    Raises:
+        InputError: a host id is out of range.
+    """
+    xp, ids = array_module(reference), like(check_ids(ids, size), reference)
+    return Tensor((ids[..., None] == xp.arange(size)).astype(reference.dtype))
+
+
+def pack(x: Tensor, lengths: Any) -> Tensor:
+    """The real steps of padded sequences, without the padding: (T, B, features) to (Σ lengths, features), time by time.
+
+    Args:
+        x: (T, B, features).
+        lengths: (B,) host integers, each 0 … T.
+
+    Raises:
+        InputError: a length is missing or out of range.
+    """
+    T, B, features = x.shape
+    lengths = np.asarray(lengths)
+    if lengths.shape != (B,) or (B and not 0 <= lengths.min() <= lengths.max() <= T):
+        raise InputError(f"expected {B} lengths between 0 and {T}, not {lengths}")
+    real = like(np.flatnonzero(np.arange(T)[:, None] < lengths), x.data)
+
+    def by_x(dy: Array) -> Array:
+        dx = array_module(dy).zeros((T * B, features), dtype=x.dtype)
+        dx[real] = dy
+        return dx.reshape(T, B, features)
+
+    return record(x.data.reshape(T * B, features)[real], (x, by_x))

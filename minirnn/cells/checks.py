@@ -1,0 +1,32 @@
+"""What must fit together before a walk along time begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from minirnn.autograd import ops
+from minirnn.autograd.tensor import Tensor
+from minirnn.cells.cell import Cell
+from minirnn.errors import InputError
+
+
+def check_shapes(cell: Cell, x: Tensor, weights: Mapping[str, Tensor], state: Sequence[Tensor]) -> None:
+    """Refuse what does not fit together, as `bptt.unroll` says."""
+    ops.values(x, *weights.values(), *state)  # refuses a mix of float32 and float64
+    if x.ndim != 3 or x.shape[0] == 0:
+        raise InputError(f"expected an input of shape (time, batch, features) with time > 0, not {x.shape}")
+    if x.shape[2] != weights["W"].shape[1]:
+        raise InputError(f"the input has {x.shape[2]} features, the layer expects {weights['W'].shape[1]}")
+    expected = [(x.shape[1], weights["U"].shape[1])] * cell.num_states
+    if [s.shape for s in state] != expected:
+        raise InputError(f"the state must have the shapes (batch, hidden) = {expected}, not {[s.shape for s in state]}")
+
+
+def check_lengths(lengths: np.ndarray, T: int, batch: int) -> None:
+    """Refuse lengths that are not one integer 0 … T for each sequence of a batch."""
+    if lengths.shape != (batch,) or lengths.dtype.kind not in "iu":
+        raise InputError(f"lengths must be {batch} integers, one for each sequence, not {lengths!r}")
+    if batch and (lengths.min() < 0 or lengths.max() > T):
+        raise InputError(f"lengths must be between 0 and {T} steps, not {lengths.min()} to {lengths.max()}")

@@ -1,0 +1,46 @@
+"""`minirnn classify`: what a trained classifier says of texts."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+import numpy as np
+
+from minirnn import backend
+from minirnn.cli.options import path
+from minirnn.cli.train.classify import OPTIONS, build_model, encode, read_learned
+from minirnn.cli.training import read_options
+from minirnn.training import Run
+from minirnn.training.classification import predict
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "classify",
+        help="label texts with a trained classifier",
+        description="Label the texts given, or else the lines of the standard input, with probabilities.",
+        epilog="example: minirnn classify runs/classify-1 '([]{})' '([)]'",
+    )
+    parser.add_argument("RUN", type=path, help="the run directory")
+    parser.add_argument("TEXT", nargs="*", help="what to label (default: the lines of the standard input)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print a line for each text."""
+    run_directory = Run(arguments.RUN)
+    options, learned = read_options(run_directory, "classify", OPTIONS), read_learned(run_directory)
+    model = build_model(learned, {**options, "device": "cpu"}, backend.generator(0))
+    model.load_state_dict(run_directory.model_state())
+    model.eval()
+    texts = arguments.TEXT or [line.rstrip("\r\n") for line in sys.stdin]
+    if not texts:
+        return 0
+    probs = np.exp(predict(model, encode(texts, learned.vocabulary, options["tokens"])))
+    for text, row in zip(texts, probs, strict=True):
+        best = np.argsort(-row, kind="stable")[:3]
+        print(f"{text}\t" + "  ".join(f"{learned.labels[i]} {row[i]:.3f}" for i in best))
+    return 0

@@ -1,0 +1,107 @@
+"""`minirnn train lm`: train a language model on a text."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from minirnn import backend
+from minirnn.cli.lm import OPTIONS, build_model, load_writer, read_config
+from minirnn.cli.texts import Corpus, digest, hold_out, load_corpus, mismatch
+from minirnn.cli.train.recipe import Recipe
+from minirnn.cli.training import Command, draw_losses, make_trainer
+from minirnn.data import Vocabulary, detokenize
+from minirnn.decoding import sampler
+from minirnn.errors import InputError
+from minirnn.models import NGram
+from minirnn.training import LanguageModeling, Run, Trainer
+
+
+def add_parser(tasks: Any) -> None:
+    """Add the command to the parser's `train` tasks."""
+    command = Command("lm", OPTIONS, RECIPE.begin, RECIPE.reopen, _announce, _report)
+    command.add_to(
+        tasks,
+        "a language model",
+        "Train a language model on a text, one character or word after the other, and keep everything in a "
+        "run directory. Without options: about a minute on the English that ships with Python.",
+        "minirnn train lm --data book.txt --cell lstm --layers 2 --dropout 0.2 --epochs 10",
+    )
+
+
+class Learned(NamedTuple):
+    """What a run learns from its text when it begins."""
+
+    vocabulary: Vocabulary
+    prefix: str
+
+
+def _learn(corpus: Corpus, options: dict[str, Any]) -> Learned:
+    vocabulary = Vocabulary.build(corpus.tokens, options["min-frequency"])
+    if len(vocabulary) < 2:
+        raise InputError(f"no token occurs {options['min-frequency']} times: lower --min-frequency")
+    beginning = corpus.tokens[: 20 if options["tokens"] == "char" else 4]
+    return Learned(vocabulary, detokenize(beginning, options["tokens"]))
+
+
+def _keep(learned: Learned) -> dict[str, Any]:
+    return {"prefix": learned.prefix, "vocabulary": learned.vocabulary.tokens}
+
+
+def _read(run: Run) -> Learned:
+    config = read_config(run)
+    return Learned(config.vocabulary, config.prefix)
+
+
+def _trainer(corpus: Corpus, learned: Learned, options: dict[str, Any], progress: bool) -> Trainer[LanguageModeling]:
+    rng = backend.generator(options["seed"])
+    model = build_model(len(learned.vocabulary), options, rng)
+    task = LanguageModeling(
+        model,
+        *hold_out(learned.vocabulary.encode(corpus.tokens), options["valid-fraction"]),
+        batch_size=options["batch-size"],
+        num_steps=options["steps"],
+        partition=options["partition"],
+        rng=rng,
+    )
+    return make_trainer(task, options, progress)
+
+
+RECIPE = Recipe(load_corpus, digest, mismatch, _trainer, _learn, _keep, _read)
+
+
+def _announce(trainer: Trainer[LanguageModeling], options: dict[str, Any]) -> str:
+    task = trainer.task
+    return (
+        f"{len(task.corpus):,} tokens to learn from, {len(task.valid):,} held out, "
+        f"{task.model.vocabulary_size} different; {options['cell']}, {task.model.num_parameters():,} parameters"
+    )
+
+
+def _baseline(task: LanguageModeling) -> str:
+    """What counting n-grams gives on the same held-out text: what a network has to beat."""
+    orders = range(1, min(5, len(task.corpus)) + 1)
+    found = [NGram(task.corpus, task.model.vocabulary_size, n).perplexity(task.valid) for n in orders]
+    return "n-gram models of the same text (Kneser-Ney): " + ", ".join(
+        f"{n}-gram {value:.3f}" for n, value in zip(orders, found, strict=True)
+    )
+
+
+def _report(run_directory: Run, trainer: Trainer) -> None:
+    """The result in one line, the loss curve, and a sample."""
+    last = trainer.history[-1]
+    if "valid_perplexity" in last:
+        best = min(trainer.history, key=lambda row: row["valid_loss"])
+        print(f"perplexity on held-out text: {best['valid_perplexity']:.3f} (best, after epoch {best['epoch']})")
+        print(_baseline(trainer.task))
+    print(f"perplexity on training text: {last['train_perplexity']:.3f} (last epoch)")
+    picture = draw_losses(run_directory, trainer)
+    print(
+        f"loss curve: {picture}"
+        if picture
+        else "no loss curve: matplotlib is not installed (pip install 'minirnn[plot]')"
+    )
+    prefix = read_config(run_directory).prefix
+    print(f"\na sample, after {prefix!r}:\n")
+    write = load_writer(run_directory, prefix, device=trainer.task.model.parameters()[0].device)
+    print(write(300, sampler(backend.generator(0), temperature=0.8)))
+    print(f"\nmore: minirnn generate {run_directory.path} --prefix TEXT")

@@ -1,0 +1,25 @@
+"""The same as in `cells/`, sooner: whoever reads only how it is computed can leave this folder out.
+
+Everything here stands in for something plain, with the same arguments and the same results, and is tested against it:
+
+    walk.py      `bptt.unroll`, and `stepper.Stepper`, with whatever below pays: also in threads for parts of a batch
+    in_place.py  the steps of LSTM and GRUs with fewer and cheaper operations                            (both)
+    fused.py     the steps of other cells in fewer launches                                              (GPU)
+    slices.py    the product with U, slice by slice, which OpenBLAS multiplies as it lies in memory      (CPU)
+    steps.py     the steps of RNN, LSTM and GRUs, compiled by Numba                                      (CPU, if asked)
+    cuda.py      the loops along time of RNN, LSTM and GRU, in CUDA                                      (GPU)
+    kernels.py   whether `steps.py` and `cuda.py` are used
+
+`cells/` imports nothing from here. Four files elsewhere do; without this folder their lines would be:
+
+    minirnn/__init__.py           from minirnn.cells.bptt import unroll          (and no `use_kernels`)
+    minirnn/layers/recurrent.py   from minirnn.cells.bptt import unroll
+                                  from minirnn.cells.stepper import Stepper
+    minirnn/cli/gradcheck.py      from minirnn.cells.bptt import unroll
+    minirnn/cli/main.py           (no `use_kernels`, which --kernels asks for)
+"""
+
+from minirnn.fast.kernels import use_kernels
+from minirnn.fast.walk import Stepper, unroll
+
+__all__ = ["Stepper", "unroll", "use_kernels"]

@@ -1,0 +1,78 @@
+"""What stands in for a cell, step by step: the same state, gradients and sums as the plain cell."""
+
+from types import SimpleNamespace
+
+import device_double
+import numpy as np
+import pytest
+from test_cells import random_case
+
+from minirnn import CELL_NAMES, backend, make_cell
+from minirnn.cells import bptt
+from minirnn.fast import in_place, walk
+
+KNOWN = [name for name in CELL_NAMES if in_place.steps_of(make_cell(name))]
+
+
+def assert_stands_in(step, cell, weights, x, state, tolerance=1e-13):
+    """Walk forward with both, and back twice."""
+    w = SimpleNamespace(**{key: tensor.data for key, tensor in weights.items()})
+    wx, T = bptt.input_products(cell, w, x.data), len(x.data)
+    rng, H = np.random.default_rng(0), state[0].shape[1]
+    dh, results = rng.standard_normal((T, H, len(x.data[0]))), []
+    for one in (cell, step):
+        columns, states, kept = tuple(np.ascontiguousarray(s.data.T) for s in state), [], []
+        for t in range(T):
+            columns, step_kept = one.forward(w, wx[t].copy(), columns)
+            states.append(columns)
+            kept.append(step_kept)
+        found = [array for arrays in states for array in arrays]
+        for _ in range(2):
+            da = np.empty((len(w.b) + cell.extra_blocks * H, T, wx.shape[2]))
+            d_state = tuple(np.zeros_like(s) for s in columns)
+            for t in reversed(range(T)):
+                d_state = one.backward(w, kept[t], (d_state[0] + dh[t], *d_state[1:]), da[:, t])
+            found += [da, *d_state]
+        flat = da.reshape(len(da), -1), np.concatenate([state[0].data, *(s[0].T for s in states[:-1])]), kept
+        results.append([*found, *one.weight_gradients(*flat).values()])
+        assert (one.extra_blocks, one.adds_bias) == (cell.extra_blocks, cell.adds_bias)
+    for expected, got in zip(*results, strict=True):
+        np.testing.assert_allclose(got, expected, rtol=0, atol=tolerance * max(1, np.abs(expected).max()))
+
+
+def test_which_cells_have_one():
+    assert set(KNOWN) == {"lstm", "lstm-peephole", "gru", "gru-after"}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("steps_in_a_chunk", [1, 2, 5, 9])
+def test_in_place(name, steps_in_a_chunk, monkeypatch):
+    monkeypatch.setattr(in_place, "CHUNK", {"cpu": steps_in_a_chunk * 6 * 4})
+    cell, x, weights, state = random_case(name, 5, 4, 3, 6, seed=2)
+    assert_stands_in(in_place.steps_of(cell)(cell, 5), cell, weights, x, state)
+
+
+@pytest.mark.parametrize("name", CELL_NAMES)
+@pytest.mark.parametrize("T", [1, 3])
+def test_what_stands_in_on_a_gpu(name, T, monkeypatch):
+    monkeypatch.setattr(backend, "gpu_library", lambda: device_double)
+    monkeypatch.setattr(walk.kernels, "wanted", lambda device: False)
+    cell, x, weights, state = random_case(name, T, 4, 3, 6, seed=2)
+    w = SimpleNamespace(**{key: device_double.asarray(tensor.data) for key, tensor in weights.items()})
+    (step,) = walk.steps_for(cell, w, w.W, 1, T)
+    if step is cell:
+        pytest.skip("the cell itself")
+    host = SimpleNamespace(**{key: tensor.data for key, tensor in weights.items()})
+    columns = tuple(np.ascontiguousarray(s.data.T) for s in state)
+    there = tuple(map(device_double.asarray, columns))
+    wx = bptt.input_products(cell, host, x.data)
+    for t in range(T):
+        columns, kept = cell.forward(host, wx[t], columns)
+        there, kept_there = step.forward(w, device_double.asarray(wx[t]), there)
+    d_state = tuple(np.random.default_rng(0).standard_normal(s.shape) for s in columns)
+    da = np.empty((len(host.b) + cell.extra_blocks * 6, 4))
+    da_there = device_double.asarray(np.zeros_like(da))
+    expected = [*columns, *cell.backward(host, kept, d_state, da), da]
+    found = [*there, *step.backward(w, kept_there, tuple(map(device_double.asarray, d_state)), da_there), da_there]
+    for a, b in zip(expected, found, strict=True):
+        np.testing.assert_allclose(b.get(), a, rtol=0, atol=1e-13)
