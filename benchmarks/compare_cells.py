@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+import numpy as np
 from tqdm import tqdm
 
 from benchmarks.common import RESULTS, write_table
@@ -61,6 +62,18 @@ def rows(summaries: dict[str, Sequence[Summary]]) -> list[list[str]]:
     return table
 
 
+def price(summaries: Sequence[Summary]) -> str:
+    """What the same start does to a task in which what is near matters most."""
+    plain = {row.cell: row.mean for row in summaries if row.chrono is None}
+    changes = [row.mean - plain[row.cell] for row in summaries if row.chrono is not None]
+    if not changes:
+        return ""
+    return (
+        "The same start changes the error of the language model, in which what is near matters most, by "
+        f"{min(changes):+.2f} to {max(changes):+.2f} nats (median over the cells {np.median(changes):+.2f})."
+    )
+
+
 def main() -> None:
     """Train, or write down what has been trained."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -78,8 +91,12 @@ def main() -> None:
     learned = lesson(summaries["memory"])
     about = {task: f"{task}, {STEPS[task]} steps: {TASKS[task][1]}" for task in TASKS}
     header = ["cell", "the gate begins", "parameters (lm)", *about.values()]
-    write_table("compare_cells", title, command, header, rows(summaries), note=f"{learned} {NOTE}".strip())
-    titles = {"lm": "language model, by character", "memory": f"the first of {DELAY + 1} symbols (guessing: 2.08)"}
+    note = f"{learned} {NOTE} {price(summaries['lm'])}".strip()
+    write_table("compare_cells", title, command, header, rows(summaries), note=note)
+    titles = {
+        "lm": "language model, by character",
+        "memory": f"memory: the first of {DELAY + 1} symbols (guessing: 2.08)",
+    }
     panels = {titles[task]: found for task, found in summaries.items()}
     plot_comparison(panels, RESULTS / "compare_cells.png", learned)
 

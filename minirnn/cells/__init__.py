@@ -1,6 +1,7 @@
 """The recurrent cells, and time.
 
-Start here: `rnn.py`, then `bptt.py`, then `gru.py` and `lstm.py`; `cell.py` says what they have in common.
+Start here: `rnn.py`, then `cell.py`, which says what all cells have in common, `bptt.py`, which has time, `lstm.py` and
+`gru.py`, and `stepper.py`, the walk step by step.
 """
 
 from __future__ import annotations
