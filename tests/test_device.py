@@ -7,7 +7,7 @@ from pathlib import Path
 import device_double
 import numpy as np
 import pytest
-from test_translation_models import DECODERS, EOS, build, sentences
+from translation_cases import DECODERS, EOS, build, sentences
 
 import minirnn
 from minirnn import (

@@ -16,7 +16,7 @@ import test_parallel_batch as parallel_tests
 import test_regularisation as regularisation_tests
 import test_translation_models as translation_tests
 from reference_cells import unroll_reference
-from test_translation_models import build, outcome, sentences
+from translation_cases import build, outcome, sentences
 
 from minirnn import (
     CELL_NAMES,
@@ -347,7 +347,7 @@ MISTAKES = {
     "z and 1 - z swapped, backwards too": (GRU.forward, "r, z = sigmoid(a_rz)", "r, z = sigmoid(a_rz * np.repeat([[1], [-1]], H, axis=0))", TWINS("gru")),
     "direct road to h_{t-1} missing": (GRU.backward, "z * dh + r * ds", "r * ds", GRUS),
     "road through the reset gate missing": (GRU.backward, "z * dh + r * ds", "z * dh", GRUS),
-    "dU_n from h instead of r * h": (GRU.weight_gradients, "da[2 * H :] @ s.T", "da[2 * H :] @ h_prev", GRUS),
+    "dU_n from h instead of r * h": (GRU.weight_gradients, "da[2 * H :] @ s_of_all.T", "da[2 * H :] @ h_prev", GRUS),
     "dU_n without the reset gate": (GRU_AFTER.weight_gradients, "dq = da[3 * H :]", "dq = da[2 * H : 3 * H]", GRUS),
     "reset and update gate swapped": (GRU_AFTER.forward, "r, z = sigmoid", "z, r = sigmoid", TWINS("gru-after")),
     # their faster twins

@@ -64,7 +64,8 @@ def walk_back(output: Tensor, gradient: Array, wanted: Sequence[Tensor] | None =
             slot = _slot(x)
             if x.node is None and slot not in sums:
                 leaves.append(x)
-            # Used twice: the shares add. The chain rule sums over all paths from x to the loss; hence +=, never =.
+            # Used twice: the shares add, for the chain rule sums over all paths from x to the loss. (As a new array:
+            # the old one may be another tensor's gradient as well.)
             sums[slot] = sums[slot] + dx if slot in sums else dx
     if wanted is not None:
         return [settle(sums.get(_slot(x))) for x in wanted]
@@ -74,7 +75,7 @@ def walk_back(output: Tensor, gradient: Array, wanted: Sequence[Tensor] | None =
 
 
 def _add_to_grad(leaf: Tensor, arrived: Any) -> None:
-    """+= here too: of losses that are walked back one after the other the gradients add."""
+    """Add what arrived to `.grad`: the gradients of losses that are walked back one after another add up."""
     total = settle(arrived)
     xp = array_module(total)
     if leaf.grad is not None:

@@ -11,22 +11,21 @@ two sources, because h_t was used twice: as the output at time t, and as the inp
     (5)  dU = Σ_t da_t h_{t-1}ᵀ                    after the loop
     (6)  dx_t = Wᵀ da_t                            after the loop, for all t
 
-where a_t is the sum of (1) and U h_{t-1}, which the cell adds, so that da_t is the gradient by both. Any further state
-(the LSTM's c) has only the second source.
+where da_t is the gradient with respect to (1), and "above" is whatever reads the output: the loss, or the next layer.
+From outside the step, any further state (the LSTM's c) has only the second source.
 
 The same W is used at every step, so its gradient is the sum of what each step sends back. The textbook adds it up in
 the loop, dW += da_t x_tᵀ. That is right, but slow: T products of thin matrices, each read and written anew. No step
 waits for dW, and neither for (1), (5) and (6), so they leave the loop. With the columns da_t of all steps side by side,
 and the rows x_t below one another, the sum of products is one product: [da_1 … da_T] [x_1 … x_T]ᵀ.
 
-Truncation. All h_t up to now hang together, so the exact gradient of a long text would keep every step of it, and walk
-back through all of them after each new one. Truncated BPTT (Williams & Peng 1990) cuts the text into stretches of some
+Truncation. Each h_t depends on all earlier ones, so the exact gradient of a long text needs every step kept, and a walk
+back to the start after each new one. Truncated BPTT (Williams & Peng 1990) cuts the text into stretches of some
 dozen steps, hands the state from one to the next, and detaches it (`minirnn.detach`): its value goes on, and the way
 back ends there. Memory and time are then those of a stretch. What is lost: no gradient says that something should have
 been remembered from before the stretch; what the state happens to hold from there is used all the same.
 
-Outside, arrays are (time, batch, features). Inside the loop they are columns, (features, batch), so that a step reads
-like its equation. From right to left is the same walk along the sequence turned round.
+Outside, arrays are (time, batch, features); inside the loop they are columns, (features, batch), as in the equations.
 """
 
 from __future__ import annotations
@@ -71,7 +70,7 @@ def unroll(
 
     Returns:
         The output (T, B, H), which is h at each step and 0 on padding, and the state (B, H) after each sequence's last
-        step. A padded step leaves the state as it is, so the state never comes from padding.
+        real step.
 
     Raises:
         InputError: a shape, a length or the number of states does not fit.
@@ -93,17 +92,16 @@ def unroll(
 
 
 def turned(sequence: Any, reverse: bool) -> Any:
-    """The sequence (T, …), from its last step to its first if `reverse`; None stays None."""
+    """A sequence (T, …) as it is walked: if `reverse`, from its last step to its first. None stays None."""
     return sequence[::-1] if reverse and sequence is not None else sequence
 
 
 def forward_through_time(
     cell: Cell, w: Weights, x: Array, state: State, mask: PaddingMask, keep: bool = True
 ) -> tuple[Array, State, Trace]:
-    """All steps forward; shapes as for `unroll`, on plain arrays. Without `keep` there is no way back, which saves most
-    of the memory."""
+    """All steps forward; shapes as for `unroll`. Without `keep` there is no way back, which saves most memory."""
     xp, (T, B, _), H = array_module(x), x.shape, w.U.shape[1]
-    x = mask.zeroed(x)
+    x = mask.zeroed(x)  # nothing that stands in the padding may reach a sum over time
     wx = input_products(cell, w, x)  # (1)
     hs, kept = xp.empty((T + 1, B, H), dtype=x.dtype), []
     hs[0] = state[0]
@@ -125,13 +123,12 @@ def backward_through_time(
     Args:
         cell, w: as on the way forward.
         trace: what `forward_through_time` left.
-        d_output: (T, B, H), the gradient with respect to the output; None if the loss does not depend on it.
-        d_final: the same for each array (B, H) of the final state.
+        d_output, d_final: the gradients of the output (T, B, H) and of each array (B, H) of the final state; None where
+            the loss does not depend on it.
         needs_dx: whether the gradient with respect to the input is wanted; it costs a product.
 
     Returns:
-        The gradient with respect to the input (T, B, I), None without `needs_dx`; those of the weights, by name; and
-        those of the arrays (B, H) of the initial state.
+        The gradients of the input (T, B, I), None without `needs_dx`; of the weights by name; of the initial state.
     """
     mask, xp, (T, B, _), H = trace.mask, array_module(trace.x), trace.x.shape, w.U.shape[1]
     zero = xp.zeros((H, B), dtype=trace.x.dtype)
@@ -145,7 +142,7 @@ def backward_through_time(
         dh = dh_from_above + dh_from_future  # (3): h_t was used twice, so two gradients add
         d_prev = cell.backward(w, trace.kept[t], (dh, *d_memory), da[:, t])
         dh_from_future, *d_memory = mask.choose(t, d_prev, (dh, *d_memory))  # a padded step only hands the state on
-    dx, dw = sums_over_time(cell, w, mask.zeroed_columns(da), trace, needs_dx)
+    dx, dw = sums_over_time(cell, w, mask.zeroed_columns(da), trace, needs_dx)  # a padded step sends nothing back
     return dx, dw, (dh_from_future.T, *(d.T for d in d_memory))
 
 
@@ -162,13 +159,12 @@ def sums_over_time(cell: Cell, w: Weights, da: Array, trace: Trace, needs_dx: bo
     (T, B, features), H = trace.x.shape, trace.hs.shape[2]
     da = da.reshape(len(da), T * B)  # the columns in the order of the rows of x and h_{t-1}
     dw = weight_gradients(cell, da, trace.x.reshape(T * B, features), trace.hs[:-1].reshape(T * B, H), trace.kept)
-    dx = (da[: len(w.b)].T @ w.W).reshape(T, B, features) if needs_dx else None  # (6)
-    return dx, dw
+    return (da[: len(w.b)].T @ w.W).reshape(T, B, features) if needs_dx else None, dw  # (6)
 
 
 def weight_gradients(cell: Cell, da: Array, x: Array, h_prev: Array, kept: Sequence[Any]) -> dict[str, Array]:
     """(4) and (5), by name, from the da (…, T·B), x (T·B, I) and h_{t-1} (T·B, H) of all steps. (dU is the cell's to
-    make, because some multiply U by something else than h_{t-1}, or have further weights.)"""
+    make: some multiply U by something else than h_{t-1}, or have further weights.)"""
     da_gates = da[: len(da) - cell.extra_blocks * h_prev.shape[1]]
     dw = {"W": da_gates @ x, "b": da_gates.sum(axis=1)}  # (4)
     return dw | cell.weight_gradients(da, h_prev, kept)  # (5)

@@ -25,8 +25,7 @@ class MemoryGate(NamedTuple):
     Attributes:
         letter: which of the cell's `gates` it is.
         sign: 1 if the memory stays where the gate is 1, as with the LSTM's f; -1 if it is replaced there.
-        input_gate: the gate of its own that decides how much is written beside what stays, as the LSTM's i; "" if what
-            is written is what the memory gives up.
+        input_gate: the separate gate for writing, as the LSTM's i; "" if exactly what is given up is overwritten.
     """
 
     letter: str
@@ -54,7 +53,7 @@ class Cell:
     """One letter for each block of H rows of W, in order."""
 
     memory_gate: MemoryGate | None = None
-    """The gate that keeps the memory, whose first bias decides how long a fresh layer remembers; None without one."""
+    """The gate that keeps the memory, whose initial bias decides how long a fresh layer remembers; None without one."""
 
     num_states: int = 1
     """How many arrays (H, B) are carried from step to step; the first is h."""
@@ -118,7 +117,8 @@ class Cell:
 
         Args:
             da: (rows + extra_blocks · H, T·B), what `backward` filled in, the B columns of each step side by side.
-            h_prev: (T·B, H), the h_{t-1} that belong to the columns of da, as rows.
+            h_prev: (T·B, H), the h_{t-1} that belong to the columns of da, as rows: so that da @ h_prev is the sum of
+                all da_t h_{t-1}ᵀ.
             kept: what `forward` kept, for the steps in the same order (whichever that is: all is summed up).
         """
         return {"U": da @ h_prev}  # Σ_t da_t h_{t-1}ᵀ

@@ -16,7 +16,8 @@ class GRUCell(Cell):
 
         (1)  r   = σ(a_r)      a_r = W_r x_t + U_r h_{t-1} + b_r               how much of the past the candidate sees
         (2)  z   = σ(a_z)      a_z = W_z x_t + U_z h_{t-1} + b_z               how much of the past stays
-        (3)  n   = tanh(a_n)   a_n = W_n x_t + U_n s + b_n,   s = r * h_{t-1}  the candidate
+        (3)  s   = r * h_{t-1}
+             n   = tanh(a_n)   a_n = W_n x_t + U_n s + b_n                     the candidate
         (4)  h_t = z * h_{t-1} + (1-z) * n
 
     z = 1 keeps the past and z = 0 replaces it by the candidate, as in PyTorch; other texts (such as Chung et al. 2014)
@@ -29,7 +30,8 @@ class GRUCell(Cell):
         (9)  dh_{t-1} = z * dh + r * ds + U_rᵀ da_r + U_zᵀ da_z
         (10) dU_r = Σ_t da_r h_{t-1}ᵀ      dU_z = Σ_t da_z h_{t-1}ᵀ      dU_n = Σ_t da_n sᵀ
 
-    Columns: gates, s, h and their gradients (H, B); W (3H, I), U (3H, H), b (3H,), in the order r, z, n.
+    Columns: gates, s, h and their gradients (H, B); W (3H, I), U (3H, H), b (3H,), in the order r, z, n. The sums over
+    all t that make dW, db and dx are in `bptt.py`, as for every cell.
     """
 
     variants = {"gru": {}}
@@ -53,19 +55,19 @@ class GRUCell(Cell):
         H = len(dh)
         da_r, da_z, da_n = da.reshape(3, *dh.shape)  # to be filled; da is all of them below one another
         dz = dh * (h_prev - n)  # (5)
-        da_z[:] = dz * z * (1 - z)  # (5): z * (1-z) is the slope of σ, written by its value
+        da_z[:] = dz * z * (1 - z)  # (5): z * (1-z) is σ'(a_z), expressed through z = σ(a_z)
         dn = dh * (1 - z)  # (6)
         da_n[:] = dn * (1 - n * n)  # (6)
         ds = w.U[2 * H :].T @ da_n  # (7)
         dr = ds * h_prev  # (8)
         da_r[:] = dr * r * (1 - r)  # (8)
-        dh_prev = z * dh + r * ds + w.U[: 2 * H].T @ da[: 2 * H]  # (9): four uses of h_{t-1}, so four terms
+        dh_prev = z * dh + r * ds + w.U[: 2 * H].T @ da[: 2 * H]  # (9): four roads, of which the last product has two
         return (dh_prev,)
 
     def weight_gradients(self, da: Array, h_prev: Array, kept: Sequence[Any]) -> dict[str, Array]:
         H, xp = h_prev.shape[1], array_module(da)
-        s = xp.concatenate([s for _, _, _, s, _ in kept], axis=1)  # (H, T·B)
-        return {"U": xp.concatenate((da[: 2 * H] @ h_prev, da[2 * H :] @ s.T))}  # (10)
+        s_of_all = xp.concatenate([s for _, _, _, s, _ in kept], axis=1)  # (H, T·B), in columns; h_prev is in rows
+        return {"U": xp.concatenate((da[: 2 * H] @ h_prev, da[2 * H :] @ s_of_all.T))}  # (10)
 
 
 class GRUResetAfterCell(Cell):
@@ -116,7 +118,7 @@ class GRUResetAfterCell(Cell):
         H = len(dh)
         da_r, da_z, da_n, dq = da.reshape(4, *dh.shape)  # to be filled; da is all of them below one another
         dz = dh * (h_prev - n)  # (5)
-        da_z[:] = dz * z * (1 - z)  # (5): z * (1-z) is the slope of σ, written by its value
+        da_z[:] = dz * z * (1 - z)  # (5): z * (1-z) is σ'(a_z), expressed through z = σ(a_z)
         dn = dh * (1 - z)  # (6)
         da_n[:] = dn * (1 - n * n)  # (6)
         dr = da_n * q  # (7)

@@ -32,7 +32,8 @@ class LSTMCell(Cell):
     Straight along c the gradient is multiplied by f at each step (12), not by a matrix: where f stays near 1, it
     survives. Along h it is multiplied by U, as in every RNN.
 
-    Columns: gates, c, h and their gradients (H, B); W (4H, I), U (4H, H), b (4H,), in the order i, f, g, o.
+    Columns: gates, c, h and their gradients (H, B); W (4H, I), U (4H, H), b (4H,), in the order i, f, g, o. The sums
+    over all t that make dW, dU, db and dx are in `bptt.py`, as for every cell.
     """
 
     variants = {"lstm": {}}
@@ -59,7 +60,7 @@ class LSTMCell(Cell):
         dh, dc_from_future = dstate
         da_i, da_f, da_g, da_o = da.reshape(4, *dh.shape)  # to be filled; da is all of them below one another
         do = dh * tanh_c  # (7)
-        da_o[:] = do * o * (1 - o)  # (7): o * (1-o) is the slope of σ, written by its value
+        da_o[:] = do * o * (1 - o)  # (7): o * (1-o) is σ'(a_o), expressed through o = σ(a_o)
         dc = dc_from_future + dh * o * (1 - tanh_c * tanh_c)  # (8): c_t was used twice, by step t+1 and by h_t
         di = dc * g  # (9)
         da_i[:] = di * i * (1 - i)  # (9)

@@ -17,11 +17,12 @@ class RNNCell(Cell):
     and back, from dh = dL/dh_t:
 
         (3)  da       = dh * (1 - h²)           as tanh' = 1 - tanh²
-        (4)  dh_{t-1} = Uᵀ da
+        (4)  dh_{t-1} = Uᵀ da                   what this step sends back: step t-1 adds what comes from above
 
-    Columns: x_t (I, B); h, a, dh and da (H, B); W (H, I), U (H, H), b (H,). The argument `wx` of `forward` is
-    W x_t + b, made for all t beforehand; what `forward` returns second comes back to `backward` as `kept`. The
-    gradients of W, U, b and x are (4) to (6) of `bptt.py`.
+    With I inputs, H units and a batch of B sequences, everything is columns: x_t (I, B); h, a, dh and da (H, B);
+    W (H, I), U (H, H), b (H,). The argument `wx` of `forward` is W x_t + b, made for all t beforehand; what `forward`
+    returns second comes back to `backward` as `kept`; `da` is an array that `backward` is to fill. The gradients of W,
+    U, b and x are sums over all t, which `bptt.py` makes from da.
     """
 
     variants = {"rnn": {}}

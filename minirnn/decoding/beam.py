@@ -161,8 +161,8 @@ def walk_beams(search: Search, prefixes: Prefixes, beam_size: int, select: Selec
         parents, tokens = _best_continuations(totals, read.sentence, beam_size)
         log_prob = totals[parents, tokens]
         live = search.settle(read, parents, tokens, log_prob)
-        # Dropping those that cannot win changes no result: only the less probable could have come in their place, and
-        # those cannot win either.
+        # Dropping those that cannot win changes no result: what could come in their place is less probable still, and
+        # cannot win either.
         live &= search.can_win(read.sentence[parents], log_prob)
         prefixes = read.extend(parents[live], tokens[live], log_prob[live], select)
 

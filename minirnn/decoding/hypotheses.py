@@ -97,7 +97,7 @@ def power_penalty(alpha: float) -> LengthPenalty:
 
 
 def gnmt_penalty(alpha: float) -> LengthPenalty:
-    """lp(L) = ((5 + L) / 6)^α, which makes less of the first few tokens than `power_penalty` (Wu et al. 2016).
+    """lp(L) = ((5 + L) / 6)^α, which grows more slowly over the first few tokens than `power_penalty` (Wu et al. 2016).
 
     Raises:
         InputError: α is negative or not finite.

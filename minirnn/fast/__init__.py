@@ -7,7 +7,7 @@ Everything here stands in for something plain, with the same arguments and the s
     fused.py     the steps of other cells in fewer launches                                              (GPU)
     slices.py    the product with U, slice by slice, which OpenBLAS multiplies as it lies in memory      (CPU)
     steps.py     the steps of RNN, LSTM and GRUs, compiled by Numba                                      (CPU, if asked)
-    cuda.py      the loops along time of RNN, LSTM and GRU, in CUDA                                      (GPU)
+    cuda.py      the loops along time of RNN, LSTM and GRU, in CUDA (`cuda.cu`)                          (GPU)
     kernels.py   whether `steps.py` and `cuda.py` are used
 
 `cells/` imports nothing from here. Four files elsewhere do; without this folder their lines would be:

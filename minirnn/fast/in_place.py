@@ -124,7 +124,7 @@ def sum_of_product(a: Array, b: Array, c: Array) -> Array:
 
 
 class InPlaceLSTM(InPlaceSteps):
-    """The LSTM, also with peepholes: what these add to an equation is marked [ ]."""
+    """The LSTM, also with peepholes, which add to (1), (2), (5), (8) and (12)."""
 
     blocks = 6
 
@@ -141,12 +141,12 @@ class InPlaceLSTM(InPlaceSteps):
         xp.add(wx, w.U @ h_prev, out=a[: 4 * H])
         if self.peepholes:
             p_i, p_f, p_o = w.p[:, :, None]  # each (H, 1)
-            i += p_i * c_prev
-            f += p_f * c_prev
+            i += p_i * c_prev  # (1)
+            f += p_f * c_prev  # (2)
         sigmoid_in_place(a[: 2 * H])  # (1), (2)
         c = write_memory(f, i, g, c_prev, remembered)  # (3), (4)
         if self.peepholes:
-            o += p_o * c
+            o += p_o * c  # (5)
         h = read_memory(o, c, tanh_c)  # (5), (6)
         return (h, c), (chunk, a, *((c_prev, c) if self.peepholes else ()))
 
@@ -159,21 +159,21 @@ class InPlaceLSTM(InPlaceSteps):
         dh, dc_from_future = dstate
         of_i, f, of_g, of_o, of_f, of_dh = self.factors(chunk, a, len(dh))
         xp = array_module(dh)
-        filled = xp.empty(da.shape, dtype=da.dtype)
-        da_i, da_f, da_g, da_o = filled.reshape(4, *dh.shape)
+        in_one_piece = xp.empty(da.shape, dtype=da.dtype)  # which da is not, and products want
+        da_i, da_f, da_g, da_o = in_one_piece.reshape(4, *dh.shape)
         xp.multiply(dh, of_o, out=da_o)  # (7)
         dc = sum_of_product(dc_from_future, dh, of_dh)  # (8)
         if self.peepholes:
             p_i, p_f, p_o = w.p[:, :, None]
-            dc += p_o * da_o  # [(8)]
+            dc += p_o * da_o  # (8)
         xp.multiply(dc, of_i, out=da_i)  # (9)
         xp.multiply(dc, of_f, out=da_f)  # (10)
         xp.multiply(dc, of_g, out=da_g)  # (11)
         dc_prev = dc * f  # (12)
         if self.peepholes:
-            dc_prev += p_i * da_i + p_f * da_f  # [(12)]
-        da[:] = filled
-        return w.U.T @ filled, dc_prev  # (13)
+            dc_prev += p_i * da_i + p_f * da_f  # (12)
+        da[:] = in_one_piece
+        return w.U.T @ in_one_piece, dc_prev  # (13)
 
     def weight_gradients(self, da: Array, h_prev: Array, kept: Sequence[Any]) -> dict[str, Array]:
         """As `Cell.weight_gradients`."""
@@ -235,15 +235,15 @@ class InPlaceGRU(InPlaceSteps):
         H, xp = len(dh), array_module(dh)
         chunk, a = kept
         r, z, of_n, of_z, _, of_r = self.factors(chunk, a, H)
-        filled = xp.empty(da.shape, dtype=da.dtype)
-        da_r, da_z, da_n = filled.reshape(3, *dh.shape)
+        in_one_piece = xp.empty(da.shape, dtype=da.dtype)  # which da is not, and products want
+        da_r, da_z, da_n = in_one_piece.reshape(3, *dh.shape)
         xp.multiply(dh, of_z, out=da_z)  # (5)
         xp.multiply(dh, of_n, out=da_n)  # (6)
         ds = w.U[2 * H :].T @ da_n  # (7)
         xp.multiply(ds, of_r, out=da_r)  # (8)
         dh_prev = sum_of_products(z, dh, r, ds)  # (9)
-        dh_prev += w.U[: 2 * H].T @ filled[: 2 * H]  # (9)
-        da[:] = filled
+        dh_prev += w.U[: 2 * H].T @ in_one_piece[: 2 * H]  # (9)
+        da[:] = in_one_piece
         return (dh_prev,)
 
     def weight_gradients(self, da: Array, h_prev: Array, kept: Sequence[Any]) -> dict[str, Array]:
@@ -282,15 +282,15 @@ class InPlaceGRUResetAfter(InPlaceSteps):
         H, xp = len(dh), array_module(dh)
         chunk, a = kept
         r, z, of_n, of_z, of_r = self.factors(chunk, a, H)
-        filled = xp.empty(da.shape, dtype=da.dtype)
-        da_r, da_z, da_n, dq = filled.reshape(4, *dh.shape)
+        in_one_piece = xp.empty(da.shape, dtype=da.dtype)  # which da is not, and products want
+        da_r, da_z, da_n, dq = in_one_piece.reshape(4, *dh.shape)
         xp.multiply(dh, of_z, out=da_z)  # (5)
         xp.multiply(dh, of_n, out=da_n)  # (6)
         xp.multiply(da_n, of_r, out=da_r)  # (7)
         xp.multiply(da_n, r, out=dq)  # (8)
-        dh_prev = sum_of_product(w.U[: 2 * H].T @ filled[: 2 * H], z, dh)  # (9)
+        dh_prev = sum_of_product(w.U[: 2 * H].T @ in_one_piece[: 2 * H], z, dh)  # (9)
         dh_prev += w.U[2 * H :].T @ dq  # (9)
-        da[:] = filled
+        da[:] = in_one_piece
         return (dh_prev,)
 
 

@@ -22,7 +22,7 @@ from benchmarks.profiling import Launch
 from benchmarks.session import Budget, Session, Sheet
 from minirnn import backend
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 needs_compiler = pytest.mark.skipif(cuda_emulation.compiler() is None, reason="no C++ compiler to run the kernels with")
 
 

@@ -2,32 +2,18 @@
 
 import sys
 import threading
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from cases import gradients, random_case
+from fast_cases import in_parts
 from hypothesis import given
 from hypothesis import strategies as st
-from test_cells import gradients, random_case
 
 from minirnn import CELL_NAMES, InputError, Recurrent, Tensor, backend, num_threads, parallel, set_num_threads, unroll
 from minirnn.cells import bptt
-from minirnn.fast import in_place, slices, walk
+from minirnn.fast import slices, walk
 from minirnn.fast.slices import Slices
-
-
-@contextmanager
-def in_parts(threads, unpacked=True, chunk=2**18):
-    """Every batch divided, whatever its size, with a BLAS that does or does not multiply small matrices unpacked, and
-    what steps keep in chunks with `chunk` numbers a gate."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(walk, "FEWEST_COLUMNS", 1)
-        patch.setattr(walk, "FEWEST_MULTIPLICATIONS", {False: 0, True: 0})
-        patch.setattr(walk, "num_threads", lambda: threads)
-        patch.setattr(walk, "multiplies_unpacked", lambda: unpacked)
-        patch.setattr(slices, "multiplies_unpacked", lambda: unpacked)
-        patch.setattr(in_place, "CHUNK", {"cpu": chunk})
-        yield
 
 
 @pytest.mark.parametrize("name", CELL_NAMES)

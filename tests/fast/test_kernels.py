@@ -9,9 +9,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from test_cells import random_case
-from test_in_place import assert_stands_in
-from test_parallel_batch import in_parts
+from cases import random_case
+from fast_cases import assert_stands_in, in_parts
 
 from minirnn import (
     CELL_NAMES,

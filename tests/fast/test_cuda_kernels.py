@@ -8,7 +8,7 @@ import subprocess
 import cuda_emulation
 import numpy as np
 import pytest
-from test_cells import gradients, random_case
+from cases import gradients, random_case
 
 from minirnn import CELL_NAMES, Recurrent, Tensor, grad, make_cell, unroll
 from minirnn.cells import bptt

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from translation_cases import DECODERS, EOS, V, build, outcome, sentences
 
 from minirnn import (
     CELL_NAMES,
@@ -26,41 +27,7 @@ from minirnn import (
     rescore,
 )
 from minirnn.layers.attention import SCORES, Attention
-from minirnn.training.translation import Translation, attention_regularizer, length_limit, shift_right
-
-V, EOS = 7, 2
-DECODERS = {
-    "handover": lambda **o: HandoverDecoder(V, 3, 4, 4, **o),
-    "context": lambda **o: ContextDecoder(V, 3, 4, 4, **o),
-    **{f"attention {s}": lambda s=s, **o: AttentionDecoder(V, 3, 4, 4, score=s, **o) for s in SCORES},
-    "attention after, fed": lambda **o: AttentionDecoder(
-        V, 3, 4, 4, score="location", attend="after", readout_size=3, input_feeding=True, tied=True, **o
-    ),
-    "attention no softmax": lambda **o: AttentionDecoder(V, 3, 4, 4, normalize="none", **o),
-}
-
-
-def build(kind, cell="gru", layers=1, bridge="learned", seed=0, encoder=None, **options):
-    common = {"cell": cell, "num_layers": layers, "rng": np.random.default_rng(seed), "dtype": np.float64}
-    encoder = RecurrentEncoder(V, 3, 2, bidirectional=True, **common) if encoder is None else encoder(**common)
-    return EncoderDecoder(encoder, DECODERS[kind](**common, **options), bridge=bridge, rng=1, dtype=np.float64)
-
-
-def sentences(rng, *lengths, width=None):
-    """Padded ids, whose padding is arbitrary ids and not only <pad>, and their lengths."""
-    return rng.integers(4, V, (width or max(lengths), len(lengths))), np.array(lengths)
-
-
-def outcome(model, X, X_lengths, Y, Y_lengths, penalty=0.3):
-    """Loss, gradients of all parameters, and attention."""
-    task = Translation(
-        model, ([X], [Y]), ([], []), batch_size=1, rng=np.random.default_rng(0), label_smoothing=0.1,
-        attention_penalty=penalty if model.decoder.attends else 0.0,
-    )  # fmt: skip
-    loss, tokens, _ = task.loss((X, X_lengths, Y, Y_lengths), None, 0)
-    assert tokens == Y_lengths.sum()
-    attention = model(X, X_lengths, shift_right(Y)).attention
-    return loss, grad(loss, model.parameters()), None if attention is None else attention.data
+from minirnn.training.translation import Translation, attention_regularizer, length_limit
 
 
 @pytest.mark.parametrize("kind", DECODERS)
