@@ -313,7 +313,7 @@ MISTAKES = {
     "fast: input and forget gate swapped": (FAST_LSTM.forward, "write_memory(f, i,", "write_memory(i, f,", FASTER("lstm")),
     "fast: dc_from_future dropped": (FAST_LSTM.backward, "sum_of_product(dc_from_future, dh, of_dh)", "dh * of_dh", FASTER("lstm")),
     "fast: forget gate missing on the way back": (FAST_LSTM.backward, "dc_prev = dc * f  #", "dc_prev = dc * 1  #", FASTER("lstm")),
-    "fast: peephole of o on the wrong memory": (FAST_LSTM.forward, "p_o * c\n", "p_o * c_prev\n", FASTER("lstm-peephole")),
+    "fast: peephole of o on the wrong memory": (FAST_LSTM.forward, "p_o * c  #", "p_o * c_prev  #", FASTER("lstm-peephole")),
     "fast: peephole of o not followed into c": (FAST_LSTM.backward, "dc += p_o * da_o", "pass", FASTER("lstm-peephole")),
     "fast: peephole of f not followed into c": (FAST_LSTM.backward, "p_i * da_i + p_f * da_f", "p_i * da_i", FASTER("lstm-peephole")),
     "fast: dp_o from the memory before the step": (FAST_LSTM.weight_gradients, "(*memories, None)", "(memories[0], memories[0], None)", FASTER("lstm-peephole")),
