@@ -39,14 +39,15 @@ from minirnn import (
     beam_search,
     clip_grad_norm,
     cross_entropy,
+    make_cell,
     use_kernels,
 )
 from minirnn.fast import cuda
 
 Check = dict[str, Any]
 
-WITH_KERNELS = {"lstm": 4, "gru-after": 3, "rnn": 1}
-"""The cells that the kernels know, and how many gates each has."""
+CELLS = ("lstm", "gru-after", "rnn")
+"""The cells that the kernels know, in the order of worth."""
 
 SIZES = [(32, 256), (64, 512), (128, 1024), (36, 64), (5, 7)]
 """B and H of the kernels' checks: those that are timed, blocks that are not full, and what fits no block."""
@@ -62,8 +63,8 @@ PATIENCE = 60.0
 
 def groups(quick: bool = False) -> list[tuple[str, ...]]:
     """The groups of checks, those first on which most depends."""
-    kernels = [("kernels", cell, dtype) for dtype in TOLERANCE for cell in WITH_KERNELS]
-    cells = ["lstm", "gru-after", "rnn"] if quick else [*WITH_KERNELS, *(set(CELL_NAMES) - set(WITH_KERNELS))]
+    kernels = [("kernels", cell, dtype) for dtype in TOLERANCE for cell in CELLS]
+    cells = CELLS if quick else (*CELLS, *(name for name in CELL_NAMES if name not in CELLS))
     parts = 1 if quick else 4
     shares = [("cells", *sorted(cells[i::parts])) for i in range(parts)]
     return [*(kernels[:3] if quick else kernels), ("refusal",), ("language-model",), ("translation",), *shares]
@@ -113,7 +114,7 @@ def check_kernels(cell: str, dtype: str, quick: bool, limit: float) -> Iterator[
             use_kernels(False)
             found = layer_results(*case, "gpu", **options)
             yield check(f"{cell}, step by step", sizes, difference(expected, found), dtype)
-            one = cuda.units_of_block(WITH_KERNELS[cell], dtype, B, H)
+            one = cuda.units_of_block(len(make_cell(cell).gates), dtype, B, H)
             use_kernels()
             faulthandler.dump_traceback_later(limit, exit=True)
             found = layer_results(*case, "gpu", **options)

@@ -15,10 +15,10 @@ import numpy as np
 
 from benchmarks import common, layers, models, pictures, translation_step
 from benchmarks.common import Clock, Contender
+from benchmarks.gpu_checks import CELLS
 from benchmarks.layers import Shape
 from benchmarks.session import Session, Sheet
 
-CELLS = ("lstm", "gru-after", "rnn")
 QUICK_SHAPES = [Shape(3, 4, 4, 4), Shape(2, 4, 4, 8)]
 WIDTHS, QUICK_WIDTHS = (64, 128, 256, 512, 1024, 2048), (4, 8)
 MODE = "forward+backward"
@@ -39,7 +39,6 @@ COLUMNS = {
 
 RATIOS = [("NumPy", "kernels"), ("CuPy", "cuDNN"), ("kernels", "cuDNN")]
 
-
 Maker = Callable[[], Contender]
 
 
@@ -48,15 +47,15 @@ def made(name: str, device: str, clock: Clock, make: Callable[..., Callable[[], 
     return Contender(name, make(*arguments), device, clock=clock)
 
 
-def contenders(ours: Callable[..., Any], theirs: Callable[..., Any] | None, kernels: bool) -> list[Maker]:
+def contenders(ours: Callable[..., Any], theirs: Callable[..., Any], kernels: bool) -> list[Maker]:
     """All that there are of a comparison, each to be made when it is its turn.
 
     Args:
         ours, theirs: make the call of minirnn and of torch for a device; minirnn's with kernels if the second argument
-            is true. None for `theirs`: torch is not compared.
+            is true.
         kernels: whether minirnn's kernels may be used.
     """
-    torch, partial = common.torch_or_none() if theirs else None, functools.partial
+    torch, partial = common.torch_or_none(), functools.partial
     result = [
         partial(made, "minirnn", "cpu", common.HOST, ours, "cpu", False),
         partial(made, "minirnn", "gpu", common.cupy_clock(), ours, "gpu", False),

@@ -14,7 +14,7 @@ from benchmarks import common, layers
 from benchmarks.common import Contender
 from benchmarks.layers import Shape
 from minirnn import Recurrent, Tensor, make_cell
-from minirnn.fast import in_place, slices, walk
+from minirnn.fast import cuda, in_place, slices, walk
 
 BASE = Shape(32, 32, 256, 256)
 RANGES = {"T": (16, 32, 64, 128, 256), "B": (16, 32, 64, 128, 256), "H": (64, 128, 256, 512, 1024)}
@@ -51,7 +51,7 @@ def contenders(cell: str, axis: str, shape: Shape, devices: tuple[str, ...]) -> 
     if "gpu" in devices and common.gpu():
         call = layers.minirnn_call(cell, shape, mode, "gpu")
         yield Contender("minirnn", call, "gpu", clock=common.cupy_clock())
-        if cell in layers.ON_GPU:
+        if cuda.knows(make_cell(cell)):
             call = layers.minirnn_call(cell, shape, mode, "gpu", with_kernels=True)
             yield Contender("minirnn, kernels", call, "gpu", clock=common.cupy_clock())
         if torch and torch.cuda.is_available():

@@ -24,13 +24,11 @@ from minirnn import (
     num_threads,
     use_kernels,
 )
-from minirnn.fast import kernels
+from minirnn.fast import cuda, kernels
 from minirnn.fast.slices import Slices
 from minirnn.parallel import in_parallel
 
 CELLS = {"rnn": "RNN", "gru-after": "GRU (reset after)", "gru": "GRU (reset before)", "lstm": "LSTM"}
-ON_GPU = ("rnn", "gru-after", "lstm")
-"""The cells that minirnn has kernels for on a GPU."""
 GATES = {"rnn": 1, "gru": 3, "gru-after": 3, "lstm": 4}
 MODES = ("forward", "forward+backward", "training step")
 
@@ -245,7 +243,7 @@ def contenders(cell: str, shape: Shape, mode: str, devices: tuple[str, ...]) -> 
     if "gpu" in devices and cupy:
         call = minirnn_call(cell, shape, mode, "gpu")
         yield Contender("minirnn", call, "gpu", clock=common.cupy_clock())
-        if cell in ON_GPU:
+        if cuda.knows(make_cell(cell)):
             call = minirnn_call(cell, shape, mode, "gpu", with_kernels=True)
             yield Contender("minirnn, kernels", call, "gpu", clock=common.cupy_clock())
         if torch and torch.cuda.is_available() and cell != "gru":

@@ -81,7 +81,7 @@ class Session(NamedTuple):
                 sizes = ", ".join(f"{k} {facts[k]}" for k in ("T", "B", "I", "H") if k in facts)
                 self.problem(f"{facts['model']} at {sizes}: {type(error).__name__}: {error}")
         rows = common.compare(ready, self.timing, **facts) if ready else []
-        del ready
+        del ready  # with the arrays that they hold
         free_memory()
         return rows
 

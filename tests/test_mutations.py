@@ -195,7 +195,7 @@ MISTAKES = {
     "gradient of the final state dropped": (BACKWARD, "zero if d is None else d.T", "zero", CELLS),
     "gradient of padding kept": (BACKWARD, "mask.zeroed_columns(da)", "da", CELLS),
     "padding of one step zeroed in all": (
-        padding.PaddingMask.zeroed_columns, "self.columns.transpose(1, 0, 2)", "self.columns[-1]", CELLS,
+        padding.PaddingMask.zeroed_columns, "self.real_columns.transpose(1, 0, 2)", "self.real_columns[-1]", CELLS,
     ),
     "steps kept in the wrong order": (FORWARD, "kept.append(step_kept)", "kept.insert(0, step_kept)", CELLS),
     "padded step passes the cell's gradient": (
@@ -344,12 +344,12 @@ MISTAKES = {
     "1 - z missing": (GRU.backward, "dn = dh * (1 - z)", "dn = dh", GRUS),
     "the slope of r without 1 - r": (GRU.backward, "dr * r * (1 - r)", "dr * r", GRUS),
     "the slope of r without 1 - r, reset after": (GRU_AFTER.backward, "dr * r * (1 - r)", "dr * r", GRUS),
-    "z and 1 - z swapped, backwards too": (GRU.forward, "r, z = sigmoid(a_rz)", "r, z = sigmoid(a_rz * np.repeat([[1], [-1]], H, axis=0))", TWINS("gru")),
+    "z and 1 - z swapped, backwards too": (GRU.forward, "z = sigmoid(a_z)", "z = sigmoid(-a_z)", TWINS("gru")),
     "direct road to h_{t-1} missing": (GRU.backward, "z * dh + r * ds", "r * ds", GRUS),
     "road through the reset gate missing": (GRU.backward, "z * dh + r * ds", "z * dh", GRUS),
     "dU_n from h instead of r * h": (GRU.weight_gradients, "da[2 * H :] @ s_of_all.T", "da[2 * H :] @ h_prev", GRUS),
     "dU_n without the reset gate": (GRU_AFTER.weight_gradients, "dq = da[3 * H :]", "dq = da[2 * H : 3 * H]", GRUS),
-    "reset and update gate swapped": (GRU_AFTER.forward, "r, z = sigmoid", "z, r = sigmoid", TWINS("gru-after")),
+    "reset and update gate swapped": (GRU_AFTER.forward, "wx_r, wx_z, wx_n = wx", "wx_z, wx_r, wx_n = wx", TWINS("gru-after")),
     # their faster twins
     "fast: 1 - z missing": (in_place.new_state_derivatives, "1 - z, 1 - n * n", "1, 1 - n * n", FASTER("gru")),
     "fast: ∂s/∂a_r without 1 - r": (FAST_GRU.derivatives, "s, s * r", "s, 0", FASTER("gru")),

@@ -44,7 +44,7 @@ from minirnn.cells.padding import PaddingMask
 class Trace(NamedTuple):
     """What the way forward leaves for the way back."""
 
-    x: Array  # (T, B, I), in the order of the walk
+    x: Array  # (T, B, I), in the order of the walk, 0 on padding
     hs: Array  # (T+1, B, H): h before the first step, and after each
     kept: Any  # for each step what the cell kept
     mask: PaddingMask
@@ -83,8 +83,7 @@ def unroll(
     output, final, trace = forward_through_time(cell, w, turned(x.data, reverse), initial, mask, needs_grad(inputs))
 
     def backward(d_output: Array | None, *d_final: Array | None) -> list[Array | None]:
-        d_output = turned(d_output, reverse)
-        dx, dw, d_initial = backward_through_time(cell, w, trace, d_output, d_final, x.requires_grad)
+        dx, dw, d_initial = backward_through_time(cell, w, trace, turned(d_output, reverse), d_final, x.requires_grad)
         return [turned(dx, reverse), *(dw[name] for name in weights), *d_initial]
 
     y, *states = record_many((turned(output, reverse), *final), inputs, backward)
@@ -101,8 +100,8 @@ def forward_through_time(
 ) -> tuple[Array, State, Trace]:
     """All steps forward; shapes as for `unroll`. Without `keep` there is no way back, which saves most memory."""
     xp, (T, B, _), H = array_module(x), x.shape, w.U.shape[1]
-    x = mask.zeroed(x)  # nothing that stands in the padding may reach a sum over time
-    wx = input_products(cell, w, x)  # (1)
+    real_x = mask.zeroed(x)  # nothing that stands in the padding may reach a sum over time
+    wx = input_products(cell, w, real_x)  # (1)
     hs, kept = xp.empty((T + 1, B, H), dtype=x.dtype), []
     hs[0] = state[0]
     columns: State = tuple(xp.ascontiguousarray(s.T) for s in state)  # each (H, B)
@@ -112,7 +111,7 @@ def forward_through_time(
         hs[t + 1] = columns[0].T
         if keep:
             kept.append(step_kept)
-    return mask.zeroed(hs[1:]), tuple(s.T for s in columns), Trace(x, hs, kept, mask)
+    return mask.zeroed(hs[1:]), tuple(s.T for s in columns), Trace(real_x, hs, kept, mask)
 
 
 def backward_through_time(
@@ -133,12 +132,12 @@ def backward_through_time(
     mask, xp, (T, B, _), H = trace.mask, array_module(trace.x), trace.x.shape, w.U.shape[1]
     zero = xp.zeros((H, B), dtype=trace.x.dtype)
     da = xp.empty((len(w.b) + cell.extra_blocks * H, T, B), dtype=trace.x.dtype)
-    d_output = None if d_output is None else mask.zeroed(d_output)
+    from_above = None if d_output is None else mask.zeroed(d_output)
     # Behind the last step there is no further step: what the loss says about the final state stands in for what that
     # step would have sent back.
     dh_from_future, *d_memory = (zero if d is None else d.T for d in d_final)
     for t in reversed(range(T)):
-        dh_from_above = zero if d_output is None else d_output[t].T
+        dh_from_above = zero if from_above is None else from_above[t].T
         dh = dh_from_above + dh_from_future  # (3): h_t was used twice, so two gradients add
         d_prev = cell.backward(w, trace.kept[t], (dh, *d_memory), da[:, t])
         dh_from_future, *d_memory = mask.choose(t, d_prev, (dh, *d_memory))  # a padded step only hands the state on
@@ -150,16 +149,17 @@ def input_products(cell: Cell, w: Weights, x: Array) -> Array:
     """(1) for all t: W x_t + b, or W x_t where the cell adds b itself, as (T, rows, B)."""
     wx = w.W @ x.transpose(0, 2, 1)
     if not cell.adds_bias:
-        wx += w.b[:, None]
+        wx += w.b[:, None]  # in place: without a way back nothing else is as large
     return wx
 
 
 def sums_over_time(cell: Cell, w: Weights, da: Array, trace: Trace, needs_dx: bool) -> tuple[Any, dict[str, Array]]:
     """(4), (5) and (6), from the da (rows + extra_blocks · H, T, B) of all steps: dx, and the gradients of weights."""
     (T, B, features), H = trace.x.shape, trace.hs.shape[2]
-    da = da.reshape(len(da), T * B)  # the columns in the order of the rows of x and h_{t-1}
-    dw = weight_gradients(cell, da, trace.x.reshape(T * B, features), trace.hs[:-1].reshape(T * B, H), trace.kept)
-    return (da[: len(w.b)].T @ w.W).reshape(T, B, features) if needs_dx else None, dw  # (6)
+    side_by_side = da.reshape(len(da), T * B)  # the columns da_t in the order of the rows of x and h_{t-1}
+    x, h_prev = trace.x.reshape(T * B, features), trace.hs[:-1].reshape(T * B, H)
+    dw = weight_gradients(cell, side_by_side, x, h_prev, trace.kept)
+    return (side_by_side[: len(w.b)].T @ w.W).reshape(T, B, features) if needs_dx else None, dw  # (6)
 
 
 def weight_gradients(cell: Cell, da: Array, x: Array, h_prev: Array, kept: Sequence[Any]) -> dict[str, Array]:

@@ -41,8 +41,9 @@ class GRUCell(Cell):
     def forward(self, w: Weights, wx: Array, state: State) -> tuple[State, Any]:
         (h_prev,) = state
         H = len(h_prev)
-        a_rz = wx[: 2 * H] + w.U[: 2 * H] @ h_prev  # a_r, and a_z below it
-        r, z = sigmoid(a_rz).reshape(2, *h_prev.shape)  # (1), (2)
+        a_r, a_z = (wx[: 2 * H] + w.U[: 2 * H] @ h_prev).reshape(2, *h_prev.shape)
+        r = sigmoid(a_r)  # (1)
+        z = sigmoid(a_z)  # (2)
         s = r * h_prev  # (3)
         a_n = wx[2 * H :] + w.U[2 * H :] @ s  # (3)
         n = tanh(a_n)  # (3)
@@ -104,11 +105,12 @@ class GRUResetAfterCell(Cell):
 
     def forward(self, w: Weights, wx: Array, state: State) -> tuple[State, Any]:
         (h_prev,) = state
-        H, uh = len(h_prev), w.U @ h_prev
-        a_rz = wx[: 2 * H] + uh[: 2 * H]  # a_r, and a_z below it
-        r, z = sigmoid(a_rz).reshape(2, *h_prev.shape)  # (1), (2)
-        q = uh[2 * H :] + w.b_u[:, None]  # (3)
-        n = tanh(wx[2 * H :] + r * q)  # (3)
+        wx_r, wx_z, wx_n = wx.reshape(3, *h_prev.shape)
+        uh_r, uh_z, uh_n = (w.U @ h_prev).reshape(3, *h_prev.shape)
+        r = sigmoid(wx_r + uh_r)  # (1)
+        z = sigmoid(wx_z + uh_z)  # (2)
+        q = uh_n + w.b_u[:, None]  # (3)
+        n = tanh(wx_n + r * q)  # (3)
         h = z * h_prev + (1 - z) * n  # (4)
         return (h,), (r, z, n, q, h_prev)
 

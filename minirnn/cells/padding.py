@@ -32,21 +32,22 @@ class PaddingMask:
             times = np.arange(T)[::-1] if reverse else np.arange(T)
             real = times[:, None] < host
             self.padded = [not step.all() for step in real]
-            self.columns = like(real[:, None, :], x)  # (T, 1, B), for arrays (features, B)
-            self.rows = like(real[:, :, None], x)  # (T, B, 1), for sequences (T, B, features)
+            self.real_columns = like(real[:, None, :], x)  # (T, 1, B), for arrays (features, B)
+            self.real_rows = like(real[:, :, None], x)  # (T, B, 1), for sequences (T, B, features)
 
     def zeroed(self, sequence: Array) -> Array:
         """A sequence (T, B, features) with 0 on padding, also where nan stood there, which 0 · nan would not remove."""
-        return array_module(sequence).where(self.rows, sequence, 0) if any(self.padded) else sequence
+        return array_module(sequence).where(self.real_rows, sequence, 0) if any(self.padded) else sequence
 
     def zeroed_columns(self, columns: Array) -> Array:
         """The same for (features, T, B)."""
-        real = self.columns.transpose(1, 0, 2) if any(self.padded) else None
-        return columns if real is None else array_module(columns).where(real, columns, 0)
+        if not any(self.padded):
+            return columns
+        return array_module(columns).where(self.real_columns.transpose(1, 0, 2), columns, 0)
 
-    def choose(self, t: int, real: Sequence[Array], padded: Sequence[Any]) -> tuple[Array, ...]:
+    def choose(self, t: int, if_real: Sequence[Array], if_padded: Sequence[Any]) -> tuple[Array, ...]:
         """For each pair: the first (features, B) where step t is real, the second where it is padding."""
         if not self.padded[t]:
-            return tuple(real)
-        xp = array_module(self.columns)
-        return tuple(xp.where(self.columns[t], a, b) for a, b in zip(real, padded, strict=True))
+            return tuple(if_real)
+        xp = array_module(self.real_columns)
+        return tuple(xp.where(self.real_columns[t], a, b) for a, b in zip(if_real, if_padded, strict=True))

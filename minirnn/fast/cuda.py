@@ -1,11 +1,11 @@
 """The time loop of the RNN, the LSTM and the GRU (reset after) in CUDA kernels.
 
-A small recurrent step on a GPU takes longer to launch than to compute: a step of `bptt.py` is some ten launches, of a
-few microseconds each. Here a sequence is one: `forward` and `backward` walk all steps, and between two steps the blocks
-of the GPU wait for one another, because every unit needs the h of all units. (Persistent kernels: Diamos et al. 2016,
-"Persistent RNNs".) A state so large that its blocks do not all fit on the GPU at once is walked in two launches a step:
-the product U h, which is cuBLAS's and by then takes longer than its launch, and one of `forward_step` or
-`backward_step`, which do all the rest.
+A small recurrent step on a GPU takes longer to launch than to compute, and step by step it is some ten launches. Here
+all steps of a sequence are one: `forward` and `backward` walk them, and between two steps the blocks of the GPU wait
+for one another, because every unit needs the h of all units. (Persistent kernels: Diamos et al. 2016, "Persistent
+RNNs".) A state so large that its blocks do not all fit on the GPU at once is walked in two launches a step: the product
+U h, which is cuBLAS's and by then takes longer than its launch, and one of `forward_step` or `backward_step`, which do
+all the rest.
 
 The equations and their numbers are those of `rnn.py`, `lstm.py` and `gru.py`, whose steps are the reference. What is
 kept are the factors by which the way back multiplies: in (9) of the LSTM, da_i = dc * [g * i * (1-i)], what stands in
@@ -111,10 +111,11 @@ def grid(B: int, H: int, units: int) -> tuple[int, int]:
 def forward_through_time(
     cell: Cell, w: Weights, x: Array, state: State, mask: PaddingMask, keep: bool = True
 ) -> tuple[Array, State, Trace]:
-    """As `bptt.forward_through_time`, for a cell that is known. In the trace `kept` is one array (T, KEPT, H, B)."""
+    """As `bptt.forward_through_time`, for a cell that is known. In the trace `kept` is one array (T, KEPT, H, B), which
+    the kernels write also without `keep`; it is then gone with the trace."""
     xp, (T, B, _), (rows, H), gates = array_module(x), x.shape, w.U.shape, len(cell.gates)
-    x = mask.zeroed(x)
-    wx = w.W @ x.reshape(T * B, -1).T  # (1) of `bptt.py`, as (rows, T · B), without b, which the kernels add
+    real_x = mask.zeroed(x)
+    wx = w.W @ real_x.reshape(T * B, -1).T  # (1) of `bptt.py`, as (rows, T · B), without b, which the kernels add
     kept = xp.empty((T, KEPT[gates], H, B), dtype=x.dtype)
     h, *c = (xp.empty((T + 1, H, B), dtype=x.dtype) for _ in state)
     for sequence, initial in zip((h, *c), state, strict=True):
@@ -131,7 +132,7 @@ def forward_through_time(
             xp.dot(w.U, h[t], out=uh)
             step(t)
     hs = xp.ascontiguousarray(h.transpose(0, 2, 1))
-    return mask.zeroed(hs[1:]), (hs[T], *(memory[T].T for memory in c)), Trace(x, hs, kept, mask)
+    return mask.zeroed(hs[1:]), (hs[T], *(memory[T].T for memory in c)), Trace(real_x, hs, kept, mask)
 
 
 def backward_through_time(
@@ -165,7 +166,7 @@ def backward_through_time(
 
 def real_steps(mask: PaddingMask) -> Array | None:
     """(T, B), which steps are real; None if all are."""
-    return mask.columns[:, 0] if any(mask.padded) else None
+    return mask.real_columns[:, 0] if any(mask.padded) else None
 
 
 def _launch(kernel: Any, units: int, arrays: Sequence[Array | None], T: int, B: int, H: int) -> None:

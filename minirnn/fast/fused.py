@@ -45,7 +45,7 @@ def slope_back(dh: Array, slope: Array, da: Array) -> Array:
 
 
 class FusedRNN:
-    """What stands in for an RNN, with whatever activation: forward is the cell's own.
+    """What stands in for the RNN. Its forward is the cell's own.
 
     Args:
         cell: what it stands in for.
@@ -62,7 +62,7 @@ class FusedRNN:
 
 
 class FusedActivatedRNN(FusedRNN):
-    """With another activation than tanh."""
+    """The same of an RNN with another activation than tanh."""
 
     def backward(self, w: Weights, kept: Any, dstate: State, da: Array) -> State:
         """As `Cell.backward`."""
@@ -71,7 +71,7 @@ class FusedActivatedRNN(FusedRNN):
 
 
 class FusedRampRNN(FusedRNN):
-    """With a ramp."""
+    """The same of an RNN with a ramp."""
 
     def backward(self, w: Weights, kept: Any, dstate: State, da: Array) -> State:
         """As `Cell.backward`."""

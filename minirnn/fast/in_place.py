@@ -9,9 +9,9 @@ well; on a GPU a launch takes longer still. So here
   then has one product with such a factor where the plain cell has three;
 - on a GPU, neighbouring elementwise operations are one launch (`backend.fuse`).
 
-The price is that an array has several lives: block i of an LSTM's step is W x + U h + b, then the gate, and then
-∂c/∂a_i. The equations and their numbers are those of `lstm.py`, `lstm_variants.py` and `gru.py`, whose cells are the
-reference. (In the code v * (1-i) is written v - v * i.)
+The price is that an array has several lives: block i of an LSTM's step is W x + U h + b, then the gate, and then the
+factor of da_i. The equations and their numbers are those of `lstm.py`, `lstm_variants.py` and `gru.py`, whose cells are
+the reference. (In the code v * (1-i) is written v - v * i.)
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Whether to compute in what is compiled: `steps.py` has the steps of the CPU, `cuda.py` the loops of the GPU.
+"""Whether to compute in kernels, compiled code: `steps.py` has those of the CPU, `cuda.py` those of the GPU.
 
-They are the cells' equations once more, and the cells' own steps are their reference. The engine needs none of them.
-On a GPU, where a step costs more to launch than to compute, it uses them unless told not to; on the CPU, where they
-take seconds to compile, only when told to: see `use_kernels`.
+On a GPU, where a step costs more to launch than to compute, they are used unless `use_kernels` said not to; on the CPU,
+where they take seconds to compile, only if it said so.
 """
 
 from __future__ import annotations

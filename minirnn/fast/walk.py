@@ -49,13 +49,14 @@ def unroll(
     """
     check_shapes(cell, x, weights, state)
     inputs = [x, *weights.values(), *state]
-    keep, w = needs_grad(inputs), SimpleNamespace(**{name: tensor.data for name, tensor in weights.items()})
-    parts = divide(cell, w, x.data)
-    walk, *steps = stand_in(cell, w, x.data, len(parts), x.shape[0] if keep else 1)
-    w = slices.for_steps(w) if x.shape[0] > 1 and (len(parts) > 1 or num_threads() == 1) else w
+    keep, arrays = needs_grad(inputs), SimpleNamespace(**{name: tensor.data for name, tensor in weights.items()})
+    parts = divide(cell, arrays, x.data)
+    walk, *steps = stand_in(cell, arrays, x.data, len(parts), x.shape[0] if keep else 1)
+    one_thread_each = len(parts) > 1 or num_threads() == 1
+    w = slices.for_steps(arrays) if x.shape[0] > 1 and one_thread_each else arrays
     if lengths is not None:
         lengths = np.asarray(lengths)
-        check_lengths(lengths, x.shape[0], x.shape[1])
+        check_lengths(lengths, x.shape[0], x.shape[1])  # all together: parts of them would be named as if they were all
 
     def forward(i: int) -> tuple[Array, State, Trace]:
         x_part, initial = x.data[:, parts[i]], tuple(s.data[parts[i]] for s in state)
