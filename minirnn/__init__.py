@@ -55,7 +55,7 @@ from minirnn.decoding import (
     sampler,
     viterbi,
 )
-from minirnn.errors import DeviceError, InputError, MinirnnError, NonFiniteLossError
+from minirnn.errors import DeviceError, InputError, MinirnnError, NonFiniteLossError, StaleGraphError
 from minirnn.fast import unroll, use_kernels
 from minirnn.layers import (
     ELU,
@@ -165,6 +165,7 @@ __all__ = [
     "Run",
     "SequenceClassifier",
     "Sigmoid",
+    "StaleGraphError",
     "Subwords",
     "Tanh",
     "Tensor",

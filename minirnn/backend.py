@@ -23,6 +23,9 @@ from minirnn.errors import DeviceError, InputError
 
 Array = Any  # numpy.ndarray or cupy.ndarray; the two share no base class
 DEVICES = ("cpu", "gpu")
+FLOATS = "fd"
+"""The type codes of float32 and float64, the two types that minirnn computes in."""
+
 _tried: set[ModuleType] = set()
 _libraries: dict[type, ModuleType] = {np.ndarray: np}
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
@@ -55,6 +58,29 @@ def array_module(array: Array) -> ModuleType:
     if kind not in _libraries:
         _libraries[kind] = sys.modules[kind.__module__.partition(".")[0]]
     return _libraries[kind]
+
+
+def is_array(x: Any) -> bool:
+    """Whether `x` is an array of NumPy, or of the library on the GPU: neither a list, nor another library's tensor."""
+    if isinstance(x, np.ndarray):
+        return True
+    library = sys.modules.get(type(x).__module__.partition(".")[0])
+    return isinstance(x, getattr(library, "ndarray", ()))
+
+
+def float_dtype(dtype: Any) -> np.dtype:
+    """float32 or float64, given as NumPy's type, its name, or Python's float (which is float64).
+
+    Raises:
+        InputError: it is another type. (float16 is too coarse to add gradients up in; as integers, weights would be 0.)
+    """
+    try:
+        found = None if dtype is None else np.dtype(dtype)
+    except TypeError:
+        found = None
+    if found not in (np.float32, np.float64):
+        raise InputError(f"the dtype must be float32 or float64, not {dtype if found is None else found}")
+    return found
 
 
 def gpu_library() -> ModuleType:

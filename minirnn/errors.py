@@ -16,5 +16,9 @@ class DeviceError(MinirnnError, RuntimeError):
     """A device was asked for that this machine or installation does not have."""
 
 
+class StaleGraphError(MinirnnError, RuntimeError):
+    """What a gradient needs has been overwritten since it was recorded."""
+
+
 class NonFiniteLossError(MinirnnError, ArithmeticError):
     """The training loss became infinite or not a number."""

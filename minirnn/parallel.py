@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import numpy as np
 import threadpoolctl
 
-from minirnn.errors import InputError
+from minirnn.arguments import integer
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -83,8 +83,7 @@ def set_num_threads(threads: int) -> None:
     Raises:
         InputError: `threads` is less than 1.
     """
-    if threads < 1:
-        raise InputError(f"the number of threads must be at least 1, not {threads}")
+    threads = integer("the number of threads", threads)
     _set_blas_threads(threads)
     _chosen[:] = [threads]
 

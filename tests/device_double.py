@@ -161,6 +161,7 @@ class DeviceArray(NDArrayOperatorsMixin):
 
 
 DeviceArray.__module__ = "device_double"
+ndarray = DeviceArray
 
 
 def _counted(function, *args, **kwargs):

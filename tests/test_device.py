@@ -37,7 +37,8 @@ from minirnn import (
     sampler,
     unroll,
 )
-from minirnn.cli.gradcheck import functional_cases, operation_cases
+from minirnn.cli.catalogue import functional_recipes, operation_recipes
+from minirnn.cli.recipes import stream
 from minirnn.data import SPECIALS
 from minirnn.errors import DeviceError
 from minirnn.fast import kernels
@@ -105,7 +106,8 @@ def on_device(inputs):
     return [Tensor(backend.to_device(x, "gpu"), requires_grad=True) for x in inputs]
 
 
-CASES = [*operation_cases(np.random.default_rng(0)), *functional_cases(np.random.default_rng(0))]
+RECIPES = [*operation_recipes(), *functional_recipes()]
+CASES = [(name, *recipe(stream(0, name))) for name, recipe in RECIPES]
 
 
 @pytest.mark.parametrize(("name", "function", "inputs"), CASES, ids=[name for name, _, _ in CASES])

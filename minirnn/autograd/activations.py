@@ -19,7 +19,8 @@ from collections.abc import Callable
 import numpy as np
 
 from minirnn.autograd import ops
-from minirnn.autograd.tensor import Tensor, record
+from minirnn.autograd.recording import record
+from minirnn.autograd.tensor import Tensor, require_tensor
 from minirnn.backend import Array, array_module, fuse, like
 from minirnn.backend import sigmoid as logistic
 
@@ -80,9 +81,12 @@ ACTIVATIONS: dict[str, Callable[[Array], tuple[Array, Array]]] = {
 }
 """Those that have nothing to learn or to draw, by name."""
 
+KINKS: dict[str, tuple[float, ...]] = {"relu": (0.0,), "relu6": (0.0, 6.0), "leaky-relu": (0.0,), "elu": (0.0,)}
+"""Where φ' jumps, or φ'' as with elu, of those that are not smooth: finite differences across it follow neither side."""
+
 
 def _apply(activate: Callable[[Array], tuple[Array, Array]], a: Tensor) -> Tensor:
-    y, slope = activate(a.data)
+    y, slope = activate(ops.value(a))
     return record(y, (a, lambda dy: dy * slope))
 
 
@@ -108,6 +112,7 @@ def prelu(a: Tensor, slope: Tensor) -> Tensor:
         a: of any shape.
         slope: p, broadcastable to `a`; it is learned.
     """
+    require_tensor(a)
     x, p = ops.values(a, slope)
     xp = array_module(x)
     below = xp.minimum(x, 0)
@@ -125,7 +130,7 @@ def rrelu(a: Tensor, rng: np.random.Generator | None) -> Tensor:
         a: of any shape.
         rng: what p is drawn from; None, for evaluation, takes the mean of the bounds instead.
     """
-    return prelu(a, Tensor(rrelu_slopes(a.data, rng)))
+    return prelu(a, Tensor(rrelu_slopes(ops.value(a), rng)))
 
 
 def rrelu_slopes(reference: Array, rng: np.random.Generator | None) -> Array:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from minirnn.autograd import ops
 from minirnn.autograd.pending import Pending
-from minirnn.autograd.tensor import Tensor, record, record_many
+from minirnn.autograd.recording import record, record_many
+from minirnn.autograd.tensor import Tensor, require_tensor
 from minirnn.backend import Array, array_module
 
 
@@ -23,8 +24,9 @@ def additive_scores(query: Tensor, keys: Tensor, w: Tensor) -> Tensor:
     Returns:
         (B, S).
     """
+    require_tensor(query, keys, w)
+    ops.values(query, keys, w)  # refuses a mix of float32 and float64
     xp = array_module(keys.data)
-    ops.values(query, keys, w)
     t = xp.tanh(keys.data + query.data[:, None, :])
     vector = w.data
 
@@ -46,6 +48,7 @@ def dot_scores(query: Tensor, keys: Tensor) -> Tensor:
     Back: dq_b = Σ_s de_bs k_bs and dk_bs = de_bs q_b. Gradients of keys that are used again and again
     are collected and summed in one product.
     """
+    require_tensor(query, keys)
     q, k = ops.values(query, keys)
     return record(
         (k @ q[:, :, None])[..., 0],
@@ -57,6 +60,7 @@ def dot_scores(query: Tensor, keys: Tensor) -> Tensor:
 def weighted_sum(weights: Tensor, values: Tensor) -> Tensor:
     """c_b = Σ_s α_bs v_bs for weights (B, S) and values (B, S, E): (B, E). Back: dα_bs = v_bsᵀ dc_b and
     dv_bs = α_bs dc_b."""
+    require_tensor(weights, values)
     alpha, v = ops.values(weights, values)
     return record(
         (alpha[:, None, :] @ v)[:, 0],

@@ -11,12 +11,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from minirnn.arguments import number
 from minirnn.autograd import ops
 from minirnn.autograd.attention import additive_scores, dot_scores, weighted_sum
 from minirnn.autograd.losses import cross_entropy, log_softmax, softmax
 from minirnn.autograd.pending import pending_product
+from minirnn.autograd.recording import record
 from minirnn.autograd.sequences import check_ids, embedding, one_hot, pack
-from minirnn.autograd.tensor import Tensor, record
+from minirnn.autograd.tensor import Tensor, require_tensor
 from minirnn.backend import Array, array_module, like
 from minirnn.errors import InputError
 from minirnn.parallel import product
@@ -46,9 +48,12 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
     Raises:
         TypeError: x is not a Tensor, or float32 meets float64.
+        InputError: x has not as many features as W expects.
     """
-    require_tensor(x)
+    require_tensor(x, weight)
     ops.values(x, weight, *([] if bias is None else [bias]))  # refuses a mix of float32 and float64
+    if x.shape[-1:] != weight.shape[1:]:
+        raise InputError(f"expected {weight.shape[1]} features on the last axis, not an input of shape {x.shape}")
     rows, W = x.data.reshape(-1, x.shape[-1]), weight.data
     y = product(rows, W.T).reshape(*x.shape[:-1], len(W))
     if bias is not None:
@@ -65,16 +70,6 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     )
 
 
-def require_tensor(x: Tensor) -> None:
-    """Refuse a plain array where a Tensor is needed.
-
-    Raises:
-        TypeError: says how to make one.
-    """
-    if not isinstance(x, Tensor):
-        raise TypeError(f"expected a Tensor, not {type(x).__name__}: wrap it, as Tensor(x)")
-
-
 def dropout(a: Tensor, p: float, rng: np.random.Generator, *, shared: int | None = None) -> Tensor:
     """Zero each element with probability `p` and multiply the others by 1 / (1 - p), so that the expectation
     stays (Srivastava et al. 2014).
@@ -88,8 +83,8 @@ def dropout(a: Tensor, p: float, rng: np.random.Generator, *, shared: int | None
     Raises:
         InputError: `p` is not in [0, 1).
     """
-    if not 0 <= p < 1:
-        raise InputError(f"dropout probability {p} is not in [0, 1)")
+    p = number("the dropout probability", p, least=0, below=1)
+    require_tensor(a)
     if p == 0:
         return a
     shape = [1 if shared is not None and axis == shared % a.ndim else n for axis, n in enumerate(a.shape)]
@@ -104,6 +99,7 @@ def dropout_mask(shape: Sequence[int], p: float, rng: np.random.Generator, refer
 
 def scale(a: Tensor, factors: Array) -> Tensor:
     """a times a constant array, broadcast."""
+    require_tensor(a)
     factors = like(factors, a.data)
     return record(a.data * factors, (a, lambda dy: dy * factors))
 
@@ -114,8 +110,13 @@ def layer_norm(a: Tensor, gain: Tensor, bias: Tensor, epsilon: float = 1e-5) -> 
     Args:
         a: (…, features).
         gain, bias: γ and b, (features,).
-        epsilon: ε.
+        epsilon: ε, at least 0.
+
+    Raises:
+        InputError: ε is no such number.
     """
+    require_tensor(a)
+    epsilon = number("epsilon", epsilon, least=0)
     x, gamma, b = ops.values(a, gain, bias)
     xp = array_module(x)
     centred = x - x.mean(axis=-1, keepdims=True)

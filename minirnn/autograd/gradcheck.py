@@ -17,6 +17,7 @@ import numpy as np
 
 from minirnn.autograd.recording import no_grad, recording
 from minirnn.autograd.tensor import Tensor, grad
+from minirnn.backend import is_array
 from minirnn.errors import InputError
 
 STEP = 5e-4
@@ -29,7 +30,7 @@ class GradcheckError(AssertionError):
 
 def gradcheck(
     function: Callable[..., Any],
-    inputs: Sequence[Any] | Mapping[str, Any],
+    inputs: Any | Sequence[Any] | Mapping[str, Any],
     *,
     tolerance: float = 1e-6,
     seed: int = 0,
@@ -42,7 +43,8 @@ def gradcheck(
     Args:
         function: takes tensors and returns a tensor or a (nested) tuple of tensors; must be deterministic, and smooth
             within 0.001 of the inputs.
-        inputs: float64 arrays or tensors, in the order of the function's arguments; a mapping gives them names.
+        inputs: float64 arrays or tensors, in the order of the function's arguments; a mapping gives them names, and one
+            by itself counts as a list of one.
         tolerance: the largest relative error allowed, |a - n| / max(|a|, |n|, 1e-3).
         seed: of the random numbers.
 
@@ -54,6 +56,8 @@ def gradcheck(
             as relu at 0) is the likely cause.
         InputError: an input is not float64, or not an array on the CPU that can be changed; or inside no_grad().
     """
+    if isinstance(inputs, Tensor) or is_array(inputs):
+        inputs = [inputs]
     names = list(inputs) if isinstance(inputs, Mapping) else [f"input {i}" for i in range(len(inputs))]
     given = list(inputs.values()) if isinstance(inputs, Mapping) else list(inputs)
     tensors = [x if isinstance(x, Tensor) else Tensor(np.array(x)) for x in given]

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from minirnn.arguments import number
+from minirnn.autograd.recording import record
 from minirnn.autograd.sequences import check_ids
-from minirnn.autograd.tensor import Tensor, record
+from minirnn.autograd.tensor import Tensor, require_tensor
 from minirnn.backend import Array, array_module, like
 from minirnn.errors import InputError
 
 
 def log_softmax(a: Tensor, axis: int = -1) -> Tensor:
     """log(exp(a) / Σ exp(a)) along `axis`, computed as (a - m) - log Σ exp(a - m) with m = max(a)."""
+    require_tensor(a)
     xp = array_module(a.data)
     shifted = a.data - a.data.max(axis=axis, keepdims=True)
     y = shifted - xp.log(xp.exp(shifted).sum(axis=axis, keepdims=True))
@@ -31,6 +34,7 @@ def softmax(a: Tensor, axis: int = -1, mask: Array | None = None) -> Tensor:
         mask: boolean, broadcastable to `a`. Where it is false the result is exactly 0 and no gradient flows;
             a line without any true element is all 0.
     """
+    require_tensor(a)
     xp = array_module(a.data)
     if mask is None:
         e = xp.exp(a.data - a.data.max(axis=axis, keepdims=True))
@@ -71,9 +75,8 @@ def cross_entropy(
     """
     if reduction not in ("mean", "sum", "none"):
         raise InputError(f"unknown reduction {reduction!r}: expected 'mean', 'sum' or 'none'")
-    if not 0 <= label_smoothing < 1:
-        raise InputError(f"label smoothing {label_smoothing} is not in [0, 1)")
-    V, eps = logits.shape[-1], float(label_smoothing)
+    require_tensor(logits)
+    V, eps = logits.shape[-1], number("the label smoothing", label_smoothing, least=0, below=1)
     targets = check_ids(targets, V, "target", ignore_index)
     if targets.shape != logits.shape[:-1]:
         raise InputError(f"targets of shape {targets.shape} do not fit logits of shape {logits.shape}")

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
-from minirnn.autograd.tensor import Tensor, record, record_many
-from minirnn.backend import Array, array_module, like
+from minirnn.autograd.recording import record, record_many
+from minirnn.autograd.tensor import Tensor, require_tensor
+from minirnn.backend import Array, array_module, float_dtype, is_array, like
 
 Axis = int | tuple[int, ...] | None
 
@@ -27,21 +28,37 @@ def values(*operands: Any) -> list[Any]:
     """The operands as arrays of one library and one dtype, or as Python numbers (which never promote).
 
     Raises:
-        TypeError: float32 meets float64, or no operand is a Tensor.
+        TypeError: float32 meets float64, no operand is a Tensor, or one is another library's.
     """
     arrays = [x.data if isinstance(x, Tensor) else x for x in operands]
-    reference = next((x.data for x in operands if isinstance(x, Tensor)), None)
+    reference: Any = next((x.data for x in operands if isinstance(x, Tensor)), None)
     if reference is None:
-        raise TypeError(f"expected a Tensor, found {', '.join(type(x).__name__ for x in operands)}")
+        require_tensor(*operands[:1] or [None])
     for i, x in enumerate(arrays):
         if isinstance(operands[i], np.generic):
             arrays[i] = x.item()
-        elif isinstance(x, (list, tuple)) or (hasattr(x, "dtype") and x.dtype.kind in "iub"):
+        elif isinstance(x, (list, tuple)):
             arrays[i] = array_module(reference).asarray(x, dtype=reference.dtype)
-        elif hasattr(x, "dtype") and x.dtype != reference.dtype:
+        elif not hasattr(x, "dtype"):
+            continue
+        elif not is_array(x):
+            require_tensor(x)
+        elif x.dtype.kind in "iub":
+            arrays[i] = array_module(reference).asarray(x, dtype=reference.dtype)
+        elif x.dtype != reference.dtype:
             how = "convert one, with tensor.astype(…), model.astype(…) or array.astype(…)"
             raise TypeError(f"{reference.dtype} meets {x.dtype}: {how}")
     return arrays
+
+
+def value(a: Tensor) -> Array:
+    """The array of an operand that must be a Tensor. (An ndarray has a `.data` too, which is its memory.)
+
+    Raises:
+        TypeError: it is none.
+    """
+    require_tensor(a)
+    return a.data
 
 
 # Arithmetic
@@ -74,14 +91,14 @@ def divide(a: Any, b: Any) -> Tensor:
 
 def negative(a: Tensor) -> Tensor:
     """-a."""
-    return record(-a.data, (a, lambda dy: -dy))
+    return record(-value(a), (a, lambda dy: -dy))
 
 
 def power(a: Tensor, exponent: float) -> Tensor:
     """a ** exponent, for a constant exponent."""
     if isinstance(exponent, Tensor) or not np.isscalar(exponent):
         raise TypeError("the exponent must be a number; for a tensor exponent write exp(b * log(a))")
-    x, n = a.data, float(exponent)  # type: ignore[arg-type]
+    x, n = value(a), float(exponent)  # type: ignore[arg-type]
     return record(x**n, (a, lambda dy: dy * (n * x ** (n - 1) if n else 0.0)))  # 0 · x⁻¹ would be nan at 0
 
 
@@ -113,25 +130,28 @@ def matmul(a: Any, b: Any) -> Tensor:
 
 def exp(a: Tensor) -> Tensor:
     """e to the power of a."""
-    y = array_module(a.data).exp(a.data)
+    x = value(a)
+    y = array_module(x).exp(x)
     return record(y, (a, lambda dy: dy * y))
 
 
 def log(a: Tensor) -> Tensor:
     """The natural logarithm."""
-    x = a.data
+    x = value(a)
     return record(array_module(x).log(x), (a, lambda dy: dy / x))
 
 
 def sqrt(a: Tensor) -> Tensor:
     """The square root."""
-    y = array_module(a.data).sqrt(a.data)
+    x = value(a)
+    y = array_module(x).sqrt(x)
     return record(y, (a, lambda dy: dy * 0.5 / y))
 
 
 def tanh(a: Tensor) -> Tensor:
     """The hyperbolic tangent; its derivative is 1 - tanh²."""
-    y = array_module(a.data).tanh(a.data)
+    x = value(a)
+    y = array_module(x).tanh(x)
     return record(y, (a, lambda dy: dy * (1 - y * y)))
 
 
@@ -140,7 +160,8 @@ def sigmoid(a: Tensor) -> Tensor:
 
     With e = exp(-|a|), σ is 1 / (1 + e) for a ≥ 0 and e / (1 + e) below: exact in both tails.
     """
-    xp, x = array_module(a.data), a.data
+    x = value(a)
+    xp = array_module(x)
     e = xp.exp(-abs(x))
     y = xp.where(x >= 0, 1, e) / (1 + e)
     return record(y, (a, lambda dy: dy * y * (1 - y)))
@@ -148,7 +169,7 @@ def sigmoid(a: Tensor) -> Tensor:
 
 def relu(a: Tensor) -> Tensor:
     """max(a, 0). At the kink a = 0 the gradient is taken as 0."""
-    x = a.data
+    x = value(a)
     return record(array_module(x).maximum(x, 0), (a, lambda dy: dy * (x > 0)))
 
 
@@ -178,20 +199,20 @@ def _spread(reduced: Array, shape: tuple[int, ...], axis: Axis, keepdims: bool) 
 
 def sum(a: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The sum over `axis`. Every summand receives the gradient of the sum."""
-    y = a.data.sum(axis=axis, keepdims=keepdims)
+    y = value(a).sum(axis=axis, keepdims=keepdims)
     return record(y, (a, lambda dy: _spread(dy, a.shape, axis, keepdims)))
 
 
 def mean(a: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The mean over `axis`."""
-    y = a.data.mean(axis=axis, keepdims=keepdims)
+    y = value(a).mean(axis=axis, keepdims=keepdims)
     count = a.size // builtins.max(y.size, 1)
     return record(y, (a, lambda dy: _spread(dy, a.shape, axis, keepdims) / count))
 
 
 def max(a: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The largest element over `axis`. Where several are equally large they share the gradient."""
-    x = a.data
+    x = value(a)
     y = x.max(axis=axis, keepdims=keepdims)
 
     def by_a(dy: Array) -> Array:
@@ -206,30 +227,33 @@ def max(a: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 def reshape(a: Tensor, shape: int | Sequence[int]) -> Tensor:
     """The same elements in another shape; one length may be -1."""
-    if isinstance(shape, tuple) and len(shape) == 1 and not isinstance(shape[0], int):
+    if isinstance(shape, tuple) and len(shape) == 1 and isinstance(shape[0], Sequence):
         shape = shape[0]
-    return record(a.data.reshape(shape), (a, lambda dy: dy.reshape(a.shape)))
+    return record(value(a).reshape(shape), (a, lambda dy: dy.reshape(a.shape)))
 
 
 def transpose(a: Tensor, axes: Sequence[int] | None = None) -> Tensor:
     """The axes in the order given, reversed by default."""
+    require_tensor(a)
     inverse = None if axes is None else [int(i) for i in np.argsort([axis % a.ndim for axis in axes])]
     return record(a.data.transpose(axes), (a, lambda dy: dy.transpose(inverse)))
 
 
 def contiguous(a: Tensor) -> Tensor:
     """The same values, laid out in memory in the order of the axes."""
-    return record(array_module(a.data).ascontiguousarray(a.data), (a, lambda dy: dy))
+    x = value(a)
+    return record(array_module(x).ascontiguousarray(x), (a, lambda dy: dy))
 
 
 def astype(a: Tensor, dtype: Any) -> Tensor:
-    """The same values as float32 or float64."""
-    return record(a.data.astype(dtype), (a, lambda dy: dy.astype(a.dtype)))
+    """The same values as float32 or float64. Raises InputError for another dtype."""
+    return record(value(a).astype(float_dtype(dtype)), (a, lambda dy: dy.astype(a.dtype)))
 
 
 def broadcast_to(a: Tensor, shape: tuple[int, ...]) -> Tensor:
     """`a` repeated to `shape` by the broadcasting rules."""
-    return record(array_module(a.data).broadcast_to(a.data, shape), (a, lambda dy: dy))
+    x = value(a)
+    return record(array_module(x).broadcast_to(x, shape), (a, lambda dy: dy))
 
 
 def getitem(a: Tensor, index: Any) -> Tensor:
@@ -237,6 +261,7 @@ def getitem(a: Tensor, index: Any) -> Tensor:
 
     A position taken several times receives the gradients of all its copies.
     """
+    require_tensor(a)
     parts = tuple(_index_part(i, a.data) for i in (index if isinstance(index, tuple) else (index,)))
 
     def by_a(dy: Array) -> Array:
@@ -267,31 +292,34 @@ def _is_array(part: Any) -> bool:
 
 def concatenate(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
     """The tensors one after the other along an existing axis."""
-    ends = np.cumsum([x.shape[axis] for x in tensors])
-    axis = axis % tensors[0].ndim
+    arrays = values(*tensors)
+    ends = np.cumsum([x.shape[axis] for x in arrays])
+    axis = axis % arrays[0].ndim
 
     def part(end: int, length: int) -> Any:
         return lambda dy: dy[(slice(None),) * axis + (slice(end - length, end),)]
 
-    data = array_module(tensors[0].data).concatenate(values(*tensors), axis=axis)
-    return record(data, *((x, part(int(end), x.shape[axis])) for x, end in zip(tensors, ends, strict=True)))
+    parts = (part(int(end), x.shape[axis]) for x, end in zip(arrays, ends, strict=True))
+    return record(array_module(arrays[0]).concatenate(arrays, axis=axis), *zip(tensors, parts, strict=True))
 
 
 def stack(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
     """The tensors, all of one shape, side by side along a new axis."""
-    axis = axis % (tensors[0].ndim + 1)
+    arrays = values(*tensors)
+    axis = axis % (arrays[0].ndim + 1)
 
     def part(i: int) -> Any:
         return lambda dy: dy[(slice(None),) * axis + (i,)]
 
-    data = array_module(tensors[0].data).stack(values(*tensors), axis=axis)
+    data = array_module(arrays[0]).stack(arrays, axis=axis)
     return record(data, *((x, part(i)) for i, x in enumerate(tensors)))
 
 
 def split(a: Tensor, sections: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
     """The inverse of `concatenate`: `sections` equal parts along `axis`, or parts of the given lengths."""
+    require_tensor(a)
     axis = axis % a.ndim
-    lengths = [a.shape[axis] // sections] * sections if isinstance(sections, int) else list(sections)
+    lengths = list(sections) if np.iterable(sections) else [a.shape[axis] // sections] * sections
     if builtins.sum(lengths) != a.shape[axis]:
         raise ValueError(f"cannot split an axis of {a.shape[axis]} into {sections}")
     ends = [int(end) for end in np.cumsum(lengths)]
@@ -305,6 +333,7 @@ def unstack(a: Tensor, axis: int = 0) -> tuple[Tensor, ...]:
     One node whose gradient is assembled once; indexing `a[t]` in a loop would make one array of the size
     of `a` for every t.
     """
+    require_tensor(a)
     axis = axis % a.ndim
     return _pieces(a, [(slice(None),) * axis + (i,) for i in range(a.shape[axis])])
 

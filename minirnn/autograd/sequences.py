@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
-from minirnn.autograd.tensor import Tensor, record
-from minirnn.backend import Array, array_module, like
+from minirnn.arguments import shown
+from minirnn.autograd.recording import record
+from minirnn.autograd.tensor import Tensor, require_tensor
+from minirnn.backend import Array, array_module, is_array, like
 from minirnn.errors import InputError
 
 
@@ -18,9 +20,13 @@ def check_ids(ids: Array, size: int, what: str = "id", ignore_index: int | None 
 
     Raises:
         InputError: names the first bad id. (NumPy would take -1 for the last row, and CuPy wraps any id.)
+        TypeError: they are a Tensor, or another library's.
     """
-    if isinstance(ids, (list, tuple, int)):
-        ids = np.asarray(ids)
+    if isinstance(ids, (list, tuple, int, np.integer)):
+        ids = np.asarray(ids, dtype=None if np.size(ids) else np.int64)
+    if not is_array(ids):
+        how = ": ids have no gradient, so give the integer array itself" if isinstance(ids, Tensor) else ""
+        raise TypeError(f"{what}s must be an integer array, not {type(ids).__module__}.{type(ids).__name__}{how}")
     if not isinstance(ids, np.ndarray):
         return ids
     if ids.dtype.kind not in "iu":
@@ -39,6 +45,7 @@ def embedding(weight: Tensor, ids: Array) -> Tensor:
     Raises:
         InputError: a host id is out of range.
     """
+    require_tensor(weight)
     ids = like(check_ids(ids, weight.shape[0]), weight.data)
 
     def by_weight(dy: Array) -> Array:
@@ -69,10 +76,12 @@ def pack(x: Tensor, lengths: Any) -> Tensor:
     Raises:
         InputError: a length is missing or out of range.
     """
+    require_tensor(x)
     T, B, features = x.shape
     lengths = np.asarray(lengths)
-    if lengths.shape != (B,) or (B and not 0 <= lengths.min() <= lengths.max() <= T):
-        raise InputError(f"expected {B} lengths between 0 and {T}, not {lengths}")
+    counts = lengths.shape == (B,) and (B == 0 or lengths.dtype.kind in "iu")  # [] is an array of floats
+    if not counts or (B and not 0 <= lengths.min() <= lengths.max() <= T):
+        raise InputError(f"expected {B} lengths between 0 and {T}, not {shown(lengths)}")
     real = like(np.flatnonzero(np.arange(T)[:, None] < lengths), x.data)
 
     def by_x(dy: Array) -> Array:

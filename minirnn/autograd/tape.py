@@ -11,24 +11,64 @@ from typing import TYPE_CHECKING, Any
 
 from minirnn.autograd.pending import Pending, settle
 from minirnn.backend import Array, array_module
+from minirnn.errors import StaleGraphError
 
 if TYPE_CHECKING:
     from minirnn.autograd.tensor import Tensor
+
+
+class Version:
+    """How many times an array has been overwritten by its owner, such as a weight by an optimiser. All tensors that
+    hold the array share it."""
+
+    __slots__ = ("changes",)
+
+    def __init__(self) -> None:
+        self.changes = 0
+
+
+NEVER_CHANGED = Version()
+"""Of the arrays that nobody overwrites: the results of operations."""
 
 
 class Node:
     """One recorded operation.
 
     `backward` takes the gradients of the operation's outputs (None where the loss does not depend on one)
-    and returns the gradients of its inputs (None where an input needs none; possibly `Pending`).
+    and returns the gradients of its inputs (None where an input needs none; possibly `Pending`). `rule` is the function
+    that it was written as: its name tells the operation.
     """
 
-    __slots__ = ("backward", "inputs", "num_outputs")
+    __slots__ = ("backward", "changes", "inputs", "num_outputs", "rule")
 
-    def __init__(self, inputs: Sequence[Tensor], num_outputs: int, backward: Callable[..., Sequence[Array | None]]):
+    def __init__(
+        self,
+        inputs: Sequence[Tensor],
+        num_outputs: int,
+        backward: Callable[..., Sequence[Array | None]],
+        rule: Callable | None = None,
+    ):
         self.inputs = inputs
         self.num_outputs = num_outputs
         self.backward = backward
+        self.rule = rule or backward
+        self.changes = [x.version.changes for x in inputs]
+
+    def check_inputs(self) -> None:
+        """Refuse to go on where an input is no longer what it was: `backward` would mix its old and its present values.
+
+        Raises:
+            StaleGraphError: names the operation and the input.
+        """
+        for x, changes in zip(self.inputs, self.changes, strict=True):
+            if x.version.changes != changes:
+                operation = getattr(self.rule, "__qualname__", "an operation").partition(".<locals>")[0].lstrip("_")
+                raise StaleGraphError(
+                    f"an input of {operation!r}, of shape {x.shape}, has been overwritten since, by optimizer.step() "
+                    "or p.data -= …, so that the gradient would belong to no weights at all: walk back before that. "
+                    "In a loop that carries a state, this is what a forgotten detach(state) looks like: the graph of "
+                    "every batch goes on into those before"
+                )
 
 
 def walk_back(output: Tensor, gradient: Array, wanted: Sequence[Tensor] | None = None) -> list[Array | None]:
@@ -44,6 +84,7 @@ def walk_back(output: Tensor, gradient: Array, wanted: Sequence[Tensor] | None =
 
     Raises:
         ValueError: `output` depends on nothing that requires a gradient, or an operation gave one of the wrong shape.
+        StaleGraphError: a weight has been changed since; says by which operation it is needed. No `.grad` has changed.
     """
     if not output.requires_grad:
         raise ValueError("backward through a tensor that does not depend on anything with requires_grad=True")
@@ -56,6 +97,7 @@ def walk_back(output: Tensor, gradient: Array, wanted: Sequence[Tensor] | None =
         arriving = [sums.get(slot) if slot in keep else sums.pop(slot, None) for slot in slots]
         if all(g is None for g in arriving):
             continue
+        node.check_inputs()
         for x, dx in zip(node.inputs, node.backward(*map(settle, arriving)), strict=True):
             if dx is None or not x.requires_grad:
                 continue

@@ -1,19 +1,19 @@
 """The Tensor: an array with a place on the tape.
 
 Every operation in `ops.py` computes its output and says, beside it, how the gradient of the output becomes the gradient
-of each input; `record` puts the two on the tape (`tape.py`).
+of each input; `record` puts the two on the tape (`recording.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from minirnn.autograd.recording import recording
-from minirnn.autograd.tape import Node, walk_back
-from minirnn.backend import Array, array_module, device_of, to_host
+from minirnn.autograd.tape import NEVER_CHANGED, Node, Version, walk_back
+from minirnn.backend import FLOATS, Array, array_module, device_of, is_array, to_host
+from minirnn.errors import InputError
 
 
 class Tensor:
@@ -26,20 +26,25 @@ class Tensor:
     `.data` is the NumPy or CuPy array. `.grad` is None until `backward` reaches the tensor; from then on it
     is an array of the same shape, to which every further `backward` adds. Only tensors made by the user
     (leaves) keep a gradient: for the gradient of anything else, ask `grad(output, inputs)`.
+
+    The array is not copied, and neither are those that operations keep for the way back. An optimiser that overwrites
+    one in between is noticed (`StaleGraphError`). What you write into an array through NumPy, as in `x.data[:] = 0` or
+    into the buffer that x was made of, cannot be seen, and the gradient will be wrong without a word: walk back first,
+    or say so with `x.mark_changed()`.
+
+    Raises:
+        InputError: the data is no array of real numbers, or of a floating type other than float32 and float64.
     """
 
-    __slots__ = ("__weakref__", "data", "grad", "index", "node", "requires_grad")
+    __slots__ = ("__weakref__", "data", "grad", "index", "node", "requires_grad", "version")
     __array_ufunc__ = None  # so that ndarray * Tensor asks Tensor.__rmul__ instead of looping over elements
 
     def __init__(self, data: Any, requires_grad: bool = False):
+        self.version = NEVER_CHANGED
         if isinstance(data, Tensor):
-            data = data.data
-        if not hasattr(data, "dtype"):
-            data = np.asarray(data, dtype=np.float32)
-        elif isinstance(data, np.generic):  # what NumPy gives instead of an array without axes
-            data = np.asarray(data)
-        if data.dtype.kind in "iub":
-            data = data.astype(np.float32)
+            self.version, data = data.version, data.data
+        if not (is_array(data) and data.dtype.char in FLOATS):
+            data = _as_floats(data)
         self.data: Array = data
         self.requires_grad = requires_grad
         self.grad: Array | None = None
@@ -87,7 +92,14 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """The same values, cut off from the record: no gradient flows past here."""
-        return Tensor(self.data)
+        return Tensor(self)
+
+    def mark_changed(self) -> None:
+        """Say that the values of `.data` have been overwritten: `backward` then refuses what was computed from the
+        old ones. Optimisers do so at every step."""
+        if self.version is NEVER_CHANGED:
+            self.version = Version()
+        self.version.changes += 1
 
     def backward(self, gradient: Array | None = None) -> None:
         """Add dL/d leaf to `.grad` of every leaf that requires a gradient (Linnainmaa 1970).
@@ -98,6 +110,7 @@ class Tensor:
         Raises:
             ValueError: nothing it depends on requires a gradient, or `gradient` is missing or of another shape.
             TypeError: `gradient` has another dtype or is on another device.
+            StaleGraphError: what was computed from has been overwritten since.
         """
         walk_back(self, _seed(self, gradient))
 
@@ -192,7 +205,7 @@ class Tensor:
 
     def transpose(self, *axes: Any) -> Tensor:
         """The axes in another order; reversed if none are given."""
-        if len(axes) == 1 and not isinstance(axes[0], int):
+        if len(axes) == 1 and (axes[0] is None or np.ndim(axes[0])):
             return ops.transpose(self, axes[0])
         return ops.transpose(self, axes or None)
 
@@ -207,73 +220,67 @@ class Tensor:
 
 
 class Parameter(Tensor):
-    """A tensor that training changes: a weight of a layer."""
+    """A tensor that training changes: a weight of a layer. Raises as `Tensor`."""
 
     __slots__ = ()
 
     def __init__(self, data: Any):
         super().__init__(data, requires_grad=True)
+        self.version = Version()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # p.data -= … overwrites the array and then assigns it to where it was.
+        overwritten = name == "data" and value is getattr(self, "data", None)
+        super().__setattr__(name, value)
+        if overwritten:
+            self.mark_changed()
+
+
+def _as_floats(data: Any) -> Array:
+    """An array of float32 (or float64, where it was that already) of what a user gives instead of one."""
+    if isinstance(data, (list, tuple)) and any(isinstance(x, Tensor) for x in data):
+        raise InputError("expected numbers, found a list of Tensors: put them together with ops.stack(…)")
+    typed = hasattr(data, "dtype")
+    if typed and not (is_array(data) or isinstance(data, np.generic)):
+        raise InputError(f"expected numbers or an array, not {_kind(data)}")
+    try:
+        array = data if is_array(data) else np.asarray(data)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"expected numbers, all rows of one length, not {_kind(data)} ({error})") from error
+    if not typed and array.dtype.kind in "iubf":
+        return array.astype(np.float32)
+    if not typed:
+        raise InputError(f"expected numbers, not {_kind(data)}")
+    if array.dtype.kind in "iub":
+        return array.astype(np.float32)
+    if array.dtype.char not in FLOATS:
+        how = ": convert it, as array.astype(np.float32)" if array.dtype.kind == "f" else ""
+        raise InputError(f"expected real numbers of type float32 or float64, not {array.dtype}{how}")
+    return array
+
+
+def require_tensor(*operands: Any) -> None:
+    """Refuse a plain array, or anything else, where a Tensor is needed.
+
+    Raises:
+        TypeError: says how to make one.
+    """
+    for x in operands:
+        if not isinstance(x, Tensor):
+            raise TypeError(f"expected a Tensor, not {_kind(x)}" + ("" if x is None else ": wrap it, as Tensor(x)"))
+
+
+def _kind(x: Any) -> str:
+    """What to call something in a message that is no Tensor."""
+    if x is None:
+        return "None"
+    if type(x).__module__.partition(".")[0] == "torch":
+        return "a torch tensor: take x.detach().cpu().numpy()"
+    return type(x).__name__
 
 
 def _array(x: Any) -> Any:
     return x.data if isinstance(x, Tensor) else x
-
-
-def record(data: Array, *pairs: tuple[Any, Callable[[Array], Array]]) -> Tensor:
-    """The result of an operation with one output.
-
-    Args:
-        data: the value of the output.
-        pairs: for each input, the input and a function from the output's gradient to the input's. Inputs
-            that are not tensors are constants. An input that was broadcast may be given the gradient of the
-            broadcast shape: it is summed back here, in one place.
-    """
-    inputs = [x for x, _ in pairs if isinstance(x, Tensor)]
-    functions = [function for x, function in pairs if isinstance(x, Tensor)]
-
-    def backward(gradient: Array) -> list[Array | None]:
-        return [
-            unbroadcast(function(gradient), x.shape) if x.requires_grad else None
-            for x, function in zip(inputs, functions, strict=True)
-        ]
-
-    return record_many((data,), inputs, backward)[0]
-
-
-def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
-    """Undo broadcasting: sum `gradient` over the axes along which an array of `shape` was repeated.
-
-    An element that was used in many places receives the sum of what each place sends back.
-    """
-    if gradient.shape == shape:
-        return gradient
-    added = gradient.ndim - len(shape)
-    repeated = tuple(i + added for i, n in enumerate(shape) if n == 1 and gradient.shape[i + added] != 1)
-    return gradient.sum(axis=(*range(added), *repeated), keepdims=True).reshape(shape)
-
-
-def needs_grad(inputs: Sequence[Tensor]) -> bool:
-    """Whether an operation on these inputs goes on the tape."""
-    return recording.get() and any(x.requires_grad for x in inputs)
-
-
-def record_many(
-    data: Sequence[Array], inputs: Sequence[Tensor], backward: Callable[..., Sequence[Array | None]]
-) -> tuple[Tensor, ...]:
-    """The results of an operation with several outputs, whose gradients are best computed together.
-
-    Args:
-        data: the values of the outputs.
-        inputs: the tensors it depends on.
-        backward: as `Node.backward`; its gradients have the shapes of the inputs.
-    """
-    to_record = needs_grad(inputs)
-    outputs = tuple(Tensor(value, to_record) for value in data)
-    if to_record:
-        node = Node(inputs, len(outputs), backward)
-        for i, output in enumerate(outputs):
-            output.node, output.index = node, i
-    return outputs
 
 
 def _seed(output: Tensor, gradient: Any) -> Array:
@@ -295,12 +302,12 @@ def _seed(output: Tensor, gradient: Any) -> Array:
     return gradient
 
 
-def grad(output: Tensor, inputs: Sequence[Tensor], gradient: Array | None = None) -> list[Array | None]:
+def grad(output: Tensor, inputs: Tensor | Sequence[Tensor], gradient: Array | None = None) -> list[Array | None]:
     """The gradients of `output` with respect to any tensors it was computed from, also intermediate ones.
 
     Args:
         output: the tensor to differentiate.
-        inputs: the tensors to differentiate by.
+        inputs: the tensors to differentiate by; one by itself counts as a list of one.
         gradient: the gradient of the loss with respect to `output`; may be left out for a scalar.
 
     Returns:
@@ -308,8 +315,10 @@ def grad(output: Tensor, inputs: Sequence[Tensor], gradient: Array | None = None
         require one. No `.grad` is changed.
 
     Raises:
-        ValueError, TypeError: as `Tensor.backward`.
+        ValueError, TypeError, StaleGraphError: as `Tensor.backward`.
     """
+    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    require_tensor(output, *inputs)
     return walk_back(output, _seed(output, gradient), inputs)
 
 

@@ -38,7 +38,7 @@ def make_cell(name: str) -> Cell:
     Raises:
         InputError: there is no such cell.
     """
-    if name not in VARIANTS:
+    if not isinstance(name, str) or name not in VARIANTS:
         raise InputError(f"unknown cell {name!r}: expected one of {', '.join(CELL_NAMES)}")
     cls, options = VARIANTS[name]
     return cls(**options)

@@ -34,7 +34,8 @@ from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from minirnn.autograd.tensor import Tensor, needs_grad, record_many
+from minirnn.autograd.recording import needs_grad, record_many
+from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, array_module
 from minirnn.cells.cell import Cell, State, Weights
 from minirnn.cells.checks import check_shapes

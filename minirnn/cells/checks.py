@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from minirnn.arguments import shown
 from minirnn.autograd import ops
-from minirnn.autograd.tensor import Tensor
+from minirnn.autograd.tensor import Tensor, require_tensor
 from minirnn.cells.cell import Cell
 from minirnn.errors import InputError
 
 
 def check_shapes(cell: Cell, x: Tensor, weights: Mapping[str, Tensor], state: Sequence[Tensor]) -> None:
     """Refuse what does not fit together, as `bptt.unroll` says."""
+    require_tensor(x, *weights.values(), *state)
     ops.values(x, *weights.values(), *state)  # refuses a mix of float32 and float64
     if x.ndim != 3 or x.shape[0] == 0:
         raise InputError(f"expected an input of shape (time, batch, features) with time > 0, not {x.shape}")
@@ -24,9 +27,20 @@ def check_shapes(cell: Cell, x: Tensor, weights: Mapping[str, Tensor], state: Se
         raise InputError(f"the state must have the shapes (batch, hidden) = {expected}, not {[s.shape for s in state]}")
 
 
-def check_lengths(lengths: np.ndarray, T: int, batch: int) -> None:
-    """Refuse lengths that are not one integer 0 … T for each sequence of a batch."""
-    if lengths.shape != (batch,) or lengths.dtype.kind not in "iu":
-        raise InputError(f"lengths must be {batch} integers, one for each sequence, not {lengths!r}")
-    if batch and (lengths.min() < 0 or lengths.max() > T):
-        raise InputError(f"lengths must be between 0 and {T} steps, not {lengths.min()} to {lengths.max()}")
+def check_lengths(lengths: np.ndarray, T: int, batch: int, least: int = 0) -> None:
+    """Refuse lengths that are not one integer `least` … T for each sequence of a batch."""
+    if lengths.shape != (batch,) or (batch and lengths.dtype.kind not in "iu"):  # [] is an array of floats
+        raise InputError(f"lengths must be {batch} integers, one for each sequence, not {shown(lengths)}")
+    if batch and (lengths.min() < least or lengths.max() > T):
+        raise InputError(f"lengths must be between {least} and {T} steps, not {lengths.min()} to {lengths.max()}")
+
+
+def lengths_or_all(lengths: Any, T: int, batch: int, least: int = 0) -> np.ndarray:
+    """The lengths (batch,) of sequences of up to T steps: T for each where `lengths` is None.
+
+    Raises:
+        InputError: as `check_lengths`.
+    """
+    found = np.full(batch, T) if lengths is None else np.asarray(lengths)
+    check_lengths(found, T, batch, least)
+    return found

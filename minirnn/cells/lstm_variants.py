@@ -180,7 +180,7 @@ class LSTMVariantCell(Cell):
 
     def _by_gate(self, rows: Array) -> dict[str, Array]:
         """The block of H rows of each gate."""
-        blocks = rows.reshape(len(self.gates), -1, rows.shape[1])
+        blocks = rows.reshape(len(self.gates), len(rows) // len(self.gates), rows.shape[1])
         return dict(zip(self.gates, blocks, strict=True))
 
     def _peep(self, w: Weights, gate: str, c: Array) -> Any:

@@ -8,7 +8,8 @@ from typing import Any
 
 from minirnn.autograd import ops
 from minirnn.autograd.pending import Pending
-from minirnn.autograd.tensor import Tensor, record_many
+from minirnn.autograd.recording import record_many
+from minirnn.autograd.tensor import Tensor, require_tensor
 from minirnn.backend import Array, array_module
 from minirnn.cells.bptt import input_products, weight_gradients
 from minirnn.cells.cell import Cell
@@ -50,7 +51,11 @@ class Stepper:
 
         Returns:
             The state after the step; its first tensor is the output.
+
+        Raises:
+            TypeError: something is not a Tensor, or float32 meets float64.
         """
+        require_tensor(x, *state)
         ops.values(x, *state, self.token)  # refuses a mix of float32 and float64
         w, cell = self.w, self.cell
         wx = input_products(cell, w, x.data[None])[0]  # (1) of `bptt.py`, for one step

@@ -67,9 +67,9 @@ class InPlaceSteps:
         """The blocks (blocks, H, B) of one step, after the derivatives of its whole chunk have been computed."""
         if not chunk.ready:
             filled = chunk.array[: chunk.filled]
-            self.derivatives(*filled.reshape(len(filled), self.blocks, H, -1).swapaxes(0, 1))
+            self.derivatives(*filled.reshape(len(filled), self.blocks, H, a.shape[1]).swapaxes(0, 1))
             chunk.ready = True
-        return a.reshape(self.blocks, H, -1)
+        return a.reshape(self.blocks, H, a.shape[1])
 
     def derivatives(self, *blocks: Array) -> None:
         """Turn what n steps kept, each block (n, H, B), into the factors of the way back, in place."""

@@ -288,7 +288,7 @@ def tiles(U: Array, B: int) -> Array:
     """U (rows, H) as tiles (A, C, m, k), for products with B columns. No tile has rows of two gates."""
     rows, H = U.shape
     m = _divisor(H, MOST_ROWS)
-    k = _divisor(H, min(MOST_COLUMNS, UNPACKED_LIMIT // (m * B)))
+    k = _divisor(H, min(MOST_COLUMNS, UNPACKED_LIMIT // (m * max(B, 1))))
     return np.ascontiguousarray(U.reshape(rows // m, m, H // k, k).swapaxes(1, 2))
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.autograd.tensor import Tensor, needs_grad, record_many
+from minirnn.autograd.recording import needs_grad, record_many
+from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, array_module, device_of
 from minirnn.cells import bptt, stepper
 from minirnn.cells.bptt import Trace, turned
@@ -91,8 +92,8 @@ class Stepper(stepper.Stepper):
 
 def stand_in(cell: Cell, w: Weights, x: Array, parts: int, T: int) -> tuple[Any, ...]:
     """What walks along time, with the two functions of `bptt`, and for each part of the batch what makes the steps, of
-    which T are to be kept."""
-    if device_of(x) == "gpu" and kernels.wanted("gpu") and cuda.knows(cell):
+    which T are to be kept. (For an empty batch there are no kernels to launch.)"""
+    if x.shape[1] and device_of(x) == "gpu" and kernels.wanted("gpu") and cuda.knows(cell):
         return cuda, cell
     return bptt, *steps_for(cell, w, x, parts, T)
 

@@ -8,18 +8,34 @@ from typing import Any
 import numpy as np
 
 from minirnn.autograd.tensor import Parameter
-from minirnn.backend import like, to_device, to_host
+from minirnn.backend import float_dtype, like, to_device, to_host
 from minirnn.errors import InputError
 
 
 class Module:
     """Something with parameters, made of further modules.
 
-    Parameters and modules are found among the attributes, also inside lists and tuples; nothing needs registering. A
-    subclass implements `forward`; calling the module calls it.
+    Parameters and modules are found among the attributes, also inside lists, tuples and dicts, however nested; nothing
+    needs registering. A subclass implements `forward`; calling the module calls it.
     """
 
     training: bool = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; but what is trained is not replaced by something that cannot be.
+
+        Raises:
+            TypeError: a parameter would be lost to what is neither a parameter nor None, or a module likewise.
+        """
+        held = vars(self).get(name)
+        if isinstance(held, (Parameter, Module)) and value is not None:
+            kind = Parameter if isinstance(held, Parameter) else Module
+            if not isinstance(value, kind):
+                how = f": for other values set {name}.data" if kind is Parameter else ""
+                raise TypeError(
+                    f"{name} is a {kind.__name__}, and a {type(value).__name__} in its place would not be trained{how}"
+                )
+        super().__setattr__(name, value)
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Compute the module's output."""
@@ -29,7 +45,8 @@ class Module:
         return self.forward(*inputs, **options)
 
     def children(self) -> Iterator[tuple[str, Module]]:
-        """The modules among the attributes, each with its name ("layers.0" for the first of a list)."""
+        """The modules among the attributes, each with its name: "layers.0" for the first of a list, "cells.gru" for
+        that of a dict under the key "gru"."""
         yield from ((name, value) for name, value in self._attributes() if isinstance(value, Module))
 
     def own_parameters(self) -> dict[str, Parameter]:
@@ -37,12 +54,9 @@ class Module:
         return {name: value for name, value in self._attributes() if isinstance(value, Parameter)}
 
     def _attributes(self) -> Iterator[tuple[str, Any]]:
-        """The attributes with their names, and the items of lists and tuples as "name.0", "name.1", …."""
+        """The attributes with their names, and what is in lists, tuples and dicts as "name.0", "name.key.1", …."""
         for name, value in vars(self).items():
-            if isinstance(value, (list, tuple)):
-                yield from ((f"{name}.{i}", item) for i, item in enumerate(value))
-            else:
-                yield name, value
+            yield from _items(name, value)
 
     def named_parameters(self) -> dict[str, Parameter]:
         """All parameters, those of children under dotted names; a shared one appears once, under its first name."""
@@ -86,7 +100,11 @@ class Module:
         return self
 
     def astype(self, dtype: Any) -> Module:
-        """Turn the parameters into float32 or float64 and forget the gradients. Returns itself."""
+        """Turn the parameters into float32 or float64 and forget the gradients.
+
+        Returns itself. Raises InputError for another dtype.
+        """
+        dtype = float_dtype(dtype)
         for p in self.parameters():
             p.data, p.grad = p.data.astype(dtype), None
         return self
@@ -104,8 +122,8 @@ class Module:
         parameters = self.named_parameters()
         _check_names(set(state), set(parameters))
         for name, p in parameters.items():
-            if state[name].shape != p.shape:
-                raise InputError(f"parameter {name}: expected shape {p.shape}, found {state[name].shape}")
+            if np.shape(state[name]) != p.shape:
+                raise InputError(f"parameter {name}: expected shape {p.shape}, found {np.shape(state[name])}")
         for name, p in parameters.items():
             p.data = like(np.array(state[name], dtype=p.dtype), p.data)
 
@@ -140,6 +158,18 @@ class Module:
             inner = {k[len(name) + 1 :]: v for k, v in arrays.items() if k.startswith(f"{name}.")}
             state |= {f"{name}.{key}": value for key, value in child._from_torch(inner).items()}
         return state
+
+
+def _items(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """A value under its name; of a list, tuple or dict what is in it."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _items(f"{name}.{key}", item)
+    elif isinstance(value, (list, tuple)):
+        for i, item in enumerate(value):
+            yield from _items(f"{name}.{i}", item)
+    else:
+        yield name, value
 
 
 def _check_names(found: set[str], expected: set[str]) -> None:

@@ -19,6 +19,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 from tqdm import tqdm
 
+from minirnn.arguments import integer, number
 from minirnn.autograd.recording import no_grad
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, array_module, to_device, to_host
@@ -102,7 +103,8 @@ class Trainer(Generic[AnyTask]):
     After `train`, `history` holds the rows of the metrics file, and the model is in evaluation mode.
 
     Raises:
-        InputError: an interval or the clipping norm is not above 0.
+        InputError: an interval, the patience or the clipping norm is out of its range, or the optimiser is that of
+            another model.
     """
 
     def __init__(
@@ -121,12 +123,12 @@ class Trainer(Generic[AnyTask]):
         patience: int | None = None,
         progress: bool = True,
     ):
-        if validate_every < 1 or check_every < 1:
-            raise InputError(f"the intervals must be at least 1, not {validate_every} and {check_every}")
-        if clip is not None and not clip > 0:
-            raise InputError(f"the clipping norm must be above 0, not {clip}")
-        if patience is not None and patience < 1:
-            raise InputError(f"the patience must be at least 1 validation, not {patience}")
+        validate_every, check_every = integer("validate_every", validate_every), integer("check_every", check_every)
+        clip = None if clip is None else number("the clipping norm", clip, above=0)
+        patience = None if patience is None else integer("the patience", patience)
+        save_every = number("save_every", save_every, least=0)
+        if {id(p) for p in optimizer.parameters.values()}.isdisjoint(map(id, task.model.parameters())):
+            raise InputError("the optimiser has no parameter of the model that is trained: give it model.parameters()")
         self.task, self.optimizer, self.run, self.seed, self.clip = task, optimizer, run, seed, clip
         self.schedule, self.monitor, self.patience = schedule, monitor, patience
         self.base_rate = optimizer.learning_rate
@@ -143,6 +145,7 @@ class Trainer(Generic[AnyTask]):
         Raises:
             NonFiniteLossError: the loss became infinite or nan; names the step. The checkpoints before it stay.
         """
+        epochs = integer("epochs", epochs, least=0)
         total = epochs * self.task.num_batches
         show = self.progress and sys.stderr is not None
         with tqdm(total=total, initial=self.place.step, unit="batch", disable=not show) as bar:
@@ -187,7 +190,7 @@ class Trainer(Generic[AnyTask]):
         self.optimizer.zero_grad()
         loss.backward()
         if self.clip is not None:
-            clip_grad_norm(self.task.model.parameters(), self.clip)
+            clip_grad_norm(self.optimizer.parameters, self.clip)
         self.optimizer.step()
         self._unread.append((loss.data, tokens))
 
@@ -308,6 +311,7 @@ class Trainer(Generic[AnyTask]):
         self.optimizer.load_state_dict(subset(arrays, "optimizer"))
         self.task.rng.bit_generator.state = place.rng
         device = self.task.model.parameters()[0].device
-        carry = [Tensor(to_device(array, device)) for _, array in sorted(subset(arrays, "carry").items())]
+        states = subset(arrays, "carry")
+        carry = [Tensor(to_device(states[str(i)], device)) for i in range(len(states))]
         self.carry = None if not carry else carry[0] if len(carry) == 1 else tuple(carry)
         self.place = place

@@ -6,39 +6,33 @@ rate). A parameter without a gradient is left alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
-from minirnn.autograd.tensor import Parameter
+from minirnn.arguments import number
+from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, array_module, device_of, like, to_host
 from minirnn.errors import InputError
+from minirnn.training.clipping import clip_grad_norm, distinct
 
-Parameters = Mapping[str, Parameter] | Sequence[Parameter]
+__all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "Optimizer", "RMSProp", "clip_grad_norm"]
 
-
-def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> Array:
-    """Scale all gradients down by one common factor so that their joint Euclidean norm is at most `max_norm`
-    (Pascanu, Mikolov & Bengio 2013). The direction stays: only the length of the step is limited.
-
-    Returns:
-        The norm before clipping, as an array without axes on the parameters' device. (Nothing here waits for a GPU.)
-    """
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    if not gradients:
-        return np.zeros(())
-    xp = array_module(gradients[0])
-    norm = xp.sqrt(sum(xp.vdot(g, g) for g in gradients))
-    scale = xp.minimum(1, max_norm / xp.maximum(norm, 1e-30))
-    for g in gradients:
-        g *= scale
-    return norm
+Parameters = Mapping[str, Tensor] | Iterable[Tensor] | Tensor
 
 
 def _require(fine: bool, message: str) -> None:
     if not fine:
         raise InputError(message)
+
+
+def _fraction(name: str, value: float) -> float:
+    return number(f"the {name}", value, least=0, below=1)
+
+
+def _at_least_0(name: str, value: float) -> float:
+    return number(f"the {name}", value, least=0)
 
 
 PIECE = 1 << 15
@@ -60,14 +54,18 @@ class Optimizer:
     """The base: parameters, learning rate, and running arrays for each parameter.
 
     Args:
-        parameters: a sequence of them, or by name as `module.named_parameters()` gives them; the names appear in
-            `state_dict`.
+        parameters: a list of them, or by name as `module.named_parameters()` gives them; the names appear in
+            `state_dict`. One by itself counts as a list of one, and one that is there twice (a tied weight) as once.
         learning_rate: η; may be changed at any time.
         weight_decay: λ, adds λ·p to every gradient (an L2 penalty).
 
     The running arrays live where the parameters are: move a model to its device first.
 
     A subclass names its running arrays in `slots` and implements `update`.
+
+    Raises:
+        InputError: there is no parameter, or a number is out of its range.
+        TypeError: something is not a parameter.
     """
 
     slots: tuple[str, ...] = ()
@@ -75,17 +73,23 @@ class Optimizer:
     """Whether the weight decay shrinks the parameter directly instead of adding to the gradient."""
 
     def __init__(self, parameters: Parameters, learning_rate: float, *, weight_decay: float = 0.0):
-        _require(0 <= learning_rate < np.inf, f"the learning rate must be a number at least 0, not {learning_rate}")
-        _require(0 <= weight_decay < np.inf, f"the weight decay must be a number at least 0, not {weight_decay}")
-        if not isinstance(parameters, Mapping):
-            parameters = {str(i): p for i, p in enumerate(parameters)}
-        self.parameters: dict[str, Parameter] = dict(parameters)
-        self.learning_rate, self.weight_decay = learning_rate, weight_decay
+        self.learning_rate, self.weight_decay = learning_rate, _at_least_0("weight decay", weight_decay)
+        self.parameters: dict[str, Tensor] = distinct(parameters)
+        _require(bool(self.parameters), "there are no parameters to train: give those of a model, model.parameters()")
         self.num_steps = 0
         self.running = {
             name: {slot: array_module(p.data).zeros_like(p.data) for slot in self.slots}
             for name, p in self.parameters.items()
         }
+
+    @property
+    def learning_rate(self) -> float:
+        """η. Setting it raises InputError where it is negative or not a number."""
+        return self._learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self._learning_rate = _at_least_0("learning rate", value)
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -104,6 +108,7 @@ class Optimizer:
                 elif self.weight_decay:
                     g = g + self.weight_decay * piece
                 self.update(piece, g, **dict(zip(self.slots, running, strict=True)))
+            p.mark_changed()  # what was computed with the old values can no longer be walked back
 
     def update(self, p: Array, g: Array, **running: Array) -> None:
         """Change one parameter `p`, or a piece of it, and its running arrays, all in place."""
@@ -120,16 +125,24 @@ class Optimizer:
         """The inverse of `state_dict`.
 
         Raises:
-            InputError: an array is missing or has the wrong shape.
+            InputError: an array is missing, has the wrong shape, or is one that this optimiser has not: the state is
+                that of another optimiser or model. Nothing has been changed then.
         """
+        expected = {"num_steps"}
         for name, slots in self.running.items():
             for slot, array in slots.items():
-                saved = state.get(f"{slot}.{name}")
-                if saved is None or saved.shape != array.shape:
-                    raise InputError(f"the optimiser state has no {slot} of shape {array.shape} for {name}")
-                slots[slot] = like(np.array(saved, dtype=array.dtype), array)
-        _require("num_steps" in state and state["num_steps"].shape == (), "the optimiser state has no num_steps")
-        self.num_steps = int(state["num_steps"])
+                expected.add(f"{slot}.{name}")
+                fits = f"{slot}.{name}" in state and np.shape(state[f"{slot}.{name}"]) == array.shape
+                _require(fits, f"the optimiser state has no {slot} of shape {array.shape} for {name}")
+        unknown = sorted(set(state) - expected)
+        _require(not unknown, f"the state is another optimiser's: {type(self).__name__} has no {', '.join(unknown)}")
+        steps = np.asarray(state.get("num_steps", np.nan))
+        counts = steps.shape == () and steps.dtype.kind in "iu" and int(steps) >= 0
+        _require(counts, "the optimiser state has no num_steps that is a count")
+        for name, slots in self.running.items():
+            for slot, array in slots.items():
+                slots[slot] = like(np.array(state[f"{slot}.{name}"], dtype=array.dtype), array)
+        self.num_steps = int(steps)
 
 
 class SGD(Optimizer):
@@ -143,8 +156,7 @@ class SGD(Optimizer):
         momentum: float = 0.0,
         weight_decay: float = 0.0,
     ):
-        _require(0 <= momentum < 1, f"the momentum must be in [0, 1), not {momentum}")
-        self.momentum = momentum
+        self.momentum = _fraction("momentum", momentum)
         self.slots = ("velocity",) if momentum else ()
         super().__init__(parameters, learning_rate, weight_decay=weight_decay)
 
@@ -172,7 +184,7 @@ class RMSProp(Optimizer):
         weight_decay: float = 0.0,
     ):
         super().__init__(parameters, learning_rate, weight_decay=weight_decay)
-        self.alpha, self.epsilon = alpha, epsilon
+        self.alpha, self.epsilon = _fraction("alpha", alpha), _at_least_0("epsilon", epsilon)
 
     def update(self, p: Array, g: Array, **running: Array) -> None:
         s = running["square"]
@@ -201,8 +213,9 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ):
         super().__init__(parameters, learning_rate, weight_decay=weight_decay)
-        _require(all(0 <= beta < 1 for beta in betas), f"the betas must be in [0, 1), not {betas}")
-        self.betas, self.epsilon = betas, epsilon
+        beta1, beta2 = betas
+        self.betas = _fraction("first beta", beta1), _fraction("second beta", beta2)
+        self.epsilon = _at_least_0("epsilon", epsilon)
 
     def update(self, p: Array, g: Array, **running: Array) -> None:
         m, v = running["mean"], running["square"]

@@ -6,8 +6,10 @@ import weakref
 import numpy as np
 import pytest
 
-from minirnn import SGD, Parameter, Tensor, clip_grad_norm, grad, no_grad, ops
-from minirnn.autograd.tensor import record_many
+from minirnn import GRU, LSTM, SGD, Parameter, Tensor, clip_grad_norm, detach, functional, grad, no_grad, ops
+from minirnn.autograd import activations
+from minirnn.autograd.recording import record_many
+from minirnn.errors import InputError, StaleGraphError
 
 
 def leaf(*shape, dtype=np.float64, seed=0):
@@ -230,3 +232,256 @@ def test_unstack_gives_one_gradient_for_all_pieces():
     pieces = ops.unstack(x)
     (pieces[0] * 2 + pieces[3]).sum().backward()
     np.testing.assert_array_equal(x.grad, [[2, 2], [0, 0], [0, 0], [1, 1]])
+
+
+# What has changed since it was recorded
+
+
+def two_losses(w):
+    return (w * w).sum(), (w * w * w).sum()
+
+
+def test_backward_after_a_step_is_refused_and_names_the_operation():
+    w = Parameter(np.array([2.0]))
+    a, b = two_losses(w)
+    a.backward()
+    SGD([w], 0.1).step()
+    w.grad = None
+    with pytest.raises(StaleGraphError, match=r"'multiply', of shape \(1,\)"):
+        b.backward()
+    assert w.grad is None  # nothing half done
+    (w * w).sum().backward()  # at what w is now
+    assert w.grad.tolist() == [3.2]
+
+
+def subtract_gradient(w):
+    w.data -= 0.1
+
+
+def overwrite_and_say_so(w):
+    w.data[:] = 7
+    w.mark_changed()
+
+
+def step_with_a_plain_tensor(w):
+    w.grad = np.ones(1)
+    SGD([w], 0.1).step()
+
+
+@pytest.mark.parametrize("change", [subtract_gradient, overwrite_and_say_so, step_with_a_plain_tensor])
+def test_every_way_to_overwrite_a_weight_is_noticed(change):
+    w = Parameter(np.array([2.0]))
+    _, b = two_losses(w)
+    change(w)
+    with pytest.raises(StaleGraphError):
+        b.backward()
+    with pytest.raises(StaleGraphError):
+        grad(b, [w])
+
+
+def test_a_plain_tensor_that_is_trained_is_watched_too():
+    w = Tensor(np.array([2.0]), requires_grad=True)
+    _, b = two_losses(w)
+    step_with_a_plain_tensor(w)
+    with pytest.raises(StaleGraphError):
+        b.backward()
+
+
+def test_a_detached_weight_is_the_same_array():
+    w, x = Parameter(np.array([2.0])), Tensor(np.array([3.0]), requires_grad=True)
+    y = (w.detach() * x).sum()
+    z = (Tensor(w) * x).sum()
+    w.data -= 1
+    for loss in (y, z):
+        with pytest.raises(StaleGraphError, match="multiply"):
+            loss.backward()
+
+
+def test_other_weights_may_change_and_a_replaced_array_is_another():
+    v, w = Parameter(np.array([5.0])), Parameter(np.array([2.0]))
+    _, b = two_losses(w)
+    v.data -= 1
+    w.data = np.array([9.0])  # the graph holds the array that was there
+    b.backward()
+    assert w.grad.tolist() == [12]
+
+
+def test_a_step_without_a_gradient_changes_nothing():
+    w = Parameter(np.array([2.0]))
+    _, b = two_losses(w)
+    SGD([w], 0.1).step()
+    b.backward()
+    assert w.grad.tolist() == [12]
+
+
+@pytest.mark.parametrize("make", [LSTM, GRU])
+def test_a_forgotten_detach_is_named(make):
+    layer, x = make(3, 4, rng=0), Tensor(np.ones((5, 2, 3), np.float32))
+    optimizer = SGD(layer.parameters(), 0.1)
+
+    def train(cut):
+        state = None
+        for _ in range(3):
+            y, state = layer(x, cut(state))
+            optimizer.zero_grad()
+            (y * y).sum().backward()
+            optimizer.step()
+
+    with pytest.raises(StaleGraphError, match=r"'unroll'.*forgotten detach"):
+        train(lambda state: state)
+    train(lambda state: None if state is None else detach(state))
+
+
+# What is no Tensor, and what no Tensor can hold
+
+
+class FakeTorchTensor:
+    """As much of a torch tensor as can be told from outside."""
+
+    dtype = "torch.float32"
+    shape = (2,)
+    ndim = 1
+
+
+FakeTorchTensor.__module__ = "torch"
+
+
+@pytest.mark.parametrize(
+    "bad", [np.zeros((2, 2)), [1.0], 3.0, None, "text", FakeTorchTensor()], ids=lambda x: type(x).__name__
+)
+@pytest.mark.parametrize(
+    "operation",
+    [
+        ops.negative, ops.exp, ops.log, ops.sqrt, ops.tanh, ops.sigmoid, ops.relu, ops.sum, ops.mean, ops.max,
+        ops.transpose, ops.contiguous, ops.unstack, activations.relu6, activations.leaky_relu, activations.elu,
+        functional.softmax, functional.log_softmax, lambda x: ops.power(x, 2), lambda x: ops.reshape(x, (-1,)),
+        lambda x: ops.astype(x, np.float32), lambda x: ops.broadcast_to(x, (2, 2, 2)), lambda x: ops.getitem(x, 0),
+        lambda x: ops.split(x, 2), lambda x: ops.stack([x, x]), lambda x: ops.concatenate([x, x]),
+        lambda x: ops.add(x, x),
+        lambda x: ops.where(np.ones(2, bool), x, x), lambda x: ops.matmul(x, x), lambda x: activations.rrelu(x, None),
+        lambda x: activations.prelu(x, leaf(1)), lambda x: functional.dropout(x, 0.5, np.random.default_rng(0)),
+        lambda x: functional.dropout(x, 0.0, np.random.default_rng(0)), lambda x: functional.scale(x, np.ones(2)),
+        lambda x: functional.linear(x, leaf(2, 2)), lambda x: functional.linear(leaf(2, 2), x),
+        lambda x: functional.layer_norm(x, leaf(2), leaf(2)), lambda x: functional.cross_entropy(x, np.zeros(2, int)),
+        lambda x: functional.embedding(x, np.zeros(2, int)), lambda x: functional.pack(x, [1, 1]),
+        lambda x: functional.dot_scores(x, leaf(2, 2, 2)), lambda x: functional.dot_scores(leaf(2, 2), x),
+        lambda x: functional.weighted_sum(x, leaf(2, 2, 2)), lambda x: functional.weighted_sum(leaf(2, 2), x),
+        lambda x: functional.additive_scores(x, leaf(2, 2, 2), leaf(2)),
+        lambda x: functional.additive_scores(leaf(2, 2), x, leaf(2)),
+        lambda x: functional.additive_scores(leaf(2, 2), leaf(2, 2, 2), x), lambda x: grad(x, [leaf(1)]),
+        lambda x: grad(leaf(1).sum(), [x]),
+    ],
+)  # fmt: skip
+def test_what_is_no_tensor_is_refused_with_advice(operation, bad):
+    with pytest.raises(
+        TypeError, match=r"expected a Tensor, not (None|\w+: wrap it, as Tensor\(x\)|a torch tensor: take)"
+    ):
+        operation(bad)
+
+
+def test_a_torch_tensor_among_operands_is_refused_with_advice():
+    for operation in (ops.add, ops.multiply, ops.matmul):
+        with pytest.raises(TypeError, match="a torch tensor: take"):
+            operation(leaf(2), FakeTorchTensor())
+
+
+@pytest.mark.parametrize("bad", [Tensor(np.zeros(2)), FakeTorchTensor(), "ab", 1.5])
+def test_ids_are_arrays_of_integers(bad):
+    with pytest.raises((TypeError, InputError), match=r"must be (an integer array|integers), not"):
+        functional.embedding(leaf(3, 2), bad)
+    with pytest.raises(
+        (TypeError, InputError), match=r"targets? must be (an integer array|integers), not|targets must be"
+    ):
+        functional.cross_entropy(leaf(2, 3), bad)
+
+
+def test_ids_may_be_numbers_of_numpy_and_are_checked():
+    assert functional.embedding(leaf(3, 2), np.int64(2)).shape == (2,)
+    for bad in (np.int64(-1), np.int64(3), -1, [0, 3]):
+        with pytest.raises(InputError, match="out of range"):
+            functional.embedding(leaf(3, 2), bad)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (np.array(["a"]), "not <U1"), ("a", "not str"), (["a"], "not list"), (np.ones(1, complex), "not complex128"),
+        ([1j], "not list"), (1j, "not complex"), (np.ones(1, np.float16), r"float16: convert"),
+        (np.float16(1), "float16"), (np.ones(1, object), "not object"), ([[1], [1, 2]], "rows of one length"),
+        (None, "not None"),
+        (FakeTorchTensor(), "torch tensor: take"), ([leaf(1), leaf(1)], r"ops\.stack"), ({1: 2}, "not dict"),
+        (np.array(["2020"], "M8[Y]"), "datetime64"), (np.ones(1, np.longdouble), "convert it"),
+    ],
+)  # fmt: skip
+def test_a_tensor_holds_real_numbers_of_two_types(data, words):
+    for make in (Tensor, Parameter):
+        with pytest.raises(InputError, match=words):
+            make(data)
+
+
+@pytest.mark.parametrize("dtype", [int, np.float16, complex, "text", None, bool, "U3", object])
+def test_a_tensor_becomes_float32_or_float64_only(dtype):
+    with pytest.raises(InputError, match="dtype must be float32 or float64"):
+        leaf(2).astype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"), [(float, "float64"), ("float32", "float32"), (np.dtype("f8"), "float64")]
+)
+def test_the_two_types_have_several_names(dtype, expected):
+    assert leaf(2).astype(dtype).dtype == expected
+
+
+def test_one_tensor_by_itself_is_a_list_of_one():
+    x = leaf(2, 2)
+    (dx,) = grad((x * x).sum(), x)
+    np.testing.assert_allclose(dx, 2 * x.data)
+
+
+def test_numbers_of_numpy_are_numbers():
+    x, two = leaf(4, 3), np.int64(2)
+    assert x.reshape(np.int64(6), two).shape == (6, 2)
+    assert x.reshape((6, 2)).shape == x.reshape([6, 2]).shape == (6, 2)
+    assert x.reshape(np.int64(12)).shape == x.reshape(12).shape == (12,)
+    assert x.transpose(np.int64(1), np.int64(0)).shape == x.transpose((1, 0)).shape == (3, 4)
+    assert leaf(3).transpose(np.int64(0)).shape == (3,)
+    assert x.transpose(np.array([1, 0])).shape == x.transpose(None).shape == (3, 4)
+    assert [part.shape for part in ops.split(x, two)] == [(2, 3)] * 2
+    assert [part.shape for part in ops.split(x, [np.int64(1), 3])] == [(1, 3), (3, 3)]
+    single = leaf(2, 3, dtype=np.float32)
+    gain = leaf(3, dtype=np.float32)
+    assert functional.layer_norm(single, gain, gain, np.float64(1e-5)).dtype == np.float32
+    assert functional.dropout(single, np.float64(0.5), np.random.default_rng(0)).dtype == np.float32
+    assert functional.cross_entropy(single, [0, 1], label_smoothing=np.float64(0.1)).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("operation", "words"),
+    [
+        (lambda: functional.layer_norm(leaf(2, 3), leaf(3), leaf(3), -1e-9), "epsilon"),
+        (lambda: functional.layer_norm(leaf(2, 3), leaf(3), leaf(3), float("nan")), "epsilon"),
+        (lambda: functional.dropout(leaf(2), 1.0, np.random.default_rng(0)), "dropout probability"),
+        (lambda: functional.dropout(leaf(2), -0.1, np.random.default_rng(0)), "dropout probability"),
+        (lambda: functional.cross_entropy(leaf(2, 3), [0, 1], label_smoothing=1.0), "label smoothing"),
+        (lambda: functional.cross_entropy(leaf(2, 3), [0, 1], label_smoothing=-0.1), "label smoothing"),
+        (lambda: functional.pack(leaf(3, 2, 1), [1.0, 2.0]), "2 lengths between 0 and 3"),
+        (lambda: functional.pack(leaf(3, 2, 1), [1]), "2 lengths between 0 and 3"),
+        (lambda: functional.pack(leaf(3, 2, 1), [-1, 3]), "2 lengths between 0 and 3"),
+        (lambda: functional.pack(leaf(3, 2, 1), [0, 4]), "2 lengths between 0 and 3"),
+        (lambda: functional.linear(leaf(2, 4), leaf(5, 3)), r"expected 3 features on the last axis.*\(2, 4\)"),
+        (lambda: functional.linear(leaf(), leaf(5, 3)), r"expected 3 features on the last axis"),
+        (lambda: leaf(2).astype(">f4"), "dtype must be float32 or float64, not >f4"),
+    ],
+)
+def test_numbers_and_shapes_that_do_not_fit_are_refused(operation, words):
+    with pytest.raises(InputError, match=words):
+        operation()
+
+
+def test_the_ends_of_the_ranges_are_allowed():
+    x = leaf(3, 2, 1)
+    assert functional.pack(x, [0, 3]).shape == (3, 1)
+    assert functional.pack(leaf(3, 0, 1), []).shape == (0, 1)
+    assert functional.dropout(x, 0, np.random.default_rng(0)) is x
+    y = functional.layer_norm(Tensor(np.array([[1.0, 3.0]])), Tensor(np.ones(2)), Tensor(np.zeros(2)), 0)
+    np.testing.assert_allclose(y.data, [[-1, 1]])

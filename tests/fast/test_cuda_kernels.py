@@ -4,8 +4,10 @@ C++ compiler, and compiled for a GPU where there is a CUDA compiler."""
 import re
 import shutil
 import subprocess
+from types import SimpleNamespace
 
 import cuda_emulation
+import device_double
 import numpy as np
 import pytest
 from cases import gradients, random_case
@@ -57,6 +59,14 @@ def test_a_sequence_is_walked_as_step_by_step(name, reverse, padded, B, H, one_l
         emulate(monkeypatch, one_launch)
     for expected, found in zip(*results, strict=True):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_for_an_empty_batch_nothing_is_launched(name):
+    cell = make_cell(name)
+    w = SimpleNamespace(U=device_double.asarray(np.zeros(cell.weight_shapes(4, 6)["U"])))
+    assert walk.stand_in(cell, w, device_double.asarray(np.zeros((3, 1, 4))), 1, 3)[0] is cuda
+    assert walk.stand_in(cell, w, device_double.asarray(np.zeros((3, 0, 4))), 1, 3)[0] is bptt
 
 
 @needs_compiler

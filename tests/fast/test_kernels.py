@@ -104,6 +104,18 @@ def test_step_by_step(name, small_tiles):
     assert_stands_in(steps.Steps(cell, w), cell, weights, x, state)
 
 
+@pytest.mark.parametrize("name", CELLS)
+def test_an_empty_batch(name):
+    with in_use():
+        found = results(name, shape=(3, 0, 4, 6))
+        layer = Recurrent(name, 4, 6, rng=0)
+        stepper = layer.stepper(Tensor(np.zeros((2, 0, 4), np.float32)), None)
+        stepper(Tensor(np.zeros((0, 4), np.float32))).sum().backward()
+    assert found[0].shape == (3, 0, 6)
+    assert not any(array.any() for array in found)
+    assert not any(p.grad.any() for p in layer.parameters())
+
+
 @pytest.mark.parametrize("H", [256, 96, 7, 131])
 @pytest.mark.parametrize("B", [1, 16, 64])
 def test_tiles_multiply_like_the_matrix(H, B, rng):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from minirnn import SGD, Adam, AdamW, InputError, Parameter, RMSProp, clip_grad_norm
+from minirnn import SGD, Adam, AdamW, InputError, Linear, Parameter, RMSProp
+from minirnn.training import OPTIMIZERS
 
 
 def quadratic(optimizer, steps=400):
@@ -53,28 +54,114 @@ def test_a_parameter_without_gradient_stays():
     assert p.data[0] == 1
 
 
-def test_optimizer_errors():
-    with pytest.raises(InputError, match="learning rate"):
-        SGD({}, float("nan"))
-    with pytest.raises(InputError, match="weight decay"):
-        SGD({}, 1.0, weight_decay=-1)
-    with pytest.raises(InputError, match="learning rate"):
-        Adam({}, float("inf"))
-    with pytest.raises(InputError, match="momentum"):
-        SGD({}, 1.0, momentum=1.0)
-    with pytest.raises(InputError, match="betas"):
-        Adam({}, betas=(1.0, 0.9))
-    with pytest.raises(InputError, match="num_steps"):
-        SGD({}, 1.0).load_state_dict({})
-    with pytest.raises(InputError, match="no mean of shape"):
-        Adam({"p": Parameter(np.ones(2))}).load_state_dict({"num_steps": np.array(1)})
+NAN, INF = float("nan"), float("inf")
 
 
-def test_clipping_leaves_short_gradients_alone():
-    p = Parameter(np.zeros(2))
-    p.grad = np.array([0.3, 0.4])
-    assert clip_grad_norm([p], 1.0) == pytest.approx(0.5)
-    np.testing.assert_array_equal(p.grad, [0.3, 0.4])
-    p.grad = np.zeros(2)
-    assert clip_grad_norm([p, Parameter(np.zeros(1))], 1.0) == 0
-    assert np.isfinite(p.grad).all()
+@pytest.mark.parametrize(
+    ("optimizer", "options", "words"),
+    [
+        *((make, {"learning_rate": bad}, "learning rate") for make in OPTIMIZERS.values() for bad in (NAN, INF, -1e-9)),
+        *((make, {"weight_decay": bad}, "weight decay") for make in OPTIMIZERS.values() for bad in (NAN, INF, -1e-9)),
+        *((SGD, {"momentum": bad}, "momentum") for bad in (NAN, 1.0, -0.1)),
+        *((RMSProp, {"alpha": bad}, "alpha") for bad in (NAN, 1.0, 1.5, -0.5)),
+        *((make, {"epsilon": bad}, "epsilon") for make in (RMSProp, Adam, AdamW) for bad in (NAN, INF, -1)),
+        *((Adam, {"betas": (bad, 0.9)}, "first beta") for bad in (NAN, 1.0, -0.1)),
+        *((Adam, {"betas": (0.9, bad)}, "second beta") for bad in (NAN, 1.0, -0.1)),
+    ],
+)
+def test_numbers_out_of_their_range_are_refused(optimizer, options, words):
+    with pytest.raises(InputError, match=words):
+        optimizer([Parameter(np.ones(2))], **{"learning_rate": 0.1, **options})
+
+
+def test_the_ends_of_the_ranges_are_allowed():
+    p = Parameter(np.ones(1))
+    for optimizer in (
+        SGD([p], 0, momentum=0, weight_decay=0), RMSProp([p], 0, alpha=0, epsilon=0),
+        Adam([p], 0, betas=(0, 0), epsilon=0),
+    ):  # fmt: skip
+        p.grad = np.ones(1)
+        optimizer.step()
+        assert p.data[0] == 1
+
+
+def test_a_learning_rate_that_is_set_later_is_checked_too():
+    optimizer = SGD([Parameter(np.ones(1))], 0.1)
+    with pytest.raises(InputError, match="learning rate"):
+        optimizer.learning_rate = NAN
+    assert optimizer.learning_rate == 0.1
+
+
+def test_numbers_of_numpy_change_no_dtype():
+    p = Parameter(np.ones(3, np.float32))
+    half = np.float64(0.5)
+    for optimizer in (
+        SGD([p], half, momentum=half, weight_decay=half), RMSProp([p], half, alpha=half, epsilon=half),
+        AdamW([p], half, betas=(half, half), epsilon=half, weight_decay=half),
+    ):  # fmt: skip
+        p.grad = np.ones(3, np.float32)
+        seen = []
+        update = optimizer.update
+        optimizer.update = lambda p, g, **running: (seen.append(g.dtype), update(p, g, **running))  # noqa: B023
+        optimizer.step()
+        assert seen == [np.float32]
+        assert type(optimizer.learning_rate) is float
+
+
+def test_a_tied_weight_is_one_parameter():
+    for make in OPTIMIZERS.values():
+        moved = []
+        for repeats in (1, 3):
+            p = Parameter(np.ones(2))
+            optimizer = make([p] * repeats, 0.1)
+            for g in (1.0, 2.0):
+                p.grad = np.full(2, g)
+                optimizer.step()
+            moved.append(p.data)
+        np.testing.assert_array_equal(*moved)
+    p = Parameter(np.ones(2))
+    assert list(SGD({"embedding": p, "output": p}, 0.1).parameters) == ["embedding"]
+
+
+def test_one_parameter_by_itself_is_a_list_of_one():
+    p = Parameter(np.ones((2, 2)))
+    p.grad = np.ones((2, 2))
+    SGD(p, 0.1).step()
+    np.testing.assert_allclose(p.data, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        ([], InputError, "no parameters"), ({}, InputError, "no parameters"), (iter(()), InputError, "no parameters"),
+        (Linear(2, 2), TypeError, r"parameters\(\)"), (3, TypeError, "not int"),
+        ([np.ones(2)], TypeError, "not ndarray"), (["weight"], TypeError, "not str"),
+        ([Parameter(np.ones(2)) * 2], TypeError, "result of an operation"),
+    ],
+)  # fmt: skip
+def test_what_is_no_list_of_parameters_is_refused(given, error, words):
+    with pytest.raises(error, match=words):
+        SGD(given, 0.1)
+
+
+def test_the_state_of_another_optimizer_is_refused():
+    def parameters():
+        return {"p": Parameter(np.ones(2)), "q": Parameter(np.ones(3))}
+
+    adam = Adam(parameters())
+    whole = adam.state_dict()
+    for other in (SGD(parameters(), 0.1), RMSProp(parameters()), SGD(parameters(), 0.1, momentum=0.5)):
+        with pytest.raises(InputError, match=r"another optimiser's|has no velocity"):
+            other.load_state_dict(whole)
+    with pytest.raises(InputError, match=r"no square of shape \(3,\) for q"):
+        adam.load_state_dict({**whole, "square.q": np.ones(2)})
+    with pytest.raises(InputError, match=r"no mean of shape \(2,\) for p"):
+        adam.load_state_dict({name: array for name, array in whole.items() if name != "mean.p"})
+    for bad in ({}, {"num_steps": np.array(-1)}, {"num_steps": np.array(1.5)}, {"num_steps": np.array([1])}):
+        with pytest.raises(InputError, match="num_steps"):
+            adam.load_state_dict(
+                {k: v for k, v in whole.items() if k != "num_steps"} | {"mean.p": np.full(2, 9.0)} | bad
+            )
+        assert adam.running["p"]["mean"].max() == 0  # nothing was changed
+    adam.load_state_dict({**whole, "mean.p": np.full(2, 9.0), "num_steps": np.array(0)})
+    assert adam.running["p"]["mean"].tolist() == [9, 9]

@@ -205,13 +205,38 @@ def test_after_training_the_model_is_ready_for_use(tmp_path):
 
 
 def test_trainer_and_task_errors():
-    with pytest.raises(InputError, match="intervals"):
-        new_trainer(None, check_every=0)
     task = new_trainer(None).task
-    with pytest.raises(InputError, match="clipping norm"):
-        Trainer(task, SGD({}, 0.1), clip=-1.0)
+    optimizer = SGD(task.model.parameters(), 0.1)
+    for words, options in (
+        ("validate_every", {"validate_every": 0}), ("check_every", {"check_every": 0}), ("patience", {"patience": 0}),
+        ("clipping norm", {"clip": 0}), ("clipping norm", {"clip": -1.0}), ("clipping norm", {"clip": float("nan")}),
+        ("save_every", {"save_every": -0.1}), ("save_every", {"save_every": float("nan")}),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match=words):
+            Trainer(task, optimizer, **options)
+    numbers = {"validate_every": np.int64(1), "check_every": np.int64(1), "patience": np.int64(1), "save_every": 0}
+    trainer = Trainer(task, optimizer, clip=np.float64(1e-9), progress=False, **numbers)
+    for bad in (-1, 1.5, True):
+        with pytest.raises(InputError, match="epochs"):
+            trainer.train(bad)
+    assert trainer.train(0) == []
     with pytest.raises(InputError, match="at least 1"):
         LanguageModeling(task.model, corpus(), corpus(), batch_size=0, num_steps=5, rng=task.rng)
+
+
+def test_an_optimizer_of_another_model_is_refused():
+    task, other = new_trainer(None).task, new_trainer(None).task
+    with pytest.raises(InputError, match="no parameter of the model"):
+        Trainer(task, SGD(other.model.parameters(), 0.1))
+
+
+def test_clipping_looks_at_what_is_trained_alone():
+    task = new_trainer(None).task
+    bias = task.model.output.bias
+    before = bias.data.copy()
+    trainer = Trainer(task, SGD([bias], 1.0), clip=1e-3, progress=False)
+    trainer._train_step(next(task.batches(np.random.default_rng(0))))
+    assert np.linalg.norm(bias.data - before) == pytest.approx(1e-3, rel=1e-3)
 
 
 def test_the_batches_are_not_drawn_from_the_stream_of_the_weights():
