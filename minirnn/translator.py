@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from minirnn.arguments import integer, number, strings
 from minirnn.data import Codec
 from minirnn.data.sequences import length_batches, pad
 from minirnn.data.vocabulary import BOS_ID, EOS, EOS_ID, PAD_ID, UNKNOWN_ID
 from minirnn.decoding import Hypothesis, beam_search, decode, exact_search, greedy, power_penalty
-from minirnn.decoding.hypotheses import LengthPenalty
+from minirnn.decoding.checks import LengthPenalty, check_beam, check_penalty
 from minirnn.decoding.sampling import Choose, Step
 from minirnn.errors import InputError
 from minirnn.models import EncoderDecoder
@@ -93,14 +94,11 @@ class Translator:
             one only the first 499 tokens are read, and only the first 100,000 characters.
 
         Raises:
-            InputError: an argument is out of range, or the model gives no probabilities.
+            InputError: the sentences are a single string, an argument is out of range or does not go with another, or
+                the model gives no probabilities.
         """
-        if coverage_penalty and self.attention is None:
-            raise InputError("a coverage penalty needs a model with attention")
-        if n_best > 1 and (exact or choose is not None):
-            raise InputError("only beam search has several translations of a sentence: leave out n_best")
-        if exact and choose is not None:
-            raise InputError("exact search does not draw: leave out exact or choose")
+        sentences, max_steps = strings("sentences", sentences), integer("max_steps", max_steps)
+        search = self._checked(beam_size, n_best, length_penalty, coverage_penalty, choose, exact)
         ids = [self.source.encode(sentence[:MOST_CHARACTERS], MOST_TOKENS) for sentence in sentences]
         result: list[list[Translated]] = [[] for _ in ids]
         if not ids:
@@ -111,12 +109,6 @@ class Translator:
         full = np.flatnonzero([len(sentence) > 1 for sentence in ids])
         if not len(full):
             return result
-        search = {
-            "beam_size": beam_size,
-            "n_best": n_best,
-            "length_penalty": length_penalty,
-            "coverage_penalty": coverage_penalty,
-        }
         step = sentence_step(self.model, (PAD_ID, BOS_ID) if allow_unknown else (PAD_ID, BOS_ID, UNKNOWN_ID))
         for part in length_batches([len(ids[i]) for i in full], 1 if exact else BATCH):
             at = full[part]
@@ -124,6 +116,37 @@ class Translator:
             for i, best in zip(at, found, strict=True):
                 result[i] = [self._translated(ids[i], one, proven) for one, proven in best]
         return result
+
+    def _checked(
+        self,
+        beam_size: int,
+        n_best: int,
+        length_penalty: LengthPenalty,
+        coverage_penalty: float,
+        choose: Choose | None,
+        exact: bool,
+    ) -> dict[str, Any]:
+        """The options of the search, which hold for no sentences as for many. Raises as `translate`."""
+        coverage_penalty = number("the coverage penalty", coverage_penalty, least=0)
+        check_penalty(length_penalty, int(length_limit(np.array(MOST_TOKENS))))
+        if exact and choose is not None:
+            raise InputError("exact search does not draw: leave out exact or choose")
+        if exact or choose is not None:
+            beam_size = integer("beam_size", beam_size)
+            if integer("n_best", n_best) > 1:
+                raise InputError("only beam search has several translations of a sentence: leave out n_best")
+        else:
+            beam_size, n_best = check_beam(beam_size, n_best)
+        if choose is not None and (beam_size > 1 or coverage_penalty):
+            raise InputError("what is drawn is not searched for: leave out choose, or beam_size and coverage_penalty")
+        if coverage_penalty and self.attention is None:
+            raise InputError("a coverage penalty needs a model with attention")
+        return {
+            "beam_size": beam_size,
+            "n_best": n_best,
+            "length_penalty": length_penalty,
+            "coverage_penalty": coverage_penalty,
+        }
 
     def _find(
         self, step: Step, ids: list[np.ndarray], search: dict[str, Any], choose: Choose | None, max_steps: int | None

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from minirnn.arguments import integer
 from minirnn.errors import InputError
 
 Batch = tuple[np.ndarray, np.ndarray]
@@ -25,9 +26,9 @@ def sequential_batches(
         rng: if given, the first up to `num_steps` tokens are skipped at random, so that the cuts differ between epochs.
 
     Raises:
-        InputError: the text is too short for one batch.
+        InputError: the text is too short for one batch, or a number is below 1.
     """
-    _require_one_batch(len(corpus), batch_size, num_steps)
+    batch_size, num_steps = _checked(len(corpus), batch_size, num_steps)
     slack = len(corpus) - 1 - batch_size * num_steps
     offset = int(rng.integers(0, min(num_steps, slack + 1))) if rng else 0
     strip = (len(corpus) - offset - 1) // batch_size
@@ -45,7 +46,7 @@ def random_batches(corpus: np.ndarray, batch_size: int, num_steps: int, rng: np.
 
     Args and raises: as `sequential_batches`.
     """
-    _require_one_batch(len(corpus), batch_size, num_steps)
+    batch_size, num_steps = _checked(len(corpus), batch_size, num_steps)
     slack = len(corpus) - 1 - batch_size * num_steps
     offset = int(rng.integers(0, min(num_steps, slack + 1)))
     starts = offset + num_steps * rng.permutation((len(corpus) - offset - 1) // num_steps)
@@ -56,14 +57,22 @@ def random_batches(corpus: np.ndarray, batch_size: int, num_steps: int, rng: np.
 
 
 def num_batches(length: int, batch_size: int, num_steps: int) -> int:
-    """How many batches a text of `length` tokens makes, up to one more or less by the random offset."""
+    """How many batches a text of `length` tokens makes, up to one more or less by the random offset.
+
+    Raises:
+        InputError: the batch size or the number of steps is below 1.
+    """
+    batch_size, num_steps = integer("batch_size", batch_size), integer("num_steps", num_steps)
     return max(1, (length - 1) // (batch_size * num_steps))
 
 
-def _require_one_batch(length: int, batch_size: int, num_steps: int) -> None:
+def _checked(length: int, batch_size: int, num_steps: int) -> tuple[int, int]:
+    """The batch size and the number of steps, for which a text of `length` tokens must be long enough."""
+    batch_size, num_steps = integer("batch_size", batch_size), integer("num_steps", num_steps)
     needed = batch_size * num_steps + 1
     if length < needed:
         raise InputError(
             f"the text has {length} tokens, one batch of {batch_size} sequences of {num_steps} steps needs {needed}: "
             "take more text, or a smaller batch size or fewer steps"
         )
+    return batch_size, num_steps

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from minirnn.arguments import integer
 from minirnn.data.vocabulary import EOS, SPECIALS, UNKNOWN, Vocabulary
 from minirnn.errors import InputError
 
@@ -28,10 +30,12 @@ def encode_sentence(tokens: Iterable[str], vocabulary: Vocabulary, max_length: i
         max_length: longer sentences are cut to so many ids, `<eos>` included.
 
     Raises:
-        InputError: `max_length` is below 2, or the vocabulary has no `<unk>` or `<eos>`.
+        InputError: `max_length` is below 2, the tokens are a string, or the vocabulary has no `<unk>` or `<eos>`.
     """
-    if max_length is not None and max_length < 2:
-        raise InputError(f"max_length must be at least 2, a token and {EOS}, found {max_length}")
+    if max_length is not None:
+        max_length = integer("max_length", max_length, least=2)  # a token and <eos>
+    if isinstance(tokens, str):
+        raise InputError("expected a list of tokens, not one string: write text.split(), or list(text) for characters")
     words = [UNKNOWN if token in SPECIALS else token for token in tokens]
     if EOS not in vocabulary or UNKNOWN not in vocabulary:
         raise InputError(f"a vocabulary of sentences needs {UNKNOWN} and {EOS}: build it with specials=SPECIALS")
@@ -44,7 +48,7 @@ def encode_pairs(
     target_vocabulary: Vocabulary,
     max_length: int | None = None,
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """The ids of tokenised pairs, sources and targets, each as by `encode_sentence`."""
+    """The ids of tokenised pairs, sources and targets, each as by `encode_sentence`, whose errors it raises."""
     sources, targets = [], []
     for source, target in pairs:
         sources.append(encode_sentence(source, source_vocabulary, max_length))
@@ -63,15 +67,25 @@ def pad(sequences: Sequence[np.ndarray], pad_id: int = 0) -> tuple[np.ndarray, n
         ids (T, batch) and lengths (batch,), int64, where T is the greatest length.
 
     Raises:
-        InputError: there are no sequences.
+        InputError: there are no sequences, or one is not made of ids.
     """
     if not len(sequences):
         raise InputError("expected at least one sequence to pad, found none")
+    for sequence in sequences:
+        _require_ids(sequence)
+    pad_id = integer("pad_id", pad_id, least=None)
     lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int64)
     ids = np.full((lengths.max(), len(sequences)), pad_id, dtype=np.int64)
     for b, sequence in enumerate(sequences):
         ids[: len(sequence), b] = sequence
     return ids, lengths
+
+
+def _require_ids(sequence: Any) -> None:
+    """Refuse what is no sequence of ids. (Into an array of ids NumPy writes 1.9 as 1.)"""
+    ids = sequence if isinstance(sequence, np.ndarray) else np.asarray(sequence)
+    if ids.ndim != 1 or (ids.dtype.kind not in "iu" and len(ids)):
+        raise InputError(f"expected sequences of ids, each (length,), not {ids.dtype} of shape {ids.shape}")
 
 
 def length_batches(
@@ -99,8 +113,7 @@ def length_batches(
     """
     if not len(lengths):
         raise InputError("expected at least one sequence to make batches of, found none")
-    if batch_size < 1:
-        raise InputError(f"batch_size must be at least 1, found {batch_size}")
+    batch_size = integer("batch_size", batch_size)
     keys = np.asarray(lengths).reshape(len(lengths), -1)
     shuffled = np.arange(len(keys)) if rng is None else rng.permutation(len(keys))
     pool = len(keys) if rng is None else POOL * batch_size
@@ -153,8 +166,9 @@ def length_histogram(lengths: Mapping[str, Sequence[int]], width: int = 50) -> s
         For each kind a line with its average, then one line per group of lengths.
 
     Raises:
-        InputError: a kind has no lengths.
+        InputError: a kind has no lengths, or `width` is below 1.
     """
+    width = integer("width", width)
     if empty := [name for name, values in lengths.items() if not len(values)]:
         raise InputError(f"expected lengths to count, found none of {empty[0]!r}")
     longest = max((max(values) for values in lengths.values()), default=0)

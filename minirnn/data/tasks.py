@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import datetime
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from minirnn.arguments import integer
 from minirnn.data.parallel import Pair
 from minirnn.errors import InputError
 
@@ -105,8 +106,12 @@ def task_pairs(name: str, sizes: Sequence[int], seed: int = 0) -> list[list[Pair
         seed: the same seed gives the same pairs.
 
     Raises:
-        InputError: there is no such task, it has not that many questions, or it needs a library that is not installed.
+        InputError: there is no such task, it has not that many questions, the sizes are no counts, or it needs a
+            library that is not installed.
     """
+    if not isinstance(sizes, Iterable):
+        raise InputError(f"sizes must be a list, with the number of pairs of each split, not {sizes!r}")
+    sizes = [integer("a size", size, least=0) for size in sizes]
     if name not in TASKS:
         raise InputError(f"unknown task {name!r}: expected one of {', '.join(TASKS)}")
     rng, ask, total = np.random.default_rng(seed), TASKS[name].make(), sum(sizes)

@@ -12,17 +12,22 @@ from typing import Any
 
 import numpy as np
 
+from minirnn.arguments import integer
+from minirnn.decoding.checks import (
+    LengthPenalty,
+    as_ids,
+    check_beam,
+    check_log_probs,
+    next_log_probs,
+    per_sentence,
+)
 from minirnn.decoding.hypotheses import (
     Attention,
     Hypothesis,
-    LengthPenalty,
     Prefixes,
     Search,
     Select,
-    check_log_probs,
-    check_start,
     latest_attention,
-    per_sentence,
     power_penalty,
     select,
 )
@@ -58,14 +63,15 @@ def decode(
         InputError: an argument is out of range, the step returns something else than log-probabilities, or a sentence
             has no possible continuation.
     """
-    start = check_start(start)
+    start, eos = as_ids("start", start), integer("eos", eos, least=0)
     batch = len(start)
     limits = per_sentence("max_length", max_length, batch, least=1)
     live, log_prob, length = np.ones(batch, bool), np.zeros(batch), np.zeros(batch, np.int64)
     tokens, written, weights = start, [], []
     while live.any():
-        log_probs, state = step(tokens, state)
-        check_log_probs(log_probs, batch, eos)
+        log_probs, state = next_log_probs(step, tokens, state)
+        if (stuck := live & (check_log_probs(log_probs, eos) == -np.inf)).any():
+            raise InputError(f"sentence {stuck.argmax()}: every continuation is forbidden (-inf)")
         tokens = np.full(batch, eos)  # what has ended reads on, so that rows stay rows, but chooses no more
         tokens[live] = choose(log_probs[live])
         log_prob[live] += log_probs[live, tokens[live]]
@@ -137,8 +143,7 @@ def beam_search(
         InputError: an argument is out of range, the step returns something else than log-probabilities, or a sentence
             has no possible continuation.
     """
-    if not 1 <= n_best <= beam_size:
-        raise InputError(f"expected 1 <= n_best <= beam_size, not n_best {n_best} and beam_size {beam_size}")
+    beam_size, n_best = check_beam(beam_size, n_best)
     search = Search(
         step,
         start,

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minirnn.arguments import integer
 from minirnn.decoding.beam import walk_beams
+from minirnn.decoding.checks import LengthPenalty, check_log_probs, next_log_probs
 from minirnn.decoding.hypotheses import (
     Attention,
     Hypothesis,
-    LengthPenalty,
     Prefixes,
     Search,
     Select,
@@ -95,7 +96,7 @@ def exhaustive_search(
         attention=attention,
         source_lengths=source_lengths,
     )
-    roots = search.begin(state)
+    roots, limit = search.begin(state), integer("limit", limit)
     if len(roots):
         V, T = search.read(roots)[1].shape[1], int(search.limits.max())
         sequences = V**T
@@ -140,8 +141,7 @@ def exact_search(
     Raises:
         InputError: as for `beam_search`, or `max_steps` is below 1.
     """
-    if beam_size < 1 or max_steps < 1:
-        raise InputError(f"beam_size and max_steps must be at least 1, not {beam_size} and {max_steps}")
+    beam_size, max_steps = integer("beam_size", beam_size), integer("max_steps", max_steps)
     search = Search(
         step,
         start,
@@ -216,10 +216,16 @@ def rescore(step: Step, state: Any, start: int, tokens: Sequence[int], *, eos: i
         start: the id that it reads first.
         tokens: the ids of the sentence.
         eos: the id that ends it; None for a sentence that does not end here.
+
+    Raises:
+        InputError: an id is out of range, or the step returns something else than log-probabilities.
     """
-    total, last = 0.0, start
+    total, last = 0.0, integer("start", start, least=0)
     for token in [*tokens, *([] if eos is None else [eos])]:
-        log_probs, state = step(np.array([last]), state)
-        total += float(log_probs[0, token])
-        last = token
+        log_probs, state = next_log_probs(step, np.array([last]), state)
+        check_log_probs(log_probs)
+        last = integer("a token", token, least=0)
+        if last >= log_probs.shape[1]:
+            raise InputError(f"token {last} is out of range: expected 0 to {log_probs.shape[1] - 1}")
+        total += float(log_probs[0, last])
     return total

@@ -11,24 +11,30 @@ complete as it stands. A continuation of log-probability -inf is forbidden: sequ
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from minirnn.arguments import integer, number
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import array_module, like, to_host
+from minirnn.decoding.checks import (
+    LengthPenalty,
+    as_ids,
+    check_log_probs,
+    check_penalty,
+    next_log_probs,
+    per_sentence,
+)
 from minirnn.decoding.sampling import Step
 from minirnn.errors import InputError
 
-LengthPenalty = Callable[[int], float]
 Attention = Callable[[Any], Any]
 Select = Callable[[Any, np.ndarray], Any]
 
 UNCOVERED = 1e-10  # stands for the attention of a position that got none: log 0 would make all such sentences equal
-ROUNDING = 1e-3  # how far above 0 rounding may carry a log-probability
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,7 @@ def power_penalty(alpha: float) -> LengthPenalty:
     Raises:
         InputError: α is negative or not finite.
     """
-    _check_alpha(alpha)
+    alpha = number("the length penalty's alpha", alpha, least=0)
     return lambda length: float(length) ** alpha
 
 
@@ -102,13 +108,8 @@ def gnmt_penalty(alpha: float) -> LengthPenalty:
     Raises:
         InputError: α is negative or not finite.
     """
-    _check_alpha(alpha)
+    alpha = number("the length penalty's alpha", alpha, least=0)
     return lambda length: ((5.0 + length) / 6.0) ** alpha
-
-
-def _check_alpha(alpha: float) -> None:
-    if not (math.isfinite(alpha) and alpha >= 0):
-        raise InputError(f"the length penalty's alpha must be a number of at least 0, not {alpha}")
 
 
 def coverage(attention: np.ndarray, source_lengths: np.ndarray | None = None) -> np.ndarray:
@@ -126,41 +127,6 @@ def coverage(attention: np.ndarray, source_lengths: np.ndarray | None = None) ->
     if source_lengths is not None:
         logs = np.where(np.arange(logs.shape[1]) < source_lengths[:, None], logs, 0.0)
     return logs.sum(axis=1)
-
-
-def check_start(start: Any) -> np.ndarray:
-    """`start` as an array of ids (batch,). Raises InputError if it is anything else."""
-    start = np.asarray(start)
-    if start.ndim != 1 or start.dtype.kind not in "iu":
-        raise InputError(f"start must be (batch,) ids, not {start.dtype} of shape {start.shape}")
-    return start
-
-
-def per_sentence(name: str, value: Any, batch: int, least: int) -> np.ndarray:
-    """One integer a sentence, (batch,), from an integer for all or one for each.
-
-    Raises:
-        InputError: another shape or type, or a number below `least`; the message begins with `name`.
-    """
-    value = np.asarray(value)
-    if value.dtype.kind not in "iu" or value.shape not in ((), (batch,)):
-        raise InputError(
-            f"{name} must be an integer or one for each of {batch} sentences, not {value.dtype} {value.shape}"
-        )
-    if value.size and value.min() < least:
-        raise InputError(f"{name} must be at least {least}, not {value.min()}")
-    return np.broadcast_to(value, (batch,))
-
-
-def check_log_probs(log_probs: np.ndarray, rows: int, eos: int) -> None:
-    """Raise InputError unless these are log-probabilities (rows, V) of a vocabulary that has `eos`."""
-    if log_probs.ndim != 2 or len(log_probs) != rows:
-        raise InputError(f"the step must return log-probabilities ({rows}, V), not of shape {log_probs.shape}")
-    if not 0 <= eos < log_probs.shape[1]:
-        raise InputError(f"eos is {eos}, but the model's ids are 0 to {log_probs.shape[1] - 1}")
-    highest = log_probs.max()
-    if not highest <= ROUNDING:
-        raise InputError(f"a log-probability is {highest}: expected at most 0 (did the step forget log_softmax?)")
 
 
 def latest_attention(attention: Attention, state: Any) -> np.ndarray:
@@ -227,18 +193,15 @@ class Search:
         attention: Attention | None,
         source_lengths: Any,
     ):
-        self.step, self.start, self.eos, self.n_best = step, check_start(start), eos, n_best
+        self.step, self.start, self.eos = step, as_ids("start", start), integer("eos", eos, least=0)
         self.limits = per_sentence("max_length", max_length, len(self.start), least=1)
-        self.length_penalty, self.coverage_penalty, self.attention = length_penalty, coverage_penalty, attention
-        self.highest_divisor = np.array([length_penalty(int(limit)) for limit in self.limits])
+        self.n_best, self.length_penalty, self.attention = integer("n_best", n_best), length_penalty, attention
+        self.coverage_penalty = number("the coverage penalty", coverage_penalty, least=0)
+        self.highest_divisor = np.array([check_penalty(length_penalty, int(limit)) for limit in self.limits])
         self.source_lengths = None
         if source_lengths is not None:
             self.source_lengths = per_sentence("source_lengths", source_lengths, len(self.start), least=0)
-        if n_best < 1:
-            raise InputError(f"n_best must be at least 1, not {n_best}")
-        if not (math.isfinite(coverage_penalty) and coverage_penalty >= 0):
-            raise InputError(f"the coverage penalty must be a number of at least 0, not {coverage_penalty}")
-        if coverage_penalty and attention is None:
+        if self.coverage_penalty and attention is None:
             raise InputError("a coverage penalty needs the attention: give an `attention` function")
         self.best: list[list[Hypothesis]] = [[] for _ in self.start]
         self.to_beat = np.full(len(self.start), -np.inf)
@@ -254,8 +217,8 @@ class Search:
         Returns:
             The prefixes with the state (and attention) after that, and log P(prefix, token) for every token (rows, V).
         """
-        log_probs, state = self.step(prefixes.last, prefixes.state)
-        check_log_probs(log_probs, len(prefixes), self.eos)
+        log_probs, state = next_log_probs(self.step, prefixes.last, prefixes.state)
+        check_log_probs(log_probs, self.eos)
         weights = prefixes.attention
         if self.attention is not None:
             row = latest_attention(self.attention, state)[:, None]

@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from minirnn import backend
+from minirnn.arguments import integer, number
+from minirnn.decoding.checks import as_ids, next_log_probs
 from minirnn.errors import InputError
 
 Step = Callable[[np.ndarray, Any], tuple[np.ndarray, Any]]
@@ -18,19 +21,34 @@ Choose = Callable[[np.ndarray], np.ndarray]
 
 
 def greedy(log_probs: np.ndarray) -> np.ndarray:
-    """The most probable token of each row: (batch, V) to (batch,)."""
-    return log_probs.argmax(axis=-1)
+    """The most probable token of each row: (batch, V) to (batch,).
+
+    Raises:
+        InputError: a row has nothing to choose from.
+    """
+    tokens = log_probs.argmax(axis=-1)
+    _check_best(np.take_along_axis(log_probs, tokens[..., None], axis=-1))  # argmax takes nan for the largest
+    return tokens
+
+
+def _check_best(best: np.ndarray) -> None:
+    """Refuse rows without a most probable token, given its log-probability."""
+    if not np.isfinite(best).all():
+        raise InputError("there is nothing to choose from: every log-probability is -inf, or one is not a number")
 
 
 def sampler(
-    rng: np.random.Generator, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
+    rng: int | np.random.Generator | None,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
 ) -> Choose:
     """A function that draws one token from each row of log-probabilities (batch, V).
 
     Args:
-        rng: where the draws come from.
+        rng: a generator or seed, where the draws come from.
         temperature: the log-probabilities are divided by it: below 1 the probable becomes more probable, above 1
-            everything becomes more alike.
+            everything becomes more alike. In its limit 0 it is `greedy`.
         top_k: keep only the k most probable tokens (Fan et al. 2018).
         top_p: keep only the fewest tokens whose probabilities sum to at least p (nucleus sampling, Holtzman et al.
             2020).
@@ -38,17 +56,13 @@ def sampler(
     Raises:
         InputError: an argument is out of its range; in drawing, that a row has nothing to draw from.
     """
-    if not temperature > 0:
-        raise InputError(f"the temperature must be above 0, not {temperature}; for its limit 0 choose greedily")
-    if top_k is not None and top_k < 1:
-        raise InputError(f"top-k must be at least 1, not {top_k}")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise InputError(f"top-p must be in (0, 1], not {top_p}")
+    generator, temperature = backend.generator(rng), number("the temperature", temperature, above=0)
+    top_k = None if top_k is None else integer("top-k", top_k)
+    top_p = None if top_p is None else number("top-p", top_p, above=0, most=1)
 
     def choose(log_probs: np.ndarray) -> np.ndarray:
         best = log_probs.max(axis=-1, keepdims=True)
-        if not np.isfinite(best).all():
-            raise InputError("there is nothing to draw from: every log-probability is -inf, or one is not a number")
+        _check_best(best)
         with np.errstate(over="ignore"):  # at a very low temperature: exp(-inf) = 0 is right
             probs = np.exp((log_probs.astype(np.float64) - best) / temperature)
         probs /= probs.sum(axis=-1, keepdims=True)
@@ -61,7 +75,7 @@ def sampler(
             enough = np.cumsum(ranked, axis=-1) >= top_p
             ranked[:, 1:][enough[:, :-1]] = 0  # where the more probable ones are enough already
         cumulative = np.cumsum(ranked, axis=-1)
-        draws = rng.random((len(ranked), 1)) * cumulative[:, -1:]
+        draws = generator.random((len(ranked), 1)) * cumulative[:, -1:]
         rank = (draws >= cumulative).sum(axis=-1, keepdims=True)
         return np.take_along_axis(order, rank, axis=-1)[:, 0]
 
@@ -85,17 +99,18 @@ def generate(
         (batch, length) ids, without the prefix.
 
     Raises:
-        InputError: the prefix is empty, or a number is below 1.
+        InputError: the prefix is empty or not made of ids, a number is below 1, the step returns something else than
+            log-probabilities, or there is nothing to choose from.
     """
-    if len(prefix) == 0:
+    length, batch = integer("length", length), integer("batch", batch)
+    prefix_ids = as_ids("prefix", prefix)
+    if not len(prefix_ids):
         raise InputError("the prefix must have at least one token")
-    if length < 1 or batch < 1:
-        raise InputError(f"length and batch must be at least 1, not {length} and {batch}")
-    for token in prefix:
-        log_probs, state = step(np.full(batch, token), state)
+    for token in prefix_ids:
+        log_probs, state = next_log_probs(step, np.full(batch, token), state)
     written = np.empty((batch, length), dtype=np.int64)
     for i in range(length):
         written[:, i] = choose(log_probs)
         if i + 1 < length:
-            log_probs, state = step(written[:, i], state)
+            log_probs, state = next_log_probs(step, written[:, i], state)
     return written

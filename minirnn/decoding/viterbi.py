@@ -7,9 +7,12 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from minirnn.arguments import integer
+from minirnn.decoding.checks import as_ids, check_log_probs
 from minirnn.errors import InputError
 
 SLACK = 1e-9  # sums in another order differ by less
+LOWEST = np.finfo(np.float64).min  # of all that is not -inf
 
 
 class Markov(Protocol):
@@ -62,12 +65,13 @@ def viterbi(
         limit: the most log-probabilities that a step may look at.
 
     Raises:
-        InputError: length is below 1, nothing is allowed, or a step would look at more than `limit`.
+        InputError: an argument is out of its range, the model gives something else than log-probabilities, nothing is
+            allowed, or a step would look at more than `limit`.
     """
-    if length < 1:
-        raise InputError(f"the length must be at least 1, not {length}")
-    banned = list(forbidden)
-    bound = _greedy(model, state, length, banned) - SLACK
+    length, limit, banned = integer("length", length), integer("limit", limit), as_ids("forbidden", list(forbidden))
+    if np.ndim(state) != 2 or len(state) != 1:
+        raise InputError(f"expected the state after one prefix, of shape (1, k), not {np.shape(state)}")
+    bound = max(_greedy(model, state, length, banned) - SLACK, LOWEST)
     best, layers, states, beginnings = np.zeros(1), [], [], []
     for t in range(length):
         log_probs = _allowed(model, state, banned)
@@ -77,6 +81,8 @@ def viterbi(
             )
         total = best[:, None] + log_probs
         kept = np.flatnonzero(total >= bound)
+        if not len(kept):
+            raise InputError("no continuation is allowed")
         parent, token, value = kept // log_probs.shape[1], kept % log_probs.shape[1], total.ravel()[kept]
         advanced = model.advance(token, state[parent])
         by_value = np.argsort(-value, kind="stable")
@@ -89,22 +95,23 @@ def viterbi(
     return Continuation(_trace(layers, int(best.argmax())), float(best.max()), tuple(states), tuple(beginnings))
 
 
-def _allowed(model: Markov, state: np.ndarray, banned: list[int]) -> np.ndarray:
+def _allowed(model: Markov, state: np.ndarray, banned: np.ndarray) -> np.ndarray:
     log_probs = model.log_probs(state).copy()
+    check_log_probs(log_probs)
+    if len(banned) and not 0 <= banned.min() <= banned.max() < log_probs.shape[1]:
+        raise InputError(f"a forbidden token is out of range: expected 0 to {log_probs.shape[1] - 1}")
     log_probs[:, banned] = -np.inf
     return log_probs
 
 
-def _greedy(model: Markov, state: np.ndarray, length: int, banned: list[int]) -> float:
-    """The log-probability of the greedy continuation."""
+def _greedy(model: Markov, state: np.ndarray, length: int, banned: np.ndarray) -> float:
+    """The log-probability of the greedy continuation: -inf if it runs into a dead end, as others need not."""
     total = 0.0
     for _ in range(length):
         log_probs = _allowed(model, state, banned)[0]
         token = int(log_probs.argmax())
         total += float(log_probs[token])
         state = model.advance(np.array([token]), state)
-    if total == -np.inf:
-        raise InputError("no continuation is allowed")
     return total
 
 

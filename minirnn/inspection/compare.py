@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minirnn import backend
+from minirnn.arguments import integer, strings
 from minirnn.autograd.losses import cross_entropy
 from minirnn.autograd.recording import no_grad
 from minirnn.autograd.sequences import one_hot
@@ -27,6 +28,7 @@ from minirnn.autograd.tensor import Tensor
 from minirnn.cells import make_cell
 from minirnn.data import Vocabulary, built_in_text, tokenize
 from minirnn.data.batches import random_batches
+from minirnn.data.reading import read_text, split_lines
 from minirnn.errors import InputError
 from minirnn.layers import Linear, Module, Recurrent
 from minirnn.models import LanguageModel
@@ -80,6 +82,7 @@ def remember_batches(
 ) -> Iterator[tuple[Tensor, np.ndarray]]:
     """A long-memory task without end: the first of `delay` + 1 symbols is one of 8 and is asked for at the end; those
     after it are drawn from 8 others and mean nothing. Batches (time, batch, 16) of one-hot symbols and the answers."""
+    batch, delay, dtype = integer("batch", batch), integer("delay", delay), backend.float_dtype(dtype)
     while True:
         first = rng.integers(0, SYMBOLS, batch)
         rest = rng.integers(SYMBOLS, 2 * SYMBOLS, (delay, batch))
@@ -162,8 +165,9 @@ def train_once(
         learning_rate: of Adam; gradients are clipped to norm 1.
 
     Raises:
-        InputError: the task or the cell is unknown, or the cell has no use for chrono.
+        InputError: the task or the cell is unknown, the cell has no use for chrono, or a number is out of its range.
     """
+    steps = integer("steps", steps)
     if task not in TASKS:
         raise InputError(f"unknown task {task!r}: expected one of {', '.join(TASKS)}")
     problem = TASKS[task][0](cell, chrono, hidden, seed)
@@ -185,26 +189,24 @@ def read_results(path: str | Path) -> list[Result]:
     """The results in a CSV file, none if there is no such file.
 
     Raises:
-        InputError: the file is not such a table; names the line.
+        InputError: the file is not such a table, or no text; names the line.
     """
     if not Path(path).exists():
         return []
-    results = []
-    with open(path, encoding="utf-8", newline="") as file:
-        reader = csv.reader(file)
-        if next(reader, None) != list(Result._fields):
+    results, reader = [], csv.reader(split_lines(read_text(path)))
+    try:
+        if next(reader) != list(Result._fields):
             raise InputError(f"{path} line 1: expected the columns {','.join(Result._fields)}")
-        for row in reader:
-            try:
-                task, cell, chrono, *counts, error = row
-                seed, hidden, steps, parameters = map(int, counts)
-                start = int(chrono) if chrono else None
-                results.append(Result(task, cell, start, seed, hidden, steps, parameters, float(error)))
-            except ValueError as wrong:
-                raise InputError(
-                    f"{path} line {reader.line_num}: expected {len(Result._fields)} columns, two names and numbers: "
-                    f"{wrong}"
-                ) from wrong
+        for task, cell, chrono, *counts, error in reader:
+            seed, hidden, steps, parameters = map(int, counts)
+            start = int(chrono) if chrono else None
+            results.append(Result(task, cell, start, seed, hidden, steps, parameters, float(error)))
+    except InputError:
+        raise
+    except (ValueError, csv.Error) as wrong:
+        raise InputError(
+            f"{path} line {reader.line_num}: expected {len(Result._fields)} columns, two names and numbers: {wrong}"
+        ) from wrong
     return results
 
 
@@ -240,7 +242,12 @@ def compare(
 
     Returns:
         The results of these cells with these settings, cell by cell.
+
+    Raises:
+        InputError: as `train_once` and `read_results`.
     """
+    cells, seeds, steps = strings("cells", cells), integer("seeds", seeds), integer("steps", steps)
+    hidden = integer("hidden", hidden)
     done = {result[:6]: result for result in read_results(path)}
     wanted = [
         (task, cell, chrono, seed, hidden, steps) for seed in range(seeds) for cell in cells for chrono in starts(cell)

@@ -33,8 +33,9 @@ def gates(layer: Recurrent, x: np.ndarray) -> dict[str, np.ndarray]:
         (T, B, H) by the letter of the gate: r, z, n, or i, f, g, o; n and g are the candidates, between -1 and 1.
 
     Raises:
-        InputError: the gates of this cell or direction are not known here.
+        InputError: the gates of this cell or direction are not known here, or x has another shape or dtype.
     """
+    x = np.asarray(x)
     kind = type(layer.cell)
     peephole = kind is LSTMVariantCell and vars(layer.cell) == vars(LSTMVariantCell())
     known = kind in (GRUCell, GRUResetAfterCell, LSTMCell) or peephole

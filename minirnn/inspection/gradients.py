@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minirnn.arguments import integer
 from minirnn.autograd.losses import cross_entropy
-from minirnn.autograd.tensor import Tensor, grad
+from minirnn.autograd.tensor import Tensor, grad, require_tensor
 from minirnn.backend import to_host
 from minirnn.errors import InputError
 from minirnn.layers import Linear, Recurrent, detach
@@ -55,8 +56,9 @@ def reach(layer: Recurrent, output: Linear, batch: Batch, truncate: int | None =
     x, classes = batch
     if layer.num_layers > 1:
         raise InputError(f"expected a single layer, not {layer.num_layers}")
-    if truncate is not None and not 1 <= truncate <= len(x.data):
-        raise InputError(f"truncate must be between 1 and {len(x.data)} steps, not {truncate}")
+    require_tensor(x)
+    if truncate is not None and not 1 <= integer("truncate", truncate, least=None) <= len(x):
+        raise InputError(f"truncate must be between 1 and {len(x)} steps, not {truncate}")
     stepper, states = layer.stepper(x, None), []
     for t in range(len(x.data)):
         if truncate is not None and t == len(x.data) - truncate:
@@ -87,8 +89,12 @@ def weight_norms(
 
     Returns:
         (steps,), nan from where training diverged.
+
+    Raises:
+        InputError: a number is out of its range.
     """
     x, classes = batch
+    steps = integer("steps", steps)
     weights = {f"layer.{k}": p for k, p in layer.named_parameters().items()}
     weights |= {f"output.{k}": p for k, p in output.named_parameters().items()}
     optimizer, norms = SGD(weights, learning_rate), np.full(steps, np.nan)

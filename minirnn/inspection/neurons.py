@@ -11,6 +11,8 @@ import numpy as np
 
 from minirnn.autograd.recording import no_grad
 from minirnn.autograd.tensor import Tensor
+from minirnn.data.words import is_mark, standing
+from minirnn.errors import InputError
 from minirnn.layers import Recurrent
 
 
@@ -41,6 +43,10 @@ def _since(text: Sequence[str], marks: str) -> np.ndarray:
     return np.array(found, float)
 
 
+def _is_punctuation(token: str) -> bool:
+    return not (token[:1].isalnum() or token.isspace() or is_mark(token))
+
+
 PROPERTIES: dict[str, Callable[[Sequence[str]], np.ndarray]] = {
     "inside double quotes": lambda text: _inside(text, '"', '"'),
     "inside parentheses": lambda text: _inside(text, "(", ")"),
@@ -54,7 +60,7 @@ PROPERTIES: dict[str, Callable[[Sequence[str]], np.ndarray]] = {
     "a capital letter": lambda text: np.array([token[:1].isupper() for token in text], float),
     "a digit": lambda text: np.array([token[:1].isdigit() for token in text], float),
     "a vowel": lambda text: np.array([token in "aeiouAEIOU" for token in text], float),
-    "punctuation": lambda text: np.array([not token[:1].isalnum() and not token.isspace() for token in text], float),
+    "punctuation": lambda text: np.array([_is_punctuation(token) for token in text], float),
 }
 """What a unit might track: for each token a number."""
 
@@ -76,7 +82,12 @@ def trackers(h: np.ndarray, text: Sequence[str]) -> list[Tracker]:
 
     Returns:
         Properties that do not vary in the text are left out.
+
+    Raises:
+        InputError: there are more or fewer activations than tokens.
     """
+    if h.ndim != 2 or len(h) != len(text):
+        raise InputError(f"expected the activations (T, H) of {len(text)} tokens, not {h.shape}")
     centred = h.astype(np.float64) - h.mean(axis=0)
     deviation = centred.std(axis=0)
     found = []
@@ -107,7 +118,7 @@ def as_html(text: Sequence[str], rows: Sequence[tuple[str, np.ndarray]]) -> str:
         spans = []
         for token, value in zip(text, values, strict=True):
             color = "50,100,220" if value > 0 else "220,60,50"
-            shown = html.escape(token) if token != "\n" else "↵\n"
+            shown = html.escape(standing(token)) if token != "\n" else "↵\n"
             spans.append(f"<span style='background:rgba({color},{min(abs(float(value)), 1):.2f})'>{shown}</span>")
         parts.append(f"<h2>{html.escape(title)}</h2>\n<pre>{''.join(spans)}</pre>\n")
     return "".join([*parts, "</body></html>\n"])

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
+from minirnn.arguments import integer, number
 from minirnn.autograd import activations, ops
-from minirnn.autograd.tensor import Parameter, Tensor
+from minirnn.autograd.tensor import Tensor
+from minirnn.layers.basic import parameter
 from minirnn.layers.module import Module
 
 
@@ -67,10 +69,14 @@ class PReLU(Module):
         num_parameters: 1 for all features together, or as many as the last axis has features.
         init: the first value of p.
         dtype: float32 or float64.
+
+    Raises:
+        InputError: `num_parameters` is below 1, `init` is not finite, or the dtype is another.
     """
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25, *, dtype: Any = np.float32):
-        self.weight = Parameter(np.full(num_parameters, init, dtype))
+        size = integer("num_parameters", num_parameters)
+        self.weight = parameter(np.full(size, number("init", init)), dtype)
 
     def forward(self, a: Tensor) -> Tensor:
         """(…, features) to the same shape."""

@@ -19,13 +19,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minirnn import backend
+from minirnn.arguments import integer
 from minirnn.autograd import ops
 from minirnn.autograd.attention import additive_scores, dot_scores, weighted_sum
 from minirnn.autograd.losses import softmax
-from minirnn.autograd.tensor import Parameter, Tensor
-from minirnn.backend import Array, array_module, like
+from minirnn.autograd.tensor import Tensor, require_tensor
+from minirnn.backend import Array, array_module, float_dtype, like
+from minirnn.cells.checks import lengths_or_all
 from minirnn.errors import InputError
-from minirnn.layers.basic import Linear, uniform
+from minirnn.layers.basic import Linear, parameter, uniform
 from minirnn.layers.module import Module
 
 
@@ -40,7 +42,7 @@ class Score(Module):
         rng, dtype: as for every layer.
 
     Raises:
-        InputError: a score without weights is to compare different sizes.
+        InputError: a size or the dtype is out of its range, or a score without weights is to compare different sizes.
     """
 
     name: ClassVar[str] = ""
@@ -55,7 +57,9 @@ class Score(Module):
         rng: int | np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
-        self.build(query_size, memory_size, attention_size, {"rng": backend.generator(rng), "dtype": dtype})
+        Q, E = integer("query_size", query_size), integer("memory_size", memory_size)
+        A = integer("attention_size", attention_size)
+        self.build(Q, E, A, {"rng": backend.generator(rng), "dtype": float_dtype(dtype)})
 
     def build(self, Q: int, E: int, A: int, options: dict[str, Any]) -> None:
         """Make the weights. Without any, query and memory must be of the same size."""
@@ -119,7 +123,7 @@ class CosineScore(Score):
     def build(self, Q: int, E: int, A: int, options: dict[str, Any]) -> None:
         """β, one number."""
         super().build(Q, E, A, options)
-        self.strength = Parameter(np.full((1,), 5.0, dtype=options["dtype"]))
+        self.strength = parameter(np.full((1,), 5.0), options["dtype"])
 
     @staticmethod
     def _unit(x: Tensor) -> Tensor:
@@ -170,6 +174,7 @@ class LocationAwareScore(AdditiveScore):
 
     def forward(self, query: Tensor, keys: Tensor, previous: Tensor) -> Tensor:
         """As `Score.forward`."""
+        require_tensor(previous)
         B, S = previous.shape
         xp, side = array_module(previous.data), self.width // 2
         margin = Tensor(xp.zeros((B, side), dtype=previous.dtype))
@@ -245,9 +250,17 @@ class Attention(Module):
         self.normalize = normalize
 
     def remember(self, outputs: Tensor, lengths: Any) -> Memory:
-        """Make the encoder's outputs (S, B, E) of sentences of these lengths (B,) ready to be looked at."""
+        """Make the encoder's outputs (S, B, E) of sentences of these lengths (B,), None for S, ready to be looked at.
+
+        Raises:
+            InputError: the shape or a length does not fit.
+            TypeError: the outputs are not a Tensor.
+        """
+        require_tensor(outputs)
+        if outputs.ndim != 3:
+            raise InputError(f"expected outputs of shape (time, batch, features), not {outputs.shape}")
         S, B, _ = outputs.shape
-        mask = like(np.arange(S) < np.asarray(lengths)[:, None], outputs.data)
+        mask = like(np.arange(S) < lengths_or_all(lengths, S, B)[:, None], outputs.data)
         # Sentence by sentence in memory, so that the contexts are products of matrices without gaps.
         values = ops.contiguous(ops.transpose(outputs, (1, 0, 2)))
         return Memory(self.score.keys(values), values, mask, np.arange(B))

@@ -8,17 +8,26 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
+from minirnn.arguments import integer, number
 from minirnn.autograd import functional
 from minirnn.autograd.sequences import embedding
 from minirnn.autograd.tensor import Parameter, Tensor
-from minirnn.backend import Array
-from minirnn.errors import InputError
+from minirnn.backend import Array, float_dtype
 from minirnn.layers.module import Module
+
+
+def parameter(values: np.ndarray, dtype: Any) -> Parameter:
+    """A parameter that begins with these values. Every layer makes its weights by this, so that none has another dtype.
+
+    Raises:
+        InputError: the dtype is neither float32 nor float64.
+    """
+    return Parameter(values.astype(float_dtype(dtype)))
 
 
 def uniform(rng: np.random.Generator, bound: float, shape: tuple[int, ...], dtype: Any) -> Parameter:
     """A parameter drawn uniformly from [-bound, bound)."""
-    return Parameter(rng.uniform(-bound, bound, shape).astype(dtype))
+    return parameter(rng.uniform(-bound, bound, shape), dtype)
 
 
 def orthogonal(rng: np.random.Generator, shape: tuple[int, int], dtype: Any) -> Parameter:
@@ -28,7 +37,7 @@ def orthogonal(rng: np.random.Generator, shape: tuple[int, int], dtype: Any) -> 
     for _ in range(shape[0] // shape[1]):
         q, r = np.linalg.qr(rng.standard_normal((shape[1], shape[1])))
         blocks.append(q * np.sign(np.diag(r)))  # QR alone would prefer some signs
-    return Parameter(np.concatenate(blocks).astype(dtype))
+    return parameter(np.concatenate(blocks), dtype)
 
 
 class Linear(Module):
@@ -39,6 +48,9 @@ class Linear(Module):
         bias: whether there is a b.
         rng: a generator or seed for the initial weights, uniform in ±1/√in_features as in torch.nn.
         dtype: float32 or float64.
+
+    Raises:
+        InputError: a size is below 1 or no integer, or the dtype is another.
     """
 
     def __init__(
@@ -50,7 +62,8 @@ class Linear(Module):
         rng: int | np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
-        rng, bound = backend.generator(rng), 1 / max(in_features, 1) ** 0.5
+        in_features, out_features = integer("in_features", in_features), integer("out_features", out_features)
+        rng, bound = backend.generator(rng), 1 / in_features**0.5
         self.weight = uniform(rng, bound, (out_features, in_features), dtype)
         self.bias = uniform(rng, bound, (out_features,), dtype) if bias else None
 
@@ -67,6 +80,9 @@ class Embedding(Module):
         embedding_dim: the length of a row.
         rng: a generator or seed for the initial weights, standard normal as in torch.nn.
         dtype: float32 or float64.
+
+    Raises:
+        InputError: a size is below 1 or no integer, or the dtype is another.
     """
 
     def __init__(
@@ -77,8 +93,8 @@ class Embedding(Module):
         rng: int | np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
-        rows = backend.generator(rng).standard_normal((num_embeddings, embedding_dim))
-        self.weight = Parameter(rows.astype(dtype))
+        shape = integer("num_embeddings", num_embeddings), integer("embedding_dim", embedding_dim)
+        self.weight = parameter(backend.generator(rng).standard_normal(shape), dtype)
 
     def forward(self, ids: Array) -> Tensor:
         """ids (…) to (…, embedding_dim). Raises InputError if a host id is out of range."""
@@ -90,13 +106,17 @@ class LayerNorm(Module):
 
     Args:
         features: the length of the last axis.
-        epsilon: ε.
+        epsilon: ε, above 0.
         dtype: float32 or float64.
+
+    Raises:
+        InputError: a number is out of its range, or the dtype is another.
     """
 
     def __init__(self, features: int, epsilon: float = 1e-5, *, dtype: Any = np.float32):
-        self.weight, self.bias = Parameter(np.ones(features, dtype)), Parameter(np.zeros(features, dtype))
-        self.epsilon = epsilon
+        features = integer("features", features)
+        self.weight, self.bias = parameter(np.ones(features), dtype), parameter(np.zeros(features), dtype)
+        self.epsilon = number("epsilon", epsilon, above=0)
 
     def forward(self, x: Tensor) -> Tensor:
         """x (…, features) to the same shape."""
@@ -111,12 +131,14 @@ class Dropout(Module):
         p: the probability, in [0, 1).
         variational: whether a sequence (time, batch, features) has one mask for all its steps (Gal & Ghahramani 2016).
         rng: the generator (or seed) the masks are drawn from.
+
+    Raises:
+        InputError: p is not in [0, 1).
     """
 
     def __init__(self, p: float = 0.5, *, variational: bool = False, rng: int | np.random.Generator | None = None):
-        if not 0 <= p < 1:
-            raise InputError(f"dropout probability {p} is not in [0, 1)")
-        self.p, self.variational, self.rng = p, variational, backend.generator(rng)
+        self.p = number("the dropout probability", p, least=0, below=1)
+        self.variational, self.rng = variational, backend.generator(rng)
 
     def forward(self, x: Tensor) -> Tensor:
         """x with elements dropped, of the same shape."""

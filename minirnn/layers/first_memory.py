@@ -12,18 +12,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from minirnn.arguments import integer, number
 from minirnn.cells import Cell
 from minirnn.errors import InputError
 
 
-def check_first_memory(cell: Cell, forget_bias: float | None, chrono: int | None) -> None:
-    """See that the options of `set_first_memory` go with each other and with the cell.
+def check_first_memory(cell: Cell, forget_bias: float | None, chrono: int | None) -> tuple[float | None, int | None]:
+    """The options of `set_first_memory`, which must go with each other and with the cell.
 
     Raises:
-        InputError: both are given, T is not an integer of at least 3, or the cell has no gate that keeps its memory.
+        InputError: both are given, one is out of its range, or the cell has no gate that keeps its memory.
     """
     if forget_bias is None and chrono is None:
-        return
+        return None, None
     name = "chrono" if forget_bias is None else "forget_bias"
     if forget_bias is not None and chrono is not None:
         raise InputError("forget_bias and chrono both set the first bias of the same gate: give one of them")
@@ -32,10 +33,9 @@ def check_first_memory(cell: Cell, forget_bias: float | None, chrono: int | None
             f"{name} needs a cell with a gate that keeps its memory, an LSTM with a forget gate or a GRU: "
             f"{type(cell).__name__} with these options has none"
         )
-    if chrono is not None and (
-        isinstance(chrono, bool) or not isinstance(chrono, (int, np.integer)) or chrono < 3
-    ):  # U(1, 1) would give every unit the same f = 1/2
-        raise InputError(f"chrono must be an integer of at least 3, not {chrono!r}: it draws from U(1, chrono - 1)")
+    if chrono is None:
+        return number("forget_bias", forget_bias), None
+    return None, integer("chrono", chrono, least=3)  # U(1, 1), of a T of 2, would give every unit the same f = 1/2
 
 
 def set_first_memory(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
+from minirnn.arguments import integer
 from minirnn.autograd import functional, ops
 from minirnn.autograd.tensor import Parameter, Tensor
 from minirnn.backend import array_module, to_host
@@ -19,7 +20,7 @@ from minirnn.cells.rnn import RNNCell
 from minirnn.cells.rnn_activations import ActivatedRNNCell, RampRNNCell
 from minirnn.errors import InputError
 from minirnn.fast import Stepper, unroll
-from minirnn.layers.basic import Dropout, orthogonal, uniform
+from minirnn.layers.basic import Dropout, orthogonal, parameter, uniform
 from minirnn.layers.first_memory import check_first_memory, set_first_memory
 from minirnn.layers.module import Module
 
@@ -57,8 +58,8 @@ class Recurrent(Module):
     `W_l0_reverse`, ….
 
     Raises:
-        InputError: the cell or an option is unknown, a size is below 1, options do not go together, or forget_bias or
-            chrono is given for a cell without a gate that keeps its memory.
+        InputError: the cell or an option is unknown, a size or the dtype is out of its range, options do not go
+            together, or forget_bias or chrono is given for a cell without a gate that keeps its memory.
     """
 
     def __init__(
@@ -80,24 +81,22 @@ class Recurrent(Module):
     ):
         if bidirectional and reverse:
             raise InputError("a bidirectional layer reads in both directions already: leave out reverse")
-        for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
-            if size < 1:
-                raise InputError(f"{name} must be at least 1, not {size}")
+        self.input_size, self.num_layers = integer("input_size", input_size), integer("num_layers", num_layers)
+        self.hidden_size = hidden_size = integer("hidden_size", hidden_size)
         rng = backend.generator(rng)
-        self.cell = make_cell(cell) if isinstance(cell, str) else cell
-        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.cell = cell if isinstance(cell, Cell) else make_cell(cell)
         self.num_directions, self.reverse = 2 if bidirectional else 1, reverse
         self.dropout = Dropout(dropout, variational=variational, rng=rng)
         if recurrent_init not in RECURRENT_INITS:
             raise InputError(f"unknown recurrent_init {recurrent_init!r}: expected one of {', '.join(RECURRENT_INITS)}")
-        check_first_memory(self.cell, forget_bias, chrono)
+        forget_bias, chrono = check_first_memory(self.cell, forget_bias, chrono)
         # Drawn from a stream of their own, so that they shift no other weight of the same seed.
         of_memory = rng if chrono is None else rng.spawn(1)[0]
         for layer, suffix in self._suffixes():
-            size = input_size if layer == 0 else hidden_size * self.num_directions
+            size = self.input_size if layer == 0 else hidden_size * self.num_directions
             for name, shape in self.cell.weight_shapes(size, hidden_size).items():
                 if name in self.cell.initial_values:
-                    weight = Parameter(np.full(shape, self.cell.initial_values[name], dtype))
+                    weight = parameter(np.full(shape, self.cell.initial_values[name]), dtype)
                 elif name == "U" and recurrent_init == "orthogonal":
                     weight = orthogonal(rng, (shape[0], shape[1]), dtype)
                 else:
@@ -123,7 +122,7 @@ class Recurrent(Module):
 
         Raises:
             InputError: a shape or length does not fit.
-            TypeError: x is not a Tensor, or its dtype is not that of the weights.
+            TypeError: x or the state is not made of Tensors, or its dtype is not that of the weights.
         """
         initial = self._states_by_cell(x, state)
         self._set_drawing()
@@ -176,6 +175,7 @@ class Recurrent(Module):
             zero = Tensor(array_module(x.data).zeros(expected[1:], dtype=x.dtype))
             return iter([(zero,) * self.cell.num_states] * expected[0])
         arrays = tuple(state) if isinstance(state, (tuple, list)) else (state,)
+        functional.require_tensor(*arrays)
         if len(arrays) != self.cell.num_states or any(s.shape != expected for s in arrays):
             raise InputError(
                 f"the state must be {self.cell.num_states} tensor(s) of shape {expected}, "
@@ -241,9 +241,18 @@ def _suffix(layer: int, direction: int) -> str:
     return f"_l{layer}" + ("_reverse" if direction else "")
 
 
-def detach(state: Tensor | tuple[Tensor, ...]) -> Tensor | tuple[Tensor, ...]:
-    """A state cut off from how it was computed, where truncated BPTT stops (Williams & Peng 1990)."""
-    return state.detach() if isinstance(state, Tensor) else tuple(s.detach() for s in state)
+def detach(state: Tensor | tuple[Tensor, ...] | None) -> Tensor | tuple[Tensor, ...] | None:
+    """A state cut off from how it was computed, where truncated BPTT stops (Williams & Peng 1990). None, the state
+    before the first stretch, stays None.
+
+    Raises:
+        TypeError: it is not made of Tensors.
+    """
+    if state is None:
+        return None
+    arrays = state if isinstance(state, (tuple, list)) else (state,)
+    functional.require_tensor(*arrays)
+    return state.detach() if isinstance(state, Tensor) else tuple(s.detach() for s in arrays)
 
 
 class RNN(Recurrent):

@@ -18,11 +18,9 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
+from minirnn.arguments import integer, number
 from minirnn.errors import InputError
-
-Tokens = Sequence[Hashable]
-# The reference of one sentence: a token list, or several token lists that are all right.
-References = Tokens | Sequence[Tokens]
+from minirnn.metrics.corpus import References, Tokens, check_tokens, pairs
 
 # Smoothing methods and their default `smooth_value`; None where there is nothing to set.
 SMOOTHINGS: dict[str, float | None] = {"none": None, "floor": 0.1, "add-k": 1.0, "exp": None}
@@ -69,14 +67,16 @@ def corpus_bleu(
         hypotheses: token lists.
         references: for each hypothesis a token list, or a list of several token lists. Of several, each n-gram may
             match as often as the reference that has most of it, and the length is that of the reference closest to the
-            hypothesis (the shorter of two).
+            hypothesis (the shorter of two). (sacrebleu has them the other way round, all first references and then
+            all second ones: that is `list(zip(*references))`. Where there are as many of each as hypotheses, both are
+            possible, and a warning says if the other fits better.)
         max_order: N, the longest n-gram.
         smoothing: "none", "floor", "add-k" or "exp".
         smooth_value: the value of "floor" or "add-k".
 
     Raises:
         InputError: an argument is out of its range, the numbers of hypotheses and references differ or are 0, or there
-            is a string where a token list is expected.
+            is a string where a token list is expected, or a sentence where a token is.
     """
     return bleu_details(hypotheses, references, max_order, smoothing, smooth_value).score
 
@@ -110,12 +110,10 @@ def bleu_details(
 
     The arguments and errors are those of `corpus_bleu` and `sentence_bleu`.
     """
-    value = _smooth_value(smoothing, smooth_value)
-    if not isinstance(max_order, int) or max_order < 1:
-        raise InputError(f"max_order must be a whole number of at least 1, not {max_order!r}")
+    value, max_order = _smooth_value(smoothing, smooth_value), integer("max_order", max_order)
     matches, totals = [0] * max_order, [0] * max_order
     c = r = 0
-    for hypothesis, acceptable in _pairs(hypotheses, references):
+    for hypothesis, acceptable in pairs(hypotheses, references):
         c += len(hypothesis)
         r += min(
             (len(reference) for reference in acceptable), key=lambda length: (abs(length - len(hypothesis)), length)
@@ -147,9 +145,9 @@ def exact_match(hypotheses: Sequence[Tokens], references: Sequence[References]) 
     Raises:
         InputError: as `corpus_bleu`.
     """
-    pairs = _pairs(hypotheses, references)
-    equal = sum(any(list(hypothesis) == list(reference) for reference in several) for hypothesis, several in pairs)
-    return equal / len(pairs)
+    found = pairs(hypotheses, references)
+    equal = sum(any(list(hypothesis) == list(reference) for reference in several) for hypothesis, several in found)
+    return equal / len(found)
 
 
 def d2l_bleu(prediction: Tokens, reference: Tokens, k: int) -> float:
@@ -165,12 +163,13 @@ def d2l_bleu(prediction: Tokens, reference: Tokens, k: int) -> float:
         k: the longest n-gram.
 
     Raises:
-        InputError: k is below 1.
+        InputError: k is below 1, or there is a sentence where a token is expected.
     """
-    if not isinstance(k, int) or k < 1:
-        raise InputError(f"k must be a whole number of at least 1, not {k!r}")
+    k = integer("k", k)
     prediction = prediction.split() if isinstance(prediction, str) else prediction
     reference = reference.split() if isinstance(reference, str) else reference
+    check_tokens(prediction, "the prediction")
+    check_tokens(reference, "the reference")
     if len(prediction) == 0:
         return 0.0
     score = _brevity_penalty(len(prediction), len(reference))
@@ -233,34 +232,4 @@ def _smooth_value(smoothing: str, value: float | None) -> float:
         return default or 0.0
     if default is None:
         raise InputError(f"the smoothing {smoothing!r} has no value to set, but smooth_value is {value}")
-    if not 0 <= value < math.inf:
-        raise InputError(f"smooth_value must be a finite number of at least 0, not {value}")
-    return value
-
-
-def _pairs(hypotheses: Sequence[Tokens], references: Sequence[References]) -> list[tuple[Tokens, list[Tokens]]]:
-    """Each hypothesis with the list of its references."""
-    if len(hypotheses) != len(references):
-        raise InputError(f"there are {len(hypotheses)} hypotheses but {len(references)} references: expected one each")
-    if len(hypotheses) == 0:
-        raise InputError("there are no hypotheses to score")
-    pairs = []
-    for i, (hypothesis, reference) in enumerate(zip(hypotheses, references, strict=True), start=1):
-        acceptable: list = list(reference) if _is_nested(reference) else [reference]
-        _check_tokens(hypothesis, f"hypothesis {i}")
-        for tokens in acceptable:
-            _check_tokens(tokens, f"reference {i}")
-        pairs.append((hypothesis, acceptable))
-    return pairs
-
-
-def _is_nested(tokens: object) -> bool:
-    return isinstance(tokens, list | tuple) and any(isinstance(part, list | tuple) for part in tokens)
-
-
-def _check_tokens(tokens: object, name: str) -> None:
-    # A string is a sequence too, of characters: it would be scored without complaint.
-    if isinstance(tokens, str) or not isinstance(tokens, Sequence):
-        raise InputError(f"{name} is of type {type(tokens).__name__}: expected a list of tokens, such as text.split()")
-    if _is_nested(tokens):
-        raise InputError(f"{name} is a list of lists: expected a list of tokens")
+    return number("smooth_value", value, least=0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from minirnn.arguments import number
+
 
 def perplexity(total_nll: float, total_tokens: int) -> float:
     """exp(total negative log-likelihood / total tokens).
@@ -16,13 +18,14 @@ def perplexity(total_nll: float, total_tokens: int) -> float:
     knows nothing has the size of the vocabulary, a perfect one has 1.
 
     Args:
-        total_nll: in nats.
+        total_nll: in nats. Of nan the perplexity is nan.
         total_tokens: how many tokens it was summed over, `<eos>` counted and padding not.
 
     Raises:
-        ValueError: there are no tokens.
+        InputError: there are no tokens.
     """
-    if total_tokens <= 0:
-        raise ValueError(f"the perplexity of {total_tokens} tokens is not defined")
-    mean = total_nll / total_tokens
-    return math.exp(mean) if mean < 700 else math.inf
+    mean = total_nll / number("total_tokens", total_tokens, above=0)
+    try:
+        return math.exp(mean)
+    except OverflowError:  # from e^709.8 on
+        return math.inf

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
+from minirnn.arguments import integer
 from minirnn.autograd import ops
 from minirnn.autograd.losses import log_softmax
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, like
+from minirnn.cells.checks import lengths_or_all
 from minirnn.errors import InputError
 from minirnn.layers import Dropout, Embedding, Linear, Module, Recurrent
 
@@ -37,7 +39,7 @@ class SequenceClassifier(Module):
         rng, dtype: as for every layer.
 
     Raises:
-        InputError: the pooling is unknown.
+        InputError: the pooling is unknown, or a number or the dtype is out of its range.
     """
 
     def __init__(
@@ -59,6 +61,8 @@ class SequenceClassifier(Module):
     ):
         if pooling not in POOLINGS:
             raise InputError(f"unknown pooling {pooling!r}: expected one of {', '.join(POOLINGS)}")
+        vocabulary_size = integer("vocabulary_size", vocabulary_size)
+        embedding_size, num_classes = integer("embedding_size", embedding_size), integer("num_classes", num_classes)
         rng = backend.generator(rng)
         common: dict[str, Any] = {"rng": rng, "dtype": dtype}
         self.pooling = pooling
@@ -75,21 +79,30 @@ class SequenceClassifier(Module):
             **common,
         )
         self.dropout = Dropout(dropout, rng=rng)
-        self.output = Linear(hidden_size * (1 + bidirectional), num_classes, **common)
+        width = self.recurrent.hidden_size * self.recurrent.num_directions
+        self.output = Linear(width, num_classes, **common)
 
     def forward(self, ids: Array, lengths: Any) -> Tensor:
         """Score every class.
 
         Args:
             ids: (T, B), padded.
-            lengths: (B,) host integers, each at least 1: what is padding changes nothing.
+            lengths: (B,) host integers, each at least 1: what is padding changes nothing. None: all are T.
 
         Returns:
             The logits (B, num_classes).
+
+        Raises:
+            InputError: a shape does not fit, or an id or a length is out of range.
         """
-        output, state = self.recurrent(self.dropout(self.embedding(ids)), None, lengths)
+        x = self.embedding(ids)
+        if x.ndim != 3:
+            raise InputError(f"expected ids of shape (time, batch), not {x.shape[:-1]}")
+        T, B, _ = x.shape
+        lengths = lengths_or_all(lengths, T, B, least=1)
+        output, state = self.recurrent(self.dropout(x), None, lengths)
         if self.pooling == "mean":
-            weight = like((1 / np.asarray(lengths)).astype(output.dtype), output.data)
+            weight = like((1 / lengths).astype(output.dtype), output.data)
             summary = ops.sum(output, axis=0) * weight[:, None]  # the output is 0 on padding
         else:
             h = state[0] if isinstance(state, tuple) else state  # (layers · directions, B, H)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
+from minirnn.arguments import integer
 from minirnn.autograd import ops
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, array_module
@@ -35,7 +36,7 @@ class ClozeModel(Module):
         rng, dtype: as for every layer.
 
     Raises:
-        InputError: the sides are unknown.
+        InputError: the sides are unknown, or a number or the dtype is out of its range.
     """
 
     def __init__(
@@ -54,6 +55,8 @@ class ClozeModel(Module):
     ):
         if sides not in SIDES:
             raise InputError(f"unknown sides {sides!r}: expected one of {', '.join(SIDES)}")
+        vocabulary_size = integer("vocabulary_size", vocabulary_size)
+        embedding_size, hidden_size = integer("embedding_size", embedding_size), integer("hidden_size", hidden_size)
         common: dict[str, Any] = {"rng": backend.generator(rng), "dtype": dtype}
         self.embedding = Embedding(vocabulary_size, embedding_size, **common)
         self.dropout = Dropout(dropout, rng=common["rng"])

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minirnn import backend
+from minirnn.arguments import integer
 from minirnn.autograd import ops
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, array_module, like
@@ -83,7 +84,8 @@ class Decoder(Module):
         rng, dtype: as for every layer.
 
     Raises:
-        InputError: the embedding is tied but the features have another size.
+        InputError: a number or the dtype is out of its range, as `Recurrent`, or the embedding is tied but the features
+            have another size.
     """
 
     sees_memory = True
@@ -115,9 +117,13 @@ class Decoder(Module):
         rng: int | np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
+        vocabulary_size = integer("vocabulary_size", vocabulary_size)
+        embedding_size, hidden_size = integer("embedding_size", embedding_size), integer("hidden_size", hidden_size)
+        memory_size = integer("memory_size", memory_size)
+        readout_size = None if readout_size is None else integer("readout_size", readout_size)
         rng = backend.generator(rng)
         options: dict[str, Any] = {"rng": rng, "dtype": dtype}
-        self.deep_output = deep_output
+        self.deep_output, self.memory_size = deep_output, memory_size
         self.embedding = Embedding(vocabulary_size, embedding_size, **options)
         self.embedding_dropout = Dropout(embedding_dropout, rng=rng)
         input_size = embedding_size + self._extra_input_size(memory_size, readout_size)
@@ -154,12 +160,21 @@ class Decoder(Module):
 
         Returns:
             T steps' features, from which `logits` scores the next tokens, and the state after them.
+
+        Raises:
+            InputError: there are no steps, a shape does not fit, or an id is out of range.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define forward")
 
-    def embed(self, ids: Array) -> Tensor:
-        """ids (T, B) to x (T, B, embedding_size)."""
-        return self.embedding_dropout(self.embedding(ids))
+    def embed(self, ids: Array, state: DecoderState) -> Tensor:
+        """ids (T, B) to x (T, B, embedding_size). Raises as `forward`."""
+        x = self.embedding(ids)
+        if x.ndim != 3 or len(x) == 0:
+            raise InputError(f"expected target ids of shape (time, batch) with time > 0, not {x.shape[:-1]}")
+        h = state.hidden[0] if isinstance(state.hidden, tuple) else state.hidden
+        if x.shape[1] != h.shape[1]:
+            raise InputError(f"expected target ids of {h.shape[1]} sentences, not of {x.shape[1]}")
+        return self.embedding_dropout(x)
 
     def features(self, h: Tensor, context: Tensor | None, x: Tensor) -> Tensor:
         """What the next token is scored from, for h (…, H), context (…, M) and x (…, embedding_size)."""
@@ -183,7 +198,7 @@ class HandoverDecoder(Decoder):
 
     def forward(self, ids: Array, state: DecoderState) -> Decoded:
         """As `Decoder.forward`."""
-        x = self.embed(ids)
+        x = self.embed(ids, state)
         h, hidden = self.recurrent(x, state.hidden)
         return Decoded(self.features(h, None, x), replace(state, hidden=hidden), None)
 
@@ -201,7 +216,7 @@ class ContextDecoder(Decoder):
     def forward(self, ids: Array, state: DecoderState) -> Decoded:
         """As `Decoder.forward`."""
         assert state.context is not None
-        x = self.embed(ids)
+        x = self.embed(ids, state)
         context = ops.broadcast_to(state.context, (len(x), *state.context.shape))
         h, hidden = self.recurrent(ops.concatenate([x, context], axis=-1), state.hidden)
         return Decoded(self.features(h, context, x), replace(state, hidden=hidden), None)
@@ -254,14 +269,13 @@ class AttentionDecoder(Decoder):
     ):
         if attend not in ("before", "after"):
             raise InputError(f"unknown place to attend {attend!r}: expected 'before' or 'after'")
-        if input_feeding and not options.get("readout_size"):
+        if input_feeding and options.get("readout_size") is None:
             raise InputError("input feeding feeds the readout: give a readout_size")
         rng = backend.generator(rng)
         self.context_in_input, self.input_feeding = attend == "before", input_feeding
         super().__init__(vocabulary_size, embedding_size, hidden_size, memory_size, rng=rng, dtype=dtype, **options)
-        self.attention = Attention(
-            score, hidden_size, memory_size, attention_size or hidden_size, normalize=normalize, rng=rng, dtype=dtype
-        )
+        size = hidden_size if attention_size is None else attention_size
+        self.attention = Attention(score, hidden_size, memory_size, size, normalize=normalize, rng=rng, dtype=dtype)
 
     def _extra_input_size(self, memory_size: int, readout_size: int | None) -> int:
         fed = (readout_size or 0) if self.input_feeding else 0
@@ -281,7 +295,7 @@ class AttentionDecoder(Decoder):
     def forward(self, ids: Array, state: DecoderState) -> Decoded:
         """As `Decoder.forward`."""
         assert state.memory is not None
-        x = self.embed(ids)
+        x = self.embed(ids, state)
         stepper = self.recurrent.stepper(x, state.hidden)
         weights, feed = state.weights, state.feed
         hs, contexts, looks, said = [], [], [], []

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minirnn import backend
+from minirnn.arguments import integer
 from minirnn.autograd import ops
 from minirnn.autograd.tensor import Tensor
-from minirnn.backend import Array, array_module
+from minirnn.backend import Array, array_module, float_dtype
+from minirnn.cells.checks import lengths_or_all
 from minirnn.errors import InputError
 from minirnn.layers import Dropout, Embedding, Linear, Module, Recurrent
 from minirnn.layers.basic import uniform
@@ -55,6 +57,9 @@ class RecurrentEncoder(Encoder):
         output_dropout: on the outputs that the decoder attends to.
         forget_bias, chrono: as for `Recurrent`.
         rng, dtype: as for every layer.
+
+    Raises:
+        InputError: a number or the dtype is out of its range, or as `Recurrent`.
     """
 
     def __init__(
@@ -75,7 +80,8 @@ class RecurrentEncoder(Encoder):
         rng: int | np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
-        rng = backend.generator(rng)
+        vocabulary_size = integer("vocabulary_size", vocabulary_size)
+        embedding_size, rng = integer("embedding_size", embedding_size), backend.generator(rng)
         self.embedding = Embedding(vocabulary_size, embedding_size, rng=rng, dtype=dtype)
         self.recurrent = Recurrent(
             cell,
@@ -92,18 +98,18 @@ class RecurrentEncoder(Encoder):
         )
         self.embedding_dropout = Dropout(embedding_dropout, rng=rng)
         self.output_dropout = Dropout(output_dropout, rng=rng)
-        self.output_size = hidden_size * self.recurrent.num_directions
+        self.output_size = self.recurrent.hidden_size * self.recurrent.num_directions
 
     def forward(self, ids: Array, lengths: Any) -> Encoding:
-        """Encode source ids (S, B) of sentences of `lengths` (B,) host integers.
+        """Encode source ids (S, B) of sentences of `lengths` (B,) host integers, None for S.
 
         Raises:
-            InputError: an id or length is out of range.
+            InputError: a shape does not fit, or an id or length is out of range.
         """
         x = self.embedding_dropout(self.embedding(ids))
         outputs, state = self.recurrent(x, lengths=lengths)
         arrays = state if isinstance(state, tuple) else (state,)
-        return Encoding(self.output_dropout(outputs), arrays, np.asarray(lengths))
+        return Encoding(self.output_dropout(outputs), arrays, lengths_or_all(lengths, *outputs.shape[:2]))
 
 
 class Bridge(Module):
@@ -122,7 +128,8 @@ class Bridge(Module):
         rng, dtype: as for every layer.
 
     Raises:
-        InputError: the kind is unknown, or the state cannot be copied because the sizes differ.
+        InputError: the kind is unknown, the dtype is neither float32 nor float64, or the state cannot be copied because
+            the sizes differ.
     """
 
     def __init__(
@@ -136,7 +143,7 @@ class Bridge(Module):
     ):
         if kind not in BRIDGES:
             raise InputError(f"unknown bridge {kind!r}: expected one of {', '.join(BRIDGES)}")
-        rng = backend.generator(rng)
+        rng, dtype = backend.generator(rng), float_dtype(dtype)
         self.kind, self.directions = kind, source.num_directions
         self.num_states, self.num_layers, self.hidden_size = (
             target.cell.num_states,
@@ -178,5 +185,6 @@ class Bridge(Module):
     def _by_layer(self, state: Tensor) -> Tensor:
         """(layers · directions, B, H) to (layers, B, directions · H)."""
         rows, B, H = state.shape
-        by_direction = ops.reshape(state, (rows // self.directions, self.directions, B, H))
-        return ops.reshape(ops.transpose(by_direction, (0, 2, 1, 3)), (-1, B, self.directions * H))
+        layers = rows // self.directions
+        by_direction = ops.reshape(state, (layers, self.directions, B, H))
+        return ops.reshape(ops.transpose(by_direction, (0, 2, 1, 3)), (layers, B, self.directions * H))

@@ -13,9 +13,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from minirnn import backend
+from minirnn.arguments import integer
 from minirnn.autograd import ops
 from minirnn.autograd.recording import no_grad
-from minirnn.autograd.tensor import Tensor
+from minirnn.autograd.tensor import Tensor, require_tensor
 from minirnn.backend import like, to_host
 from minirnn.errors import InputError
 from minirnn.layers import Linear, Module, Recurrent
@@ -43,6 +44,9 @@ class WindowForecaster(Module):
         window: τ.
         hidden_size: the tanh units between; None for a linear f.
         rng, dtype: as for every layer.
+
+    Raises:
+        InputError: a number or the dtype is out of its range.
     """
 
     def __init__(
@@ -53,15 +57,18 @@ class WindowForecaster(Module):
         rng: int | np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
-        if window < 1:
-            raise InputError(f"the window must be at least 1, not {window}")
-        rng = backend.generator(rng)
-        self.warm_up = window
-        self.hidden = Linear(window, hidden_size, rng=rng, dtype=dtype) if hidden_size else None
-        self.output = Linear(hidden_size or window, 1, rng=rng, dtype=dtype)
+        self.warm_up, rng = integer("window", window), backend.generator(rng)
+        size = self.warm_up if hidden_size is None else integer("hidden_size", hidden_size)
+        self.hidden = None if hidden_size is None else Linear(self.warm_up, size, rng=rng, dtype=dtype)
+        self.output = Linear(size, 1, rng=rng, dtype=dtype)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (T, B), the oldest first, to the predictions of what follows each window: (T - τ + 1, B)."""
+        """x (T, B), the oldest first, to the predictions of what follows each window: (T - τ + 1, B).
+
+        Raises:
+            InputError: x has another number of axes, or fewer than τ steps.
+        """
+        _check_series(x, self.warm_up)
         T = x.shape[0]
         windows = ops.stack([x[i : T - self.warm_up + 1 + i] for i in range(self.warm_up)], axis=-1)
         return self._f(windows)
@@ -90,6 +97,9 @@ class RecurrentForecaster(Module):
         hidden_size: H.
         forget_bias, chrono: as for `Recurrent`.
         rng, dtype: as for every layer.
+
+    Raises:
+        InputError: a number or the dtype is out of its range, or as `Recurrent`.
     """
 
     warm_up = 1
@@ -106,10 +116,12 @@ class RecurrentForecaster(Module):
     ):
         rng = backend.generator(rng)
         self.recurrent = Recurrent(cell, 1, hidden_size, forget_bias=forget_bias, chrono=chrono, rng=rng, dtype=dtype)
-        self.output = Linear(hidden_size, 1, rng=rng, dtype=dtype)
+        self.output = Linear(self.recurrent.hidden_size, 1, rng=rng, dtype=dtype)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (T, B) to the predictions of what follows each: (T, B)."""
+        """x (T, B) to the predictions of what follows each: (T, B). Raises InputError if x has no steps, or another
+        number of axes."""
+        _check_series(x, self.warm_up)
         h, _ = self.recurrent(x[..., None])
         return self.output(h)[..., 0]
 
@@ -129,12 +141,18 @@ class RecurrentForecaster(Module):
             return to_host(ops.concatenate(predictions, axis=1).data).T
 
 
+def _check_series(x: Tensor, fewest: int) -> None:
+    require_tensor(x)
+    if x.ndim != 2 or len(x) < fewest:
+        raise InputError(f"expected series of shape (time, batch) with time >= {fewest}, not {x.shape}")
+
+
 def k_steps_ahead(model: Forecaster, x: np.ndarray, steps: int) -> np.ndarray:
     """What a model says of each of the next values, given the true ones up to now and its own predictions after.
 
     Args:
         model: the model.
-        x: (T,) the series.
+        x: (T,) the series, in the dtype of the model.
         steps: how far ahead.
 
     Returns:
@@ -142,9 +160,11 @@ def k_steps_ahead(model: Forecaster, x: np.ndarray, steps: int) -> np.ndarray:
 
     Raises:
         InputError: `steps` is below 1, or the series is shorter than the model's warm-up.
+        TypeError: the series has another dtype.
     """
-    if steps < 1 or len(x) < model.warm_up:
-        raise InputError(f"expected at least 1 step and {model.warm_up} values, not {steps} and {len(x)}")
+    steps = integer("steps", steps)
+    if np.ndim(x) != 1 or len(x) < model.warm_up:
+        raise InputError(f"expected a series of at least {model.warm_up} values, not one of shape {np.shape(x)}")
     found = model.ahead(x, steps)  # column j was made after x[j + warm_up - 1]
     result = np.full((steps, len(x)), np.nan)
     for k in range(1, steps + 1):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
+from minirnn.arguments import integer
 from minirnn.autograd.losses import log_softmax
 from minirnn.autograd.recording import no_grad
 from minirnn.autograd.sequences import one_hot
@@ -32,6 +33,9 @@ class LanguageModel(Module):
         variational, recurrent_init, forget_bias, chrono: as for `Recurrent`; the variational dropout is everywhere.
         rng: a generator or seed, for weights and dropout.
         dtype: float32 or float64.
+
+    Raises:
+        InputError: a number or the dtype is out of its range, or as `Recurrent`.
     """
 
     def __init__(
@@ -50,12 +54,13 @@ class LanguageModel(Module):
         rng: int | np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
+        self.vocabulary_size = vocabulary_size = integer("vocabulary_size", vocabulary_size)
+        size = vocabulary_size if embedding_size is None else integer("embedding_size", embedding_size)
         rng = backend.generator(rng)
-        self.vocabulary_size = vocabulary_size
-        self.embedding = Embedding(vocabulary_size, embedding_size, rng=rng, dtype=dtype) if embedding_size else None
+        self.embedding = None if embedding_size is None else Embedding(vocabulary_size, size, rng=rng, dtype=dtype)
         self.recurrent = Recurrent(
             cell,
-            embedding_size or vocabulary_size,
+            size,
             hidden_size,
             num_layers,
             dropout=dropout,
@@ -79,6 +84,10 @@ class LanguageModel(Module):
 
         Returns:
             The logits (time, batch, V) and the state after the last step.
+
+        Raises:
+            InputError: a shape does not fit, or an id or a length is out of range.
+            TypeError: the state is not made of Tensors.
         """
         reference = self.output.weight.data
         if self.embedding is None:

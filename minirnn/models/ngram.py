@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minirnn.arguments import integer, number
 from minirnn.errors import InputError
 
 SMOOTHINGS = ("kneser-ney", "witten-bell", "additive")
@@ -74,9 +75,10 @@ class NGram:
     ):
         if smoothing not in SMOOTHINGS:
             raise InputError(f"unknown smoothing {smoothing!r}: expected one of {', '.join(SMOOTHINGS)}")
-        if n < 1 or not 0 < alpha < np.inf or not (discount is None or 0 <= discount <= 1):
-            raise InputError(f"expected n >= 1, alpha > 0 and a discount in [0, 1], not {n}, {alpha} and {discount}")
-        self.vocabulary_size, self.n, self.smoothing, self.alpha = vocabulary_size, n, smoothing, alpha
+        self.vocabulary_size = vocabulary_size = integer("vocabulary_size", vocabulary_size)
+        self.n = n = integer("n", n)
+        self.smoothing, self.alpha = smoothing, number("alpha", alpha, above=0)
+        discount = None if discount is None else number("discount", discount, least=0, most=1)
         ids = self._check(ids)
         if len(ids) < n:
             raise InputError(f"a text of {len(ids)} tokens has no {n}-gram: choose a smaller n or a longer text")
@@ -156,13 +158,13 @@ class NGram:
         Raises:
             InputError: there are fewer than two tokens.
         """
-        if len(ids) < 2:
+        if np.size(ids) < 2:
             raise InputError("a perplexity needs at least two tokens")
         return float(np.exp(-self.score(ids).mean()))
 
     def start(self, rows: int) -> np.ndarray:
-        """The state before any token: (rows, n-1), nothing but -1."""
-        return np.full((rows, self.n - 1), -1, np.int64)
+        """The state before any token: (rows, n-1), nothing but -1. Raises InputError if `rows` is no count."""
+        return np.full((integer("rows", rows, least=0), self.n - 1), -1, np.int64)
 
     def advance(self, tokens: np.ndarray, state: np.ndarray | None) -> np.ndarray:
         """The state after reading a token.

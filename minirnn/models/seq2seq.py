@@ -10,6 +10,7 @@ from minirnn import backend
 from minirnn.autograd import ops
 from minirnn.autograd.losses import log_softmax
 from minirnn.autograd.recording import no_grad
+from minirnn.autograd.sequences import check_ids
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, array_module, like
 from minirnn.errors import InputError
@@ -31,7 +32,8 @@ class EncoderDecoder(Module):
         rng, dtype: as for every layer; of the bridge.
 
     Raises:
-        InputError: the bridge is unknown or does not fit, or the embeddings to be tied are of different shapes.
+        InputError: the bridge is unknown or does not fit, the dtype is neither float32 nor float64, the decoder expects
+            another size of the encoder's outputs, or the embeddings to be tied are of different shapes.
     """
 
     def __init__(
@@ -46,6 +48,11 @@ class EncoderDecoder(Module):
     ):
         self.encoder, self.decoder = encoder, decoder
         self.bridge = Bridge(bridge, encoder.recurrent, decoder.recurrent, rng=rng, dtype=dtype)
+        if decoder.sees_memory and decoder.memory_size != encoder.output_size:
+            raise InputError(
+                f"the encoder's outputs have {encoder.output_size} features, but the decoder expects "
+                f"memory_size = {decoder.memory_size}"
+            )
         if bridge in ("zero", "z0") and not decoder.sees_memory:
             raise InputError(f"with the bridge {bridge!r} this decoder would never see the source")
         if tied and encoder.embedding.weight.shape != decoder.embedding.weight.shape:
@@ -59,7 +66,7 @@ class EncoderDecoder(Module):
 
         Args:
             source: (S, B) ids, padded.
-            lengths: (B,) host integers, how much of each is real.
+            lengths: (B,) host integers, how much of each is real; None for all.
 
         Returns:
             The state from which the decoder begins.
@@ -80,11 +87,18 @@ class EncoderDecoder(Module):
         Returns:
             The features (T, B, F), which `decoder.logits` scores, the final state, and the attention weights (T, B, S)
             or None.
+
+        Raises:
+            InputError: there are no steps of source or target, a shape does not fit, or an id or length is out of
+                range.
         """
         state = self.start(source, lengths)
+        if own is not None:
+            own = _as_coins(own, np.shape(inputs))
         if own is None or not own[1:].any():
             return self.decoder(inputs, state)
-        on_device = like(np.asarray(inputs), self.decoder.output.weight.data)
+        vocabulary = self.decoder.output.weight
+        on_device = like(check_ids(inputs, len(vocabulary)), vocabulary.data)
         coins, xp = like(own, on_device), array_module(on_device)
         tokens, features, looks = on_device[:1], list[Tensor](), list[Tensor]()
         for t in range(len(on_device)):
@@ -117,3 +131,11 @@ class EncoderDecoder(Module):
     def attention(state: DecoderState) -> np.ndarray | None:
         """Where the latest step looked, (B, S) on the host; None for a decoder that does not attend."""
         return None if state.weights is None else backend.to_host(state.weights.data)
+
+
+def _as_coins(own: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """`own` as an array with a boolean for each input."""
+    coins = np.asarray(own)
+    if coins.dtype != bool or coins.shape != shape:
+        raise InputError(f"own must be booleans of shape {shape}, as the inputs are, not {coins.dtype} {coins.shape}")
+    return coins

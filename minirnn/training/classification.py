@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from minirnn.arguments import integer
 from minirnn.autograd.losses import cross_entropy
 from minirnn.autograd.recording import no_grad
+from minirnn.autograd.sequences import check_ids
 from minirnn.autograd.tensor import Tensor
 from minirnn.data.sequences import length_batches, pad
 from minirnn.errors import InputError
@@ -30,7 +32,8 @@ class Classification:
         rng: the generator the model draws its dropout from.
 
     Raises:
-        InputError: there is nothing to learn from.
+        InputError: there is nothing to learn from, a sequence is empty, there are more or fewer classes than sequences,
+            a class is out of range, or the batch size is below 1.
     """
 
     loss_is_nll = valid_loss_is_nll = True
@@ -46,9 +49,16 @@ class Classification:
     ):
         if not len(train[0]):
             raise InputError("there is nothing to learn from")
+        for sequences, classes in (train, valid):
+            if len(sequences) != len(classes):
+                raise InputError(f"there are {len(sequences)} sequences, but {len(classes)} classes of them")
+            if len(classes):
+                check_ids(classes, model.output.weight.shape[0], "label")
+            if empty := [i for i, sequence in enumerate(sequences) if not len(sequence)]:
+                raise InputError(f"sequence {empty[0]} is empty: there is nothing to tell its class from")
         self.model, self.train_examples, self.valid_examples, self.rng = model, train, valid, rng
-        self.batch_size = batch_size
-        self.num_batches = -(-len(train[0]) // batch_size)
+        self.batch_size = integer("batch_size", batch_size)
+        self.num_batches = -(-len(train[0]) // self.batch_size)
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
         """The batches of one epoch, sequences of similar length together."""
@@ -79,14 +89,14 @@ def batches_of(examples: Examples, batch_size: int, rng: np.random.Generator | N
 
 
 def predict(model: SequenceClassifier, sequences: Sequence[np.ndarray], batch_size: int = 64) -> np.ndarray:
-    """The log-probabilities of each class for each sequence, in their order: (sequences, num_classes)."""
-    result: np.ndarray | None = None
+    """The log-probabilities of each class for each sequence, in their order: (sequences, num_classes).
+
+    Raises:
+        InputError: there are no sequences, one is empty, or an id is out of range.
+    """
+    order, found = [], []
     for at in length_batches([len(s) for s in sequences], batch_size):
         with no_grad():
-            found = model.log_probs(*pad([sequences[i] for i in at]))
-        if result is None:
-            result = np.empty((len(sequences), found.shape[1]), found.dtype)
-        result[at] = found
-    if result is None:
-        raise InputError("there are no sequences to classify")
-    return result
+            found.append(model.log_probs(*pad([sequences[i] for i in at])))
+        order.append(at)
+    return np.concatenate(found)[np.argsort(np.concatenate(order))]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from minirnn.arguments import integer
 from minirnn.autograd import ops
 from minirnn.autograd.losses import cross_entropy
 from minirnn.autograd.tensor import Tensor
@@ -13,6 +14,7 @@ from minirnn.backend import to_host
 from minirnn.data.batches import num_batches, random_batches
 from minirnn.errors import InputError
 from minirnn.layers import Module
+from minirnn.metrics import perplexity
 from minirnn.models.cloze import SIDES, ClozeModel
 from minirnn.training.loop import Carry
 
@@ -42,7 +44,7 @@ class Cloze:
         rng: the generator the models draw their dropout from.
 
     Raises:
-        InputError: a text is shorter than it must be.
+        InputError: a text is shorter than it must be, or a number is below 1.
     """
 
     loss_is_nll = valid_loss_is_nll = False
@@ -58,13 +60,13 @@ class Cloze:
         rng: np.random.Generator,
     ):
         self.model, self.corpus, self.rng = model, train, rng
-        self.batch_size, self.num_steps = batch_size, num_steps
+        self.batch_size, self.num_steps = integer("batch_size", batch_size), integer("num_steps", num_steps)
         self.num_batches = num_batches(len(train), batch_size, num_steps)
         next(self.batches(np.random.default_rng(0)))  # a text that is too short is refused before training starts
         pieces = len(valid) // num_steps
         if not pieces:
             raise InputError(f"the held-out text has {len(valid)} tokens, less than a piece of {num_steps}")
-        self.valid = valid[: pieces * num_steps].reshape(pieces, num_steps).T  # (num_steps, pieces)
+        self.valid = valid[: pieces * self.num_steps].reshape(pieces, self.num_steps).T  # (num_steps, pieces)
 
     def batches(self, rng: np.random.Generator) -> Iterator[np.ndarray]:
         """Pieces (num_steps, batch) of one epoch."""
@@ -86,7 +88,7 @@ class Cloze:
                 logits = model(ids)
                 nll += cross_entropy(logits, ids, reduction="sum").item()
                 right += int((to_host(logits.data).argmax(axis=-1) == ids).sum())
-            mean = nll / self.valid.size
-            total += mean
-            row |= {f"perplexity_{sides}": float(np.exp(mean)), f"accuracy_{sides}": right / self.valid.size}
+            total += nll / self.valid.size
+            row[f"perplexity_{sides}"] = perplexity(nll, self.valid.size)
+            row[f"accuracy_{sides}"] = right / self.valid.size
         return {"valid_loss": total, **row}

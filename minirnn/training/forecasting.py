@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minirnn.arguments import integer
 from minirnn.autograd import ops
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import array_module, like
@@ -34,13 +35,14 @@ class Forecasting:
 
     Args:
         model: the models.
-        series: (T,) float32.
+        series: (T,), in the dtype of the models.
         num_train: how many values, from the first, are to learn from; the others are held out.
         batch_size, num_steps: a batch is so many pieces, drawn anywhere, of so many predictions.
         rng: the generator of the models' own randomness.
 
     Raises:
-        InputError: the series is too short for its pieces, or nothing is held out.
+        InputError: the series is too short for its pieces, or not finite, or nothing is held out; or a number is out of
+            its range.
     """
 
     loss_is_nll = valid_loss_is_nll = False
@@ -55,7 +57,12 @@ class Forecasting:
         num_steps: int,
         rng: np.random.Generator,
     ):
-        warm_up = max(one.warm_up for one in model.models().values())
+        num_train, num_steps = integer("num_train", num_train), integer("num_steps", num_steps)
+        batch_size, warm_up = integer("batch_size", batch_size), max(one.warm_up for one in model.models().values())
+        if np.ndim(series) != 1:
+            raise InputError(f"expected a series (T,), not {np.shape(series)}")
+        if not np.isfinite(series).all():
+            raise InputError(f"value {int(np.flatnonzero(~np.isfinite(series))[0]) + 1} of the series is not finite")
         if num_train < num_steps + warm_up or len(series) <= num_train:
             raise InputError(
                 f"a series of {len(series)} values, {num_train} of them to learn from, is too short for pieces of "

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from minirnn.arguments import integer
 from minirnn.autograd.losses import cross_entropy
 from minirnn.autograd.tensor import Tensor
 from minirnn.data.batches import Batch, num_batches, random_batches, sequential_batches
@@ -27,7 +28,7 @@ class LanguageModeling:
         rng: the generator the model draws its dropout from.
 
     Raises:
-        InputError: the text is shorter than one batch, or the partition is unknown.
+        InputError: the text is shorter than one batch, the partition is unknown, or a number is below 1.
     """
 
     def __init__(
@@ -43,11 +44,9 @@ class LanguageModeling:
     ):
         if partition not in ("sequential", "random"):
             raise InputError(f"unknown partition {partition!r}: expected 'sequential' or 'random'")
-        if batch_size < 1 or num_steps < 1:
-            raise InputError(f"batch_size and num_steps must be at least 1, not {batch_size} and {num_steps}")
         self.model, self.corpus, self.valid, self.rng = model, train, valid, rng
-        self.batch_size, self.num_steps, self.partition = batch_size, num_steps, partition
-        self.num_batches = num_batches(len(train), batch_size, num_steps)
+        self.batch_size, self.num_steps = integer("batch_size", batch_size), integer("num_steps", num_steps)
+        self.partition, self.num_batches = partition, num_batches(len(train), batch_size, num_steps)
         next(self.batches(np.random.default_rng(0)))  # a text that is too short is refused before training starts
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:

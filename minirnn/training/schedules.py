@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from minirnn.errors import InputError
+from minirnn.arguments import integer, number
 
 
 class HasPlace(Protocol):
@@ -33,24 +33,19 @@ TeacherForcing = Callable[[int], float]
 
 def warmup(steps: int) -> Schedule:
     """From near 0 to 1 in a straight line over the first `steps` steps (Goyal et al. 2017)."""
-    if steps < 1:
-        raise InputError(f"the warm-up must take at least 1 step, not {steps}")
+    steps = integer("the steps of the warm-up", steps)
     return lambda place, history: min(1.0, (place.step + 1) / steps)
 
 
 def step_decay(epochs: int, factor: float) -> Schedule:
     """Times `factor` after every `epochs` epochs."""
-    _require_factor(factor)
-    if epochs < 1:
-        raise InputError(f"the learning rate can decay every 1 epoch or more, not every {epochs}")
+    epochs, factor = integer("the epochs between decays", epochs), _decay(factor)
     return lambda place, history: factor ** (place.epoch // epochs)
 
 
 def plateau(factor: float, patience: int, monitor: str = "valid_loss") -> Schedule:
     """Times `factor` whenever `monitor` had no new best for `patience` validations, which then count anew."""
-    _require_factor(factor)
-    if patience < 1:
-        raise InputError(f"the patience must be at least 1 validation, not {patience}")
+    factor, patience = _decay(factor), integer("the patience", patience)
 
     def scale(place: HasPlace, history: History) -> float:
         best, waiting, falls = math.inf, 0, 0
@@ -67,6 +62,7 @@ def plateau(factor: float, patience: int, monitor: str = "valid_loss") -> Schedu
 
 def product(schedules: Sequence[Schedule]) -> Schedule:
     """All schedules at once."""
+    schedules = tuple(schedules)
     return lambda place, history: math.prod(schedule(place, history) for schedule in schedules)
 
 
@@ -85,29 +81,25 @@ def waited(history: History, monitor: str) -> int:
 
 def constant_forcing(ratio: float) -> TeacherForcing:
     """Always the same ratio."""
-    if not 0 <= ratio <= 1:
-        raise InputError(f"the teacher forcing ratio must be between 0 and 1, not {ratio}")
+    ratio = _ratio(ratio)
     return lambda step: ratio
 
 
 def linear_forcing(steps: float, least: float = 0.0) -> TeacherForcing:
     """ε_i = max(least, 1 - i / steps)."""
-    _require_positive(steps)
-    constant_forcing(least)
+    steps, least = _decay_steps(steps), _ratio(least)
     return lambda step: max(least, 1 - step / steps)
 
 
 def exponential_forcing(steps: float, least: float = 0.0) -> TeacherForcing:
     """ε_i = k^i with k = exp(-1 / steps), so that after `steps` steps it is 1/e; at least `least`."""
-    _require_positive(steps)
-    constant_forcing(least)
+    steps, least = _decay_steps(steps), _ratio(least)
     return lambda step: max(least, math.exp(-step / steps))
 
 
 def inverse_sigmoid_forcing(steps: float, least: float = 0.0) -> TeacherForcing:
     """ε_i = k / (k + exp(i / k)), at least `least`, where k is such that ε is 1/2 after `steps`: k ln k = steps."""
-    _require_positive(steps)
-    constant_forcing(least)
+    steps, least = _decay_steps(steps), _ratio(least)
     k = 1.0 + steps
     for _ in range(100):  # Newton's method for k ln k = steps
         k -= (k * math.log(k) - steps) / (math.log(k) + 1)
@@ -122,11 +114,13 @@ FORCING: dict[str, Callable[..., TeacherForcing]] = {
 """The decays of scheduled sampling by name; each takes `steps` and `least`."""
 
 
-def _require_factor(factor: float) -> None:
-    if not 0 < factor < 1:
-        raise InputError(f"the learning rate's factor must be between 0 and 1, not {factor}")
+def _decay(factor: float) -> float:
+    return number("the learning rate's factor", factor, above=0, below=1)
 
 
-def _require_positive(steps: float) -> None:
-    if not steps > 0:
-        raise InputError(f"the decay must take more than 0 steps, not {steps}")
+def _ratio(ratio: float) -> float:
+    return number("the teacher forcing ratio", ratio, least=0, most=1)
+
+
+def _decay_steps(steps: float) -> float:
+    return number("the steps of the decay", steps, above=0)

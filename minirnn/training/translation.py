@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from minirnn.arguments import integer, number, shown
 from minirnn.autograd import ops
 from minirnn.autograd.losses import cross_entropy
 from minirnn.autograd.sequences import pack
@@ -69,7 +70,8 @@ class Translation:
         attention_penalty, attention_target: λ and τ of `attention_regularizer`.
 
     Raises:
-        InputError: there is nothing to learn from, or the penalty does not fit the model.
+        InputError: there is nothing to learn from, sources, targets and references are not equally many, a number is
+            out of its range, or the penalty does not fit the model.
     """
 
     def __init__(
@@ -89,13 +91,23 @@ class Translation:
     ):
         if not len(train[0]):
             raise InputError("there are no pairs to learn from")
+        for sources, targets in (train, valid):
+            if len(sources) != len(targets):
+                raise InputError(f"there are {len(sources)} sources but {len(targets)} targets: expected one each")
+        if references is not None and len(references) != len(valid[0]):
+            raise InputError(f"there are {len(references)} references for {len(valid[0])} held-out targets")
         if attention_penalty and not model.decoder.attends:
             raise InputError("the attention penalty needs a decoder with attention")
         self.model, self.train_pairs, self.valid_pairs, self.rng = model, train, valid, rng
-        self.batch_size, self.references, self.to_words = batch_size, references, to_words
-        self.teacher_forcing, self.label_smoothing = teacher_forcing, label_smoothing
-        self.attention_penalty, self.attention_target = attention_penalty, attention_target
-        self.num_batches = -(-len(train[0]) // batch_size)
+        self.batch_size, self.references, self.to_words = integer("batch_size", batch_size), references, to_words
+        if not callable(teacher_forcing):
+            example = f"constant_forcing({shown(teacher_forcing)})"
+            raise InputError(f"teacher_forcing must be a function of the step, such as {example}")
+        self.teacher_forcing = teacher_forcing
+        self.label_smoothing = number("label_smoothing", label_smoothing, least=0, below=1)
+        self.attention_penalty = number("attention_penalty", attention_penalty, least=0)
+        self.attention_target = number("attention_target", attention_target)
+        self.num_batches = -(-len(train[0]) // self.batch_size)
         self.loss_is_nll = label_smoothing == 0 and attention_penalty == 0
 
     valid_loss_is_nll = True

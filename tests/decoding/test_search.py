@@ -333,7 +333,7 @@ def test_a_dead_end_is_survived_or_reported():
     assert named(exact_search(*model, beam_size=1, **rules)[0].hypothesis) == "B"
     with pytest.raises(InputError, match="sentence 0: found no sequence"):
         beam_search(*model, beam_size=1, **rules)
-    with pytest.raises(InputError, match="sentence 0: a forbidden token"):
+    with pytest.raises(InputError, match="sentence 0: every continuation is forbidden"):
         decode(*model, **rules)
 
 
@@ -461,9 +461,11 @@ def test_a_select_of_ones_own():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"beam_size": 0}, "n_best 1 and beam_size 0"),
+        ({"beam_size": 0}, "beam_size must be an integer of at least 1, not 0"),
+        ({"beam_size": 2.0}, "beam_size must be an integer of at least 1, not 2.0"),
+        ({"beam_size": True}, "beam_size must be an integer of at least 1, not True"),
         ({"n_best": 3}, "n_best 3 and beam_size 2"),
-        ({"n_best": 0}, "n_best 0"),
+        ({"n_best": 0}, "n_best must be an integer of at least 1, not 0"),
         ({"max_length": 0}, "max_length must be at least 1, not 0"),
         ({"max_length": [3, 3]}, "max_length must be an integer or one for each of 1"),
         ({"max_length": 2.5}, "max_length must be an integer"),
@@ -471,13 +473,21 @@ def test_a_select_of_ones_own():
         ({"start": [[1]]}, "start must be"),
         ({"start": [0.5]}, "start must be"),
         ({"eos": 3}, "eos is 3, but the model's ids are 0 to 2"),
-        ({"eos": -1}, "eos is -1"),
+        ({"eos": -1}, "eos must be an integer of at least 0, not -1"),
+        ({"eos": None}, "eos must be an integer of at least 0, not None"),
+        ({"length_penalty": 0.7}, r"length_penalty must be a function, such as power_penalty\(0.7\), not 0.7"),
+        ({"length_penalty": lambda n: 0.0}, "is 0.0 for 1 token and 0.0 for 3"),
+        ({"length_penalty": lambda n: 1 / n}, "must not fall, but is 1.0 for 1 token and 0.333"),
+        ({"length_penalty": lambda n: math.inf}, "is inf for 1"),
+        ({"length_penalty": lambda n: math.nan}, "is nan for 1"),
+        ({"length_penalty": power_penalty(700.0)}, "more than a number holds"),
         ({"coverage_penalty": -0.1}, "coverage penalty"),
         ({"coverage_penalty": math.nan}, "coverage penalty"),
         ({"coverage_penalty": 0.1, "attention": None}, "needs the attention"),
         ({"step": lambda tokens, state: (np.ones((1, 3)), state)}, "log_softmax"),
         ({"step": lambda tokens, state: (np.full((1, 3), np.nan), state)}, "a log-probability is nan"),
-        ({"step": lambda tokens, state: (np.zeros(3), state)}, r"not of shape \(3,\)"),
+        ({"step": lambda tokens, state: (np.full((1, 3), np.inf), state)}, "a log-probability is inf"),
+        ({"step": lambda tokens, state: (np.zeros(3), state)}, r"\(1, V\), not float64 of shape \(3,\)"),
     ],
 )
 def test_wrong_arguments_are_refused(wrong, message):
@@ -497,7 +507,7 @@ def test_wrong_numbers_are_refused():
     network = Network(0)
     with pytest.raises(InputError, match="max_steps"):
         exact_search(network.step, network.state, network.start, eos=EOS, max_length=2, max_steps=0)
-    with pytest.raises(InputError, match="n_best must be at least 1"):
+    with pytest.raises(InputError, match="n_best must be an integer of at least 1"):
         exhaustive_search(network.step, network.state, network.start, eos=EOS, max_length=2, n_best=0)
     with pytest.raises(InputError, match="max_length must be at least 1"):
         decode(network.step, network.state, network.start, eos=EOS, max_length=0)

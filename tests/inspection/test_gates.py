@@ -35,6 +35,11 @@ def test_of_a_deep_layer_the_first_is_shown_and_others_are_refused():
     for layer in (Recurrent("rnn", 3, 5), Recurrent("lstm-cifg", 3, 5), Recurrent("gru", 3, 5, bidirectional=True)):
         with pytest.raises(InputError, match="gates are shown of gru"):
             gates(layer, x.astype(np.float32))
+    np.testing.assert_array_equal(gates(deep, Tensor(x))["z"], gates(deep, x)["z"])
+    with pytest.raises(InputError, match="dtype must be float32 or float64, not int64"):
+        gates(deep, x.astype(int))
+    with pytest.raises(InputError, match=r"\(time, batch, features\)"):
+        gates(deep, x[0])
 
 
 def test_extreme_gates_do_what_is_said():

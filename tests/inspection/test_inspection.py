@@ -8,6 +8,7 @@ import pytest
 from commands import refused, run
 
 from minirnn import InputError, Linear, Recurrent, Tensor, functional
+from minirnn.inspection.compare import compare, read_results, train_once
 from minirnn.inspection.gradients import reach, weight_norms
 
 T, B, I, H = 6, 3, 2, 4
@@ -64,9 +65,18 @@ def test_truncation_cuts_the_gradient_to_nothing(batch):
     assert (cut.h[: T - 2] == 0).all()
     np.testing.assert_array_equal(cut.h[T - 2 :], full.h[T - 2 :])
     np.testing.assert_array_equal(reach(layer, output, batch, truncate=T).h, full.h)
+    np.testing.assert_array_equal(reach(layer, output, batch, truncate=np.int64(2)).h, cut.h)
     for wrong in (0, T + 1):
         with pytest.raises(InputError, match="between 1 and 6"):
             reach(layer, output, batch, truncate=wrong)
+    for wrong in (2.0, True):
+        with pytest.raises(InputError, match="truncate must be an integer"):
+            reach(layer, output, batch, truncate=wrong)
+    with pytest.raises(TypeError, match="expected a Tensor, not ndarray"):
+        reach(layer, output, (batch[0].data, batch[1]))
+    for wrong in (0, 1.0, True):
+        with pytest.raises(InputError, match="steps must be an integer of at least 1"):
+            weight_norms(layer, output, batch, steps=wrong, learning_rate=0.1, clip=None)
 
 
 def test_clipping_changes_the_steps_and_not_the_first_gradient(batch):
@@ -76,6 +86,19 @@ def test_clipping_changes_the_steps_and_not_the_first_gradient(batch):
         norms[clip] = weight_norms(layer, output, batch, steps=3, learning_rate=0.5, clip=clip)
     assert norms[None][0] == norms[0.01][0] > 0.01
     assert norms[None][1] != norms[0.01][1]
+
+
+def test_what_is_compared_is_a_list_of_cells(tmp_path):
+    results, small = tmp_path / "results.csv", {"hidden": np.int64(2), "steps": np.int64(1)}
+    found = compare(results, "memory", ("rnn",), np.int64(1), **small)
+    assert compare(results, "memory", iter(["rnn"]), 1, hidden=2, steps=1) == found == read_results(results)
+    with pytest.raises(InputError, match=r"cells must be a list of strings, not one string: write \['rnn'\]"):
+        compare(results, "memory", "rnn", 1, **small)
+    for wrong in ({"seeds": 0}, {"hidden": 0}, {"steps": 1.0}):
+        with pytest.raises(InputError, match=f"{next(iter(wrong))} must be an integer of at least 1"):
+            compare(results, "memory", ["rnn"], **{"seeds": 1, **small} | wrong)
+    with pytest.raises(InputError, match="steps must be an integer of at least 1"):
+        train_once("memory", "rnn", 0, hidden=2, steps=0)
 
 
 def test_the_command_shows_vanishing_and_exploding(tmp_path, monkeypatch, capsys):
@@ -96,3 +119,19 @@ def test_the_command_shows_vanishing_and_exploding(tmp_path, monkeypatch, capsys
     assert run("show", "gradients", "--steps", 5, "--truncate", 2, "--hidden", 3) == 0
     assert "no picture" in capsys.readouterr().out
     assert "--truncate 30 is more than the 20" in refused(capsys, "show", "gradients", "--steps", 20)
+
+
+def test_a_table_as_other_programs_write_it_is_read(tmp_path):
+    results = tmp_path / "results.csv"
+    found = compare(results, "memory", iter(["rnn"]), 1, hidden=2, steps=1)
+    results.write_bytes(b"\xef\xbb\xbf" + results.read_bytes().replace(b"\r\n", b"\r"))
+    assert read_results(results) == found
+
+
+@pytest.mark.parametrize("bad", [b"\0", b"\xff", b"," + b"1" * 200_000, b"memory,rnn"])
+def test_a_damaged_line_of_a_table_is_named(bad, tmp_path):
+    results = tmp_path / "results.csv"
+    compare(results, "memory", iter(["rnn"]), 1, hidden=2, steps=1)
+    results.write_bytes(results.read_bytes() + bad + b"\r\n")
+    with pytest.raises(InputError, match="line 3"):
+        read_results(results)

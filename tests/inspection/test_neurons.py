@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from commands import refused, run
 
+from minirnn import InputError
 from minirnn.inspection.neurons import PROPERTIES, as_html, trackers
 
 TEXT = list('He said "go (to\nthe 2 [old] Houses)" and `left`.\nThen, "no".\n') * 5
@@ -33,6 +34,7 @@ def test_the_properties_say_what_their_names_say():
     assert where("position in the word", "ab cd") == "12012"
     assert where("a capital letter", "aBc") == "010"
     assert where("punctuation", "a, b.") == "01001"
+    assert where("punctuation", "e\u0301-_") == "0011"
 
 
 def test_units_that_never_change_and_properties_that_do_not_occur_are_no_trouble():
@@ -44,6 +46,12 @@ def test_units_that_never_change_and_properties_that_do_not_occur_are_no_trouble
     assert all(one.unit == 1 for one in found if abs(one.correlation) > 0.9)
 
 
+def test_there_are_activations_of_every_token():
+    for wrong in (np.zeros((5, 2)), np.zeros((7, 2)), np.zeros(6)):
+        with pytest.raises(InputError, match=r"expected the activations \(T, H\) of 6 tokens, not "):
+            trackers(wrong, list("a a a "))
+
+
 def test_the_page_has_the_text_escaped():
     text = list("<b> & \"x'\n")
     page = as_html(text, [("unit <0>", np.linspace(-1, 1, len(text)))])
@@ -52,6 +60,7 @@ def test_the_page_has_the_text_escaped():
     assert spans[0][0] == "220,60,50,1.00"
     assert spans[-1][0] == "50,100,220,1.00"
     assert "unit &lt;0&gt;" in page
+    assert ">◌\u0301</span>" in as_html("e\u0301", [("unit", np.zeros(2))])
 
 
 def test_the_command(tmp_path, monkeypatch, capsys):

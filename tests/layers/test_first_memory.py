@@ -116,7 +116,7 @@ def test_a_first_memory_that_cannot_be_is_refused():
     with pytest.raises(InputError, match="give one of them"):
         LSTM(2, 3, forget_bias=1.0, chrono=5)
     for wrong in (2, 0, -3, 3.5, 9.0, True, "9"):
-        with pytest.raises(InputError, match=r"^chrono must be an integer of at least 3, not .*U\(1, chrono - 1\)$"):
+        with pytest.raises(InputError, match=r"^chrono must be an integer of at least 3, not "):
             GRU(2, 3, chrono=wrong)
     GRU(2, 3, chrono=np.int64(3))
 

@@ -119,7 +119,7 @@ def test_dropout_between_layers_is_seeded_and_not_after_the_last():
 
 
 def test_wrong_arguments_are_named():
-    with pytest.raises(InputError, match="hidden_size must be at least 1, not 0"):
+    with pytest.raises(InputError, match="hidden_size must be an integer of at least 1, not 0"):
         LSTM(2, 0)
     with pytest.raises(InputError, match="unknown reset 'never'"):
         GRU(2, 3, reset="never")

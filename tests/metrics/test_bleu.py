@@ -60,6 +60,7 @@ def assert_equals_sacrebleu(hypotheses, references, smoothing="exp", max_order=4
     return ours.score
 
 
+@pytest.mark.filterwarnings("ignore:the references fit")  # a few of so many random ones do
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
 @pytest.mark.parametrize("most_references", [1, 3])
 def test_corpus_bleu_equals_sacrebleu(rng, smoothing, most_references):
@@ -219,21 +220,80 @@ def test_wrong_corpora_are_refused(score):
         score([[["a"]]], [["a"]])
     with pytest.raises(InputError, match="hypothesis 1 is of type ndarray"):
         score([np.array([1, 2])], [[1, 2]])
+    with pytest.raises(InputError, match="the hypotheses are of type str: expected a list of token lists"):
+        score("ab", [["a"], ["b"]])
+    with pytest.raises(InputError, match="the references are of type zip"):
+        score([["a"]], zip([["a"]], [["b"]], strict=True))
+    with pytest.raises(InputError, match="hypothesis 1 has 'a b' where a token belongs"):
+        score([["a b"]], [["a", "b"]])
+    with pytest.raises(InputError, match=r"reference 2 has 'a cat' where a token belongs: .* such as text\.split\(\)"):
+        score([["a"], ["b"]], [["a"], ["the", "a cat"]])
+    with pytest.raises(InputError, match="reference 1 has 'the cat'"):
+        score([["a"]], [[["the"], ["the cat"]]])
+
+
+def test_white_space_may_be_a_token():
+    characters = list("a b\n")
+    assert corpus_bleu([characters], [characters]) == 100.0
+    assert exact_match([[" ", " a", "a "]], [[" ", " a", "a "]]) == 1.0
+
+
+HYPOTHESES, FIRST, SECOND = (
+    [sentence.split() for sentence in sentences]
+    for sentences in (
+        ("the cat is on the mat today", "i like to eat green apples very much"),
+        ("the cat is on the mat now", "i like to eat green apples a lot"),
+        ("there is a cat on the mat today", "eating green apples is what i like very much"),
+    )
+)
+
+
+def test_references_in_sets_are_noticed():
+    with pytest.raises(InputError, match=r"2 hypotheses but 1 references: if they are sets, .*zip\(\*references"):
+        corpus_bleu(HYPOTHESES, [FIRST])
+    with pytest.raises(InputError, match="2 hypotheses but 3 references: if they are sets"):
+        corpus_bleu(HYPOTHESES, [FIRST, SECOND, FIRST])
+    with pytest.raises(InputError, match="1 hypotheses but 2 references: expected one each"):
+        corpus_bleu(HYPOTHESES[:1], [["a"], ["b"]])
+    with pytest.raises(InputError, match="2 hypotheses but 0 references: expected one each"):
+        corpus_bleu(HYPOTHESES, [])
+    for one_more in (FIRST[:1], "ab"):  # not all of them have one for each hypothesis
+        with pytest.raises(InputError, match="2 hypotheses but 3 references: expected one each"):
+            corpus_bleu(HYPOTHESES, [FIRST, SECOND, one_more])
+    sentences = [[" ".join(tokens) for tokens in several] for several in (FIRST, SECOND)]
+    with pytest.raises(InputError, match="reference 1 has 'the cat is on the mat now' where a token belongs"):
+        corpus_bleu(HYPOTHESES, sentences)
+    with pytest.warns(UserWarning, match=r"fit the hypotheses better the other way round: .*list\(zip\(\*references"):
+        assert corpus_bleu(HYPOTHESES, [FIRST, SECOND]) == pytest.approx(49.42, abs=0.01)
+    with pytest.warns(UserWarning, match="fit the hypotheses better the other way round"):  # though one fits nowhere
+        corpus_bleu([HYPOTHESES[0], []], [FIRST, SECOND])
+
+
+@pytest.mark.filterwarnings("error")
+def test_references_that_are_no_sets_are_not_called_so():
+    right = list(zip(FIRST, SECOND, strict=True))
+    assert corpus_bleu(HYPOTHESES, right) == pytest.approx(87.55, abs=0.01)
+    assert_equals_sacrebleu(HYPOTHESES, right)
+    # One hypothesis would gain as a set, and one would lose; none would gain; the table has no two ways round.
+    corpus_bleu([["a", "b"], ["c", "d"]], [[["a"], ["x"]], [["a", "c"], ["c"]]])
+    corpus_bleu([["a"], ["b"]], [[["c"], ["c"]], [["c"], ["c"]]])
+    corpus_bleu([["a"], ["b"]], [[["a"], ["b"]], [["a"]]])
+    sentence_bleu(["a"], [["b"]])
 
 
 def test_wrong_arguments_are_refused():
     pair = ([["a"]], [["a"]])
     with pytest.raises(InputError, match="unknown smoothing 'laplace': expected one of none, floor, add-k, exp"):
         corpus_bleu(*pair, smoothing="laplace")
-    for max_order in (0, -1, 2.0):
-        with pytest.raises(InputError, match="max_order must be a whole number of at least 1"):
+    for max_order in (0, -1, 2.0, True, "4"):
+        with pytest.raises(InputError, match="max_order must be an integer of at least 1"):
             corpus_bleu(*pair, max_order=max_order)
     for value in (-0.1, math.nan, math.inf):
         with pytest.raises(InputError, match="smooth_value must be a finite number of at least 0"):
             corpus_bleu(*pair, smoothing="floor", smooth_value=value)
     with pytest.raises(InputError, match="'exp' has no value to set"):
         corpus_bleu(*pair, smooth_value=0.1)
-    with pytest.raises(InputError, match="k must be a whole number of at least 1, not 0"):
+    with pytest.raises(InputError, match="k must be an integer of at least 1, not 0"):
         d2l_bleu("a", "a", 0)
     with pytest.raises(InputError, match="hypothesis 1 is of type str"):
         sentence_bleu("a b", ["a", "b"])

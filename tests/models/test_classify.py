@@ -32,6 +32,21 @@ def test_a_text_alone_is_judged_as_in_a_padded_batch(pooling, bidirectional, len
     np.testing.assert_allclose(predict(model, sequences, batch_size=2), together, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_a_text_is_summed_up_as_it_is_said(bidirectional, rng):
+    ids, lengths = rng.integers(0, 7, (4, 3)), np.array([2, 4, 1])
+    summaries = {}
+    for pooling in POOLINGS:
+        model = SequenceClassifier(7, 2, 3, bidirectional=bidirectional, pooling=pooling, rng=0, dtype=np.float64)
+        h = model.recurrent(model.embedding(ids), None, lengths)[0].data
+        ends = [np.append(h[n - 1, b, :3], h[0, b, 3:]) for b, n in enumerate(lengths)]
+        means = [h[:n, b].mean(axis=0) for b, n in enumerate(lengths)]
+        summaries[pooling] = np.array(ends if pooling == "last" else means)
+        expected = summaries[pooling] @ model.output.weight.data.T + model.output.bias.data
+        np.testing.assert_allclose(model(ids, lengths).data, expected, rtol=0, atol=1e-12)
+    assert not np.allclose(summaries["last"], summaries["mean"])
+
+
 def test_brackets_are_labelled_by_another_reader():
     def closes(text):
         before = None
@@ -102,7 +117,7 @@ def test_the_commands_from_end_to_end(tmp_path, data, capsys, monkeypatch):
     assert lines[0].startswith("good a b\tyes ")
     assert lines[1].startswith("bad unknown words\tno ")
     assert len(lines) == 3
-    monkeypatch.setattr(sys, "stdin", io.StringIO("good\nbad\n"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"good\nbad\n")))
     assert run("classify", out) == 0
     assert [line.split("\t")[1][:2] for line in capsys.readouterr().out.splitlines()] == ["ye", "no"]
     assert "is a run of 'classify', not of 'lm'" in refused(capsys, "generate", out)

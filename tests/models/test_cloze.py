@@ -24,6 +24,24 @@ def test_a_prediction_depends_on_the_others_of_its_sides_and_never_on_itself(sid
         assert differs.tolist() == expected
 
 
+def test_what_a_language_model_knows_of_the_past_takes_a_past():
+    model, ids = NextToken(8, 3, bidirectional=False, rng=0), np.arange(6) % 8
+    assert 1 < perplexity_of_the_past(model, ids, context=np.int64(5), count=np.int64(1)) < 100
+    with pytest.raises(InputError, match="a text of 6 tokens has none with 6 before it"):
+        perplexity_of_the_past(model, ids, context=6, count=1)
+    for wrong in ({"context": 0}, {"count": 0}, {"count": 1.0}):
+        with pytest.raises(InputError, match=f"{next(iter(wrong))} must be an integer of at least 1"):
+            perplexity_of_the_past(model, ids, **{"context": 2, "count": 2} | wrong)
+    assert len(write(model, ids[:2], np.int64(3), np.random.default_rng(0))) == 3
+    with pytest.raises(InputError, match="the prefix must have at least one token"):
+        write(model, ids[:0], 3, np.random.default_rng(0))
+    for wrong in (0, 1.0):
+        with pytest.raises(InputError, match="length must be an integer of at least 1"):
+            write(model, ids[:2], wrong, np.random.default_rng(0))
+        with pytest.raises(InputError, match="steps must be an integer of at least 1"):
+            train(model, ids, steps=wrong, num_steps=2, batch_size=1)
+
+
 def test_a_bidirectional_language_model_only_looks_right():
     # Noise: nothing can be predicted, so the best honest perplexity is 8.
     ids = np.random.default_rng(0).integers(0, 8, 4000)

@@ -83,7 +83,7 @@ def test_bad_series_are_named(tmp_path):
     file.write_text("1\nnan\n")
     with pytest.raises(InputError, match="line 2"):
         read_series(file)
-    with pytest.raises(InputError, match="at least 1 step and 3 values"):
+    with pytest.raises(InputError, match=r"a series of at least 3 values, not one of shape \(2,\)"):
         k_steps_ahead(WindowForecaster(3, rng=0), np.zeros(2, np.float32), 1)
 
 
@@ -99,6 +99,16 @@ def test_errors_pile_up_with_the_distance(tmp_path, capsys):
         assert one < four < sixteen < far
         assert far > 1.8 * one
     assert (tmp_path / "run" / "forecast.png").exists()
+
+
+def test_a_signal_upon_an_offset_is_forecast(tmp_path, capsys):
+    """Of sin(0.1 t) the value k steps before is wrong by 2 sin(0.05 k) times a cosine."""
+    file = tmp_path / "numbers.txt"
+    file.write_text("\n".join(str(1e8 + np.sin(0.1 * t)) for t in range(1000)))
+    assert run("train", "forecast", "--data", file, *SMALL, "--epochs", 1, "--out", tmp_path / "run") == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("last value"))
+    expected = [2**0.5 * abs(np.sin(0.05 * k)) for k in (1, 4, 16, 64)]
+    np.testing.assert_allclose([float(v) for v in line[12:].split()], expected, atol=0.02)
 
 
 SMALL = ("--hidden", 4, "--steps", 10, "--batch-size", 4, "--validate-every", 1, "--quiet")

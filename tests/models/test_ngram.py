@@ -112,7 +112,11 @@ def test_viterbi_agrees_with_exhaustive_search_and_beats_greedy():
 
 def test_what_cannot_be_is_refused():
     text = np.array([0, 1, 2, 1])
-    for bad, reason in (({"n": 0}, "n >= 1"), ({"n": 5}, "no 5-gram"), ({"smoothing": "none"}, "unknown smoothing")):
+    for bad, reason in (
+        ({"n": 0}, "n must be an integer of at least 1, not 0"),
+        ({"n": 5}, "no 5-gram"),
+        ({"smoothing": "none"}, "unknown smoothing"),
+    ):
         with pytest.raises(InputError, match=reason):
             NGram(text, 3, **{"n": 2, **bad})
     with pytest.raises(InputError, match="out of range"):

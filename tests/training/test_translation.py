@@ -27,6 +27,7 @@ from minirnn import (
     gnmt_penalty,
     greedy,
     load_checkpoint,
+    power_penalty,
     sampler,
 )
 from minirnn.data import SPECIALS, pad
@@ -250,6 +251,43 @@ def test_the_translator_translates(translator):
     assert drawn[0].text != "d c b a"
     assert translator.translate([]) == []
     assert corpus_bleu([drawn[0].words], [["d", "c", "b", "a"]]) < 100
+
+
+@pytest.mark.parametrize("sentences", [[], ["a b"], [""]])
+def test_the_translator_checks_its_arguments_whatever_the_sentences(translator, sentences):
+    assert len(translator.translate(sentences, beam_size=np.int64(3), n_best=np.int64(2))) == len(sentences)
+    for wrong, message in (
+        ({"n_best": 3}, "n_best must be at most beam_size, not n_best 3 and beam_size 1"),
+        ({"n_best": 3, "beam_size": 2}, "n_best must be at most beam_size, not n_best 3 and beam_size 2"),
+        ({"n_best": 0}, "n_best must be an integer of at least 1, not 0"),
+        ({"n_best": 0, "exact": True}, "n_best must be an integer of at least 1, not 0"),
+        ({"n_best": 0, "choose": greedy}, "n_best must be an integer of at least 1, not 0"),
+        ({"n_best": 2, "beam_size": 2, "exact": True}, "leave out n_best"),
+        ({"n_best": 2, "beam_size": 2, "choose": greedy}, "leave out n_best"),
+        ({"beam_size": 0}, "beam_size must be an integer of at least 1, not 0"),
+        ({"beam_size": 0, "exact": True}, "beam_size must be an integer of at least 1, not 0"),
+        ({"beam_size": 2.0}, "beam_size must be an integer of at least 1, not 2.0"),
+        ({"beam_size": 2, "choose": greedy}, "leave out choose, or beam_size and coverage_penalty"),
+        ({"coverage_penalty": 0.1, "choose": greedy}, "leave out choose, or beam_size and coverage_penalty"),
+        ({"exact": True, "choose": greedy}, "leave out exact or choose"),
+        ({"coverage_penalty": -0.1}, "the coverage penalty must be a finite number of at least 0"),
+        ({"coverage_penalty": math.nan}, "the coverage penalty must be a finite number of at least 0"),
+        ({"length_penalty": 0.7}, "length_penalty must be a function"),
+        ({"length_penalty": power_penalty(200.0)}, "more than a number holds"),
+        ({"max_steps": 0}, "max_steps must be an integer of at least 1, not 0"),
+    ):
+        with pytest.raises(InputError, match=message):
+            translator.translate(sentences, **wrong)
+
+
+def test_sentences_are_a_list(translator):
+    assert [best[0].text for best in translator.translate(("a b",))] == ["b a"]
+    assert [best[0].text for best in translator.translate(iter(["a b"]))] == ["b a"]
+    with pytest.raises(InputError, match=r"sentences must be a list of strings, not one string: write \['a b'\]"):
+        translator.translate("a b")
+    for wrong in (["a b", ["a", "b"]], [None], [b"a b"]):
+        with pytest.raises(InputError, match="sentences must be strings, not "):
+            translator.translate(wrong)
 
 
 def test_translation_does_not_depend_on_the_company(translator):

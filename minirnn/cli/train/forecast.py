@@ -10,10 +10,10 @@ import numpy as np
 from minirnn import backend
 from minirnn.cli.cells import cell_options, cell_settings
 from minirnn.cli.options import number, path
-from minirnn.cli.pictures import tell
+from minirnn.cli.pictures import attempt, tell
 from minirnn.cli.train.recipe import Recipe
 from minirnn.cli.training import Command, Options, make_trainer, optimization_options
-from minirnn.data.series import NOISE, noisy_sine, read_series
+from minirnn.data.series import NOISE, noisy_sine, read_series, standardize
 from minirnn.errors import InputError
 from minirnn.models.forecasting import RecurrentForecaster, WindowForecaster, k_steps_ahead
 from minirnn.plots import bars, chart
@@ -53,7 +53,11 @@ def _series(options: dict[str, Any]) -> np.ndarray:
 
 
 def _digest(series: np.ndarray) -> str:
-    return hashlib.sha256(series.tobytes()).hexdigest()
+    """Of the values in float32 where that tells all of them apart, else in float64. (A run may have been begun with a
+    series that was read in float32, and goes on unless that had lost something of it.)"""
+    rounded = series.astype(np.float32)
+    lossless = len(np.unique(rounded)) == len(np.unique(series))
+    return hashlib.sha256((rounded if lossless else series).tobytes()).hexdigest()
 
 
 def _mismatch(options: dict[str, Any]) -> str:
@@ -74,18 +78,13 @@ def _trainer(series: np.ndarray, _: None, options: dict[str, Any], progress: boo
         }
     )
     model.to(options["device"])
-    mean, deviation = _scale(series, num_train)
+    values = standardize(series, num_train)[0]
     sizes = {"batch_size": options["batch-size"], "num_steps": options["steps"]}
-    task = Forecasting(model, (series - mean) / deviation, num_train, **sizes, rng=rng)
+    task = Forecasting(model, values, num_train, **sizes, rng=rng)
     return make_trainer(task, options, progress)
 
 
 RECIPE: Recipe[np.ndarray, None] = Recipe(_series, _digest, _mismatch, _trainer)
-
-
-def _scale(series: np.ndarray, num_train: int) -> tuple[np.float32, np.float32]:
-    """Mean and deviation of the values to learn from; models see the series in these units."""
-    return series[:num_train].mean(), series[:num_train].std() or np.float32(1)
 
 
 def _announce(trainer: Trainer[Forecasting], options: dict[str, Any]) -> str:
@@ -102,7 +101,7 @@ def _report(run: Run, trainer: Trainer[Forecasting]) -> None:
     task, options = trainer.task, run.config["options"]
     task.model.load_state_dict(run.model_state())  # the best on held-out values
     series = _series(options)
-    mean, deviation = _scale(series, task.num_train)
+    _, mean, deviation = standardize(series, task.num_train)
     furthest = min(AHEAD[-1], len(series) - task.num_train)
     ahead = {
         name: k_steps_ahead(model, task.series, furthest) * deviation + mean
@@ -122,10 +121,9 @@ def _report(run: Run, trainer: Trainer[Forecasting]) -> None:
         print(chart(curves, x_label="steps ahead", y_label="root mean squared error"))
     else:
         print(bars({name: float(found[0]) for name, found in errors.items()}))
-    picture = plot_forecast(
-        series, task.num_train, {k: ahead["mlp"][k - 1] for k in shown}, "MLP", errors, noise, run.path / "forecast.png"
-    )
-    tell(picture)
+    drawn = {k: ahead["mlp"][k - 1] for k in shown}
+    path = run.path / "forecast.png"
+    tell(attempt(plot_forecast, series, task.num_train, drawn, "MLP", errors, noise, path))
 
 
 def errors_by_distance(ahead: np.ndarray, series: np.ndarray, num_train: int) -> np.ndarray:
