@@ -49,7 +49,11 @@ def fetch_dataset(name: str, folder: str | Path | None = None) -> Path:
     dataset = DATASETS[name]
     pooch = _pooch()
     base_url = os.environ.get("MINIRNN_MIRROR") or BASE_URL
-    cache = Path(folder or os.environ.get("MINIRNN_CACHE") or pooch.os_cache("minirnn")).expanduser()
+    cache = Path(folder or os.environ.get("MINIRNN_CACHE") or pooch.os_cache("minirnn"))
+    try:
+        cache = cache.expanduser()
+    except RuntimeError as error:  # ~somebody, who has none
+        raise MinirnnError(f"{cache}: there is no such home directory") from error
     store = pooch.create(path=cache, base_url=base_url, registry={dataset.file: f"sha1:{dataset.sha1}"})
     file = _download(pooch, store, dataset.file)
     return _extract(file, dataset.member) if dataset.member else file

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minirnn.data.text import read_text
+from minirnn.data.reading import read_text, split_lines
 from minirnn.errors import InputError
 
 
@@ -99,7 +99,7 @@ def read_labelled(path: str | Path) -> list[Labelled]:
         InputError: a line is not like that; names it.
     """
     found = []
-    for i, line in enumerate(read_text(path).split("\n"), 1):
+    for i, line in enumerate(split_lines(read_text(path)), 1):
         if not line.strip():
             continue
         label, tab, text = line.partition("\t")

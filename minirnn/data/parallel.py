@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from minirnn.data.text import read_text
+from minirnn.data.reading import read_text, split_lines
 from minirnn.errors import InputError
 
-# French typography puts these before ! ? ; : and », where others would write a plain space or none.
-_SPACES = str.maketrans(dict.fromkeys("\u00a0\u2009\u202f", " "))
+_SPACES = "\u00a0\u2009\u202f"
 
 
 class Pair(NamedTuple):
@@ -29,12 +28,13 @@ class Pairs(list[Pair]):
 
 
 def read_pairs(path: str | Path, max_pairs: int | None = None) -> Pairs:
-    r"""The pairs of one tab-separated file: source, tab, target, and perhaps more columns, which are ignored.
+    """The pairs of one tab-separated file: source, tab, target, and perhaps more columns, which are ignored.
 
-    Only \n and \r\n separate lines. Blank lines are skipped, and no-break spaces become plain ones.
+    What ends a line, and what is white space inside one, `minirnn.data.reading` says. Blank lines are skipped, and
+    no-break spaces become plain ones.
 
     Args:
-        path: a UTF-8 file, plain or gzipped.
+        path: a text file, plain or gzipped.
         max_pairs: take the first so many only.
 
     Raises:
@@ -66,10 +66,16 @@ def read_aligned(source_path: str | Path, target_path: str | Path, max_pairs: in
     return _pairs(zip(sources, targets, strict=True), max_pairs, f"{source_path} and {target_path}")
 
 
+def plain_spaces(text: str) -> str:
+    """The text with plain spaces for no-break and thin ones, which French puts before ! ? ; : and », and others leave
+    out: to a model that tells characters apart they would be three more."""
+    for space in _SPACES:
+        text = text.replace(space, " ")
+    return text
+
+
 def _lines(path: str | Path) -> list[str]:
-    """The lines of a text file. `str.splitlines` would also split at U+2028 and its like inside a sentence, and from
-    then on every line of an aligned file would meet the wrong partner."""
-    return read_text(path).translate(_SPACES).removesuffix("\n").split("\n")
+    return split_lines(plain_spaces(read_text(path)))
 
 
 def _pairs(fields: Iterable[tuple[str, str]], max_pairs: int | None, where: str) -> Pairs:

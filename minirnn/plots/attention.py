@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minirnn.data.words import standing
 from minirnn.errors import InputError
-from minirnn.plots.common import save
+from minirnn.plots.common import drawable, new_figure, picture, save
 
-INVISIBLE = {" ": "␣", "\n": "\\n", "\t": "\\t"}
+_INVISIBLE = {" ": "␣", "\n": "\\n", "\t": "\\t"}
 
 
 class AttentionMap(NamedTuple):
@@ -48,6 +49,7 @@ def plot_attention(
     return plot_attentions([AttentionMap(weights, source, target, title)], path)
 
 
+@picture
 def plot_attentions(
     items: Sequence[AttentionMap | tuple[np.ndarray, Sequence[str], Sequence[str], str | None]], path: str | Path
 ) -> Path | None:
@@ -68,10 +70,6 @@ def plot_attentions(
         raise InputError("there are no attention maps to draw")
     for item in maps:
         _check_attention(item)
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        return None
     columns = math.ceil(math.sqrt(len(maps)))
     by_column = [maps[i::columns] for i in range(columns)]
     by_row = [maps[i : i + columns] for i in range(0, len(maps), columns)]
@@ -81,7 +79,9 @@ def plot_attentions(
     cell = min(0.3, 24 / widest, 24 / highest)
     lefts, right = _edges([[(item.target, len(item.source)) for item in column] for column in by_column], cell)
     tops, bottom = _edges([[(item.source, len(item.target)) for item in row] for row in by_row], cell)
-    figure = Figure(figsize=(right, bottom))
+    figure = new_figure(right, bottom, layout=None)
+    if figure is None:
+        return None
     largest = max(np.max(item.weights, initial=0.0, where=np.isfinite(item.weights)) for item in maps)
     for i, item in enumerate(maps):
         x, y, width, height = lefts[i % columns], tops[i // columns], cell * len(item.source), cell * len(item.target)
@@ -103,8 +103,9 @@ def _check_attention(item: AttentionMap) -> None:
         )
 
 
-def _label(token: str) -> str:
-    token = INVISIBLE.get(token, token)
+def shown_as(token: str) -> str:
+    """The token as an axis has it: seen also where it is white space, and not so long that it hides the picture."""
+    token = drawable(_INVISIBLE.get(token, standing(token)))
     return token if len(token) <= 20 else token[:19] + "…"
 
 
@@ -115,7 +116,7 @@ def _edges(groups: Sequence[Sequence[tuple[Sequence[str], int]]], cell: float) -
     """
     starts, position = [], 0.0
     for group in groups:
-        longest = max(len(_label(token)) for tokens, _ in group for token in tokens)
+        longest = max(len(shown_as(token)) for tokens, _ in group for token in tokens)
         starts.append(position + 0.09 * longest + 0.4)
         # A map of two cells still leaves room for its title.
         position = starts[-1] + max(1.5, cell * max(size for _, size in group))
@@ -135,7 +136,7 @@ def _draw_attention(axes: Any, item: AttentionMap, cell: float, largest: float) 
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     for set_ticks, tokens, rotation in ((axes.set_xticks, item.source, 90), (axes.set_yticks, item.target, 0)):
-        labels = [_label(token) for token in tokens[::step]]
+        labels = [shown_as(token) for token in tokens[::step]]
         set_ticks(range(0, len(tokens), step), labels, rotation=rotation, **style)
     if step == 1:
         # Thin lines between the cells keep neighbours of equal weight apart.
@@ -145,5 +146,5 @@ def _draw_attention(axes: Any, item: AttentionMap, cell: float, largest: float) 
         axes.grid(which="minor", color="0.9", linewidth=0.5)
     axes.spines[:].set_color("0.7")
     if item.title is not None:
-        axes.set_title(item.title, fontsize=10, loc="left", parse_math=False)
+        axes.set_title(drawable(item.title), fontsize=10, loc="left", parse_math=False)
     return image

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from minirnn.plots.common import new_figure, save
+from minirnn.plots.common import add_legend, new_figure, picture, save
 
 
+@picture
 def plot_training(losses: Mapping[str, np.ndarray], path: str | Path) -> Path | None:
-    """Draw training losses (steps,) by name, in perplexity on a logarithmic axis, each smoothed over 20 steps.
+    """Draw training losses (steps,) by name, at least one each, in perplexity on a logarithmic axis, smoothed over 20
+    steps.
 
     Returns:
         The path, or None if matplotlib is not installed.
@@ -19,13 +21,13 @@ def plot_training(losses: Mapping[str, np.ndarray], path: str | Path) -> Path | 
     figure = new_figure()
     if figure is None:
         return None
-    axes = figure.subplots()
+    axes, handles = figure.subplots(), {}
     for (name, values), style in zip(losses.items(), ("-", "--"), strict=False):
         window = min(20, len(values))
         smooth = np.convolve(values, np.ones(window) / window, mode="valid")
-        axes.semilogy(np.arange(window, len(values) + 1), np.exp(smooth), style, label=name)
+        (handles[name],) = axes.semilogy(np.arange(window, len(values) + 1), np.exp(smooth), style)
     axes.set_xlabel("training step")
     axes.set_ylabel("training perplexity")
-    axes.legend(frameon=False)
+    add_legend(axes, handles)
     axes.grid(alpha=0.3, which="both")
     return save(figure, path)

@@ -8,13 +8,15 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from minirnn.errors import InputError
 from minirnn.inspection.compare import Summary
-from minirnn.plots.common import new_figure, save
+from minirnn.plots.common import drawable, new_figure, picture, save
 
 FAMILIES = {"rnn": ("C0", "o"), "gru": ("C1", "s"), "lstm": ("C2", "^")}
 ROW, GAP = 0.16, 0.5  # inches for a row, and rows between two cells
 
 
+@picture
 def plot_comparison(tasks: Mapping[str, Sequence[Summary]], path: str | Path, caption: str = "") -> Path | None:
     """Draw for each task a panel with the cells in the order of the summaries, and their parameters: for each start a
     row with the mean error and its range over the seeds, hollow where the gates begin like all other weights, and
@@ -27,19 +29,25 @@ def plot_comparison(tasks: Mapping[str, Sequence[Summary]], path: str | Path, ca
 
     Returns:
         The path, or None if matplotlib is not installed.
+
+    Raises:
+        InputError: there are no tasks.
     """
+    if not tasks:
+        raise InputError("there are no tasks to draw")
     most = max(len(rows) + GAP * len({row.cell for row in rows}) for rows in tasks.values())
     width = 5.2 * len(tasks)
     figure = new_figure(width, 1.8 + ROW * most)
     if figure is None:
         return None
     if caption:
-        figure.suptitle("\n".join(textwrap.wrap(caption, int(11 * width))), fontsize=11)
+        wrapped = "\n".join(textwrap.wrap(drawable(caption), int(11 * width)))
+        figure.suptitle(wrapped, fontsize=11, parse_math=False)
     panels = figure.subplots(1, len(tasks), squeeze=False)[0]
     for axes, (title, rows) in zip(panels, tasks.items(), strict=True):
         _draw_cells(axes, rows)
         axes.set_xlabel("error (nats; mean and range over the seeds)")
-        axes.set_title(title, fontsize=10, loc="left")
+        axes.set_title(drawable(title), fontsize=10, loc="left", parse_math=False)
     _explain_marks(figure, {row.chrono for rows in tasks.values() for row in rows}, columns=len(tasks))
     return save(figure, path)
 
@@ -59,9 +67,9 @@ def _draw_cells(axes: Any, rows: Sequence[Summary]) -> None:
         if i % 2:
             axes.axhspan(heights[0] - (1 + GAP) / 2, heights[-1] + (1 + GAP) / 2, color="0.95", zorder=0)
         ticks.append((heights[0] + heights[-1]) / 2)
-        labels.append(f"{cell}  ({own[0].parameters / 1000:.0f}k)")
+        labels.append(f"{drawable(cell)}  ({own[0].parameters / 1000:.0f}k)")
         y = heights[-1] + 1 + GAP
-    axes.set_yticks(ticks, labels, fontsize=8)
+    axes.set_yticks(ticks, labels, fontsize=8, parse_math=False)
     axes.set_ylim(y - (1 + GAP) / 2, -(1 + GAP) / 2)  # the first row above
     axes.grid(axis="x", alpha=0.3)
 

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from minirnn.errors import InputError
-from minirnn.plots.common import new_figure, save
+from minirnn.plots.common import add_legend, new_figure, picture, save
 
 
+@picture
 def plot_losses(runs: Mapping[str, Sequence[Mapping[str, Any]]], path: str | Path) -> Path | None:
     """Draw the training and validation loss of one or more runs over their steps.
 
@@ -26,21 +27,22 @@ def plot_losses(runs: Mapping[str, Sequence[Mapping[str, Any]]], path: str | Pat
     figure = new_figure()
     if figure is None:
         return None
-    axes = figure.subplots()
+    axes, handles = figure.subplots(), {}
     for i, (name, rows) in enumerate(runs.items()):
         prefix = f"{name}, " if len(runs) > 1 else ""
         for key, label, style in (("train_loss", "training", "--"), ("valid_loss", "held-out", "-")):
             points = [(row["step"], row[key]) for row in rows if key in row]
             if points:
                 x, y = zip(*points, strict=True)
-                axes.plot(x, y, style, color=f"C{i}", marker="o", markersize=3, label=prefix + label)
+                (handles[prefix + label],) = axes.plot(x, y, style, color=f"C{i}", marker="o", markersize=3)
     axes.set_xlabel("training step (batches)")
     axes.set_ylabel("loss (nats per token)")
-    axes.legend(frameon=False)
+    add_legend(axes, handles)
     axes.grid(alpha=0.3)
     return save(figure, path)
 
 
+@picture
 def plot_lengths(lengths: Mapping[str, Sequence[int]], path: str | Path) -> Path | None:
     """Draw how often each length occurs, such as the lengths of the source and the target sentences.
 
@@ -66,13 +68,12 @@ def plot_lengths(lengths: Mapping[str, Sequence[int]], path: str | Path) -> Path
     # Every bin holds the same number of lengths, or the histogram would show a comb that the data do not have.
     width = math.ceil((high - low + 1) / 40)
     edges = np.arange(low, high + width + 1, width) - 0.5
-    axes = figure.subplots()
+    axes, handles = figure.subplots(), {}
     for name, numbers in lengths.items():
         if len(numbers):
-            axes.hist(numbers, edges.tolist(), alpha=0.5, label=f"{name}, mean {np.mean(numbers):.1f}")
+            *_, handles[f"{name}, mean {np.mean(numbers):.1f}"] = axes.hist(numbers, edges.tolist(), alpha=0.5)
     axes.set_xlabel("length (tokens)")
     axes.set_ylabel("sequences" if width == 1 else f"sequences in each {width} lengths")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for text in axes.legend(frameon=False).get_texts():
-        text.set_parse_math(False)
+    add_legend(axes, handles)
     return save(figure, path)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from minirnn.plots.common import new_figure, save
+from minirnn.plots.common import add_legend, drawable, new_figure, picture, save
 
 
+@picture
 def plot_forecast(
     series: np.ndarray,
     num_train: int,
@@ -38,21 +40,23 @@ def plot_forecast(
     if figure is None:
         return None
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-    left.plot(series, color="0.8", linewidth=0.8, label="the series")
+    lines = {"the series": left.plot(series, color="0.8", linewidth=0.8)[0]}
     for k, values in predictions.items():
-        left.plot(values, linewidth=1, label=f"{k} step{'s' * (k > 1)} ahead")
+        (lines[f"{k} step{'s' * (k > 1)} ahead"],) = left.plot(values, linewidth=1)
     left.axvline(num_train, color="0.4", linestyle=":", linewidth=1)
-    left.set_title(f"predictions of the {name} model; learnt left of the dotted line", loc="left", fontsize=10)
+    title = f"predictions of the {drawable(name)} model; learnt left of the dotted line"
+    left.set_title(title, loc="left", fontsize=10, parse_math=False)
     left.set_xlabel("time step")
     left.set_ylabel("value")
+    models: dict[str, Any] = {}
     for (label, values), style in zip(errors.items(), ("-", "--", "-.", ":", (0, (5, 1, 1, 1))), strict=False):
-        right.plot(np.arange(1, len(values) + 1), values, linestyle=style, label=label)
+        (models[label],) = right.plot(np.arange(1, len(values) + 1), values, linestyle=style)
     if noise is not None:
-        right.axhline(noise, color="0.5", linewidth=1, label="the noise alone")
+        models["the noise alone"] = right.axhline(noise, color="0.5", linewidth=1)
     right.set_title("error on held-out values", loc="left", fontsize=10)
     right.set_xlabel("steps ahead")
     right.set_ylabel("root mean squared error (units of the series)")
-    for axes in (left, right):
+    for axes, handles in ((left, lines), (right, models)):
         axes.grid(alpha=0.3)
-        axes.legend(frameon=False, fontsize=8)
+        add_legend(axes, handles, fontsize=8)
     return save(figure, path)

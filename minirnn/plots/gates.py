@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from minirnn.plots.attention import INVISIBLE
-from minirnn.plots.common import new_figure, save
+from minirnn.errors import InputError
+from minirnn.plots.attention import shown_as
+from minirnn.plots.common import drawable, new_figure, picture, save
 
 
+@picture
 def plot_gates(gates: Mapping[str, np.ndarray], text: Sequence[str], path: str | Path) -> Path | None:
     """Draw for each gate its units over the tokens of a text, and a histogram of all its activations.
 
@@ -21,7 +23,12 @@ def plot_gates(gates: Mapping[str, np.ndarray], text: Sequence[str], path: str |
 
     Returns:
         The path, or None if matplotlib is not installed.
+
+    Raises:
+        InputError: there are no gates.
     """
+    if not gates:
+        raise InputError("there are no gates to draw")
     shown = min(len(text), 80)
     figure = new_figure(12, 2.4 * len(gates) + 0.6)
     if figure is None:
@@ -30,10 +37,10 @@ def plot_gates(gates: Mapping[str, np.ndarray], text: Sequence[str], path: str |
     for (name, gate), (left, right) in zip(gates.items(), rows, strict=True):
         by_mean = gate[:, np.argsort(gate.mean(axis=0))]
         image = left.imshow(by_mean[:shown].T, aspect="auto", cmap="RdBu", vmin=0, vmax=1, interpolation="nearest")
-        left.set_xticks(range(shown), [INVISIBLE.get(token, token) for token in text[:shown]], fontsize=7)
+        left.set_xticks(range(shown), [shown_as(token) for token in text[:shown]], fontsize=7, parse_math=False)
         left.tick_params(axis="x", length=0)
         left.set_ylabel("unit (by its mean)")
-        left.set_title(name, loc="left", fontsize=10)
+        left.set_title(drawable(name), loc="left", fontsize=10, parse_math=False)
         right.hist(gate.ravel(), bins=np.linspace(0, 1, 21).tolist(), color="0.5")
         right.set_yticks([])
         right.set_xlabel("activation (0 shut, 1 open)")

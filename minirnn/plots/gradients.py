@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.plots.common import new_figure, save
+from minirnn.plots.common import add_legend, new_figure, picture, save
 
 
+@picture
 def plot_gradients(
     by_cell: Mapping[str, np.ndarray],
     truncated: Mapping[str, np.ndarray],
@@ -36,23 +37,26 @@ def plot_gradients(
     cells, cut, steps = figure.subplots(1, 3)
     _norms(cells, by_cell, "what reaches step t, by cell")
     _norms(cut, truncated, "full and truncated BPTT")
+    handles: dict[str, Any] = {}
     for (name, norms), style in zip(training.items(), ("-", "--"), strict=False):
-        steps.semilogy(np.arange(1, len(norms) + 1), norms, style, label=name)
-    steps.axhline(clip, color="0.5", linewidth=1, linestyle=":", label=f"clipping norm {clip:g}")
+        (handles[name],) = steps.semilogy(np.arange(1, len(norms) + 1), norms, style)
+    handles[f"clipping norm {clip:g}"] = steps.axhline(clip, color="0.5", linewidth=1, linestyle=":")
     steps.set_title("a relu RNN in training, clipped and not", loc="left", fontsize=10)
     steps.set_xlabel("training step")
     steps.set_ylabel("norm of the weights' gradient, before clipping")
-    for axes in (cells, cut, steps):
-        axes.grid(alpha=0.3)
-        axes.legend(frameon=False, fontsize=8)
+    steps.grid(alpha=0.3)
+    add_legend(steps, handles, fontsize=8)
     return save(figure, path)
 
 
 def _norms(axes: Any, curves: Mapping[str, np.ndarray], title: str) -> None:
     styles = ("-", "--", "-.", ":", (0, (6, 2)), (0, (5, 1, 1, 1, 1, 1)))
+    handles: dict[str, Any] = {}
     for i, (name, norms) in enumerate(curves.items()):
         shown = np.where(norms > 0, norms, np.nan)
-        axes.semilogy(np.arange(1, len(norms) + 1), shown, linestyle=styles[i % len(styles)], label=name)
+        (handles[name],) = axes.semilogy(np.arange(1, len(norms) + 1), shown, linestyle=styles[i % len(styles)])
     axes.set_title(title, loc="left", fontsize=10)
     axes.set_xlabel("time step t (the loss is at the last)")
     axes.set_ylabel("‖dL/dh$_t$‖")
+    axes.grid(alpha=0.3)
+    add_legend(axes, handles, fontsize=8)

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from minirnn.plots.attention import INVISIBLE
-from minirnn.plots.common import new_figure, save
+from minirnn.errors import InputError
+from minirnn.plots.attention import shown_as
+from minirnn.plots.common import drawable, new_figure, picture, save
 
 
+@picture
 def plot_neurons(rows: Sequence[tuple[str, np.ndarray]], text: Sequence[str], path: str | Path) -> Path | None:
     """Draw the activation of some units over the characters of a text, at most the first 100.
 
@@ -21,7 +23,12 @@ def plot_neurons(rows: Sequence[tuple[str, np.ndarray]], text: Sequence[str], pa
 
     Returns:
         The path, or None if matplotlib is not installed.
+
+    Raises:
+        InputError: there are no units.
     """
+    if not rows:
+        raise InputError("there are no units to draw")
     figure = new_figure(12, 1.5 * len(rows) + 0.5)
     if figure is None:
         return None
@@ -29,10 +36,10 @@ def plot_neurons(rows: Sequence[tuple[str, np.ndarray]], text: Sequence[str], pa
     for (title, values), axes in zip(rows, figure.subplots(len(rows), 1, squeeze=False)[:, 0], strict=True):
         part = values[:shown]
         axes.bar(range(shown), part, width=0.9, color=np.where(part > 0, "C0", "C3"))
-        axes.set_xticks(range(shown), [INVISIBLE.get(token, token) for token in text[:shown]], fontsize=7)
+        axes.set_xticks(range(shown), [shown_as(token) for token in text[:shown]], fontsize=7, parse_math=False)
         axes.tick_params(axis="x", length=0)
         axes.set_xlim(-0.6, shown - 0.4)
         axes.set_ylabel("activation")
-        axes.set_title(title, loc="left", fontsize=10)
+        axes.set_title(drawable(title), loc="left", fontsize=10, parse_math=False)
     axes.set_xlabel("character of the text")
     return save(figure, path)

@@ -14,19 +14,20 @@ def bars(values: Mapping[str, float], width: int = 50, form: str = "{:.3g}") -> 
     """A line for each value, its bar as long as the value is large.
 
     Args:
-        values: finite numbers, at least 0, by label.
+        values: numbers by label; what is not finite or below 0 has no bar.
         width: the characters of the longest bar.
         form: how numbers are written.
     """
     if not values:
         raise InputError("there are no values to draw")
-    largest = max(values.values()) or 1.0
+    length = {name: value if 0 <= value < math.inf else 0.0 for name, value in values.items()}
+    largest = max(length.values()) or 1.0
     label = max(len(name) for name in values)
     numbers = {name: form.format(value) for name, value in values.items()}
     number = max(len(text) for text in numbers.values())
     return "\n".join(
-        f"{name:>{label}}  {numbers[name]:>{number}}  {'#' * round(width * value / largest)}".rstrip()
-        for name, value in values.items()
+        f"{name:>{label}}  {numbers[name]:>{number}}  {'#' * round(width * (value / largest))}".rstrip()
+        for name, value in length.items()
     )
 
 
@@ -51,7 +52,7 @@ def chart(
         InputError: there is no point to draw.
     """
     drawn = {
-        name: [(x, math.log10(y) if log else y) for x, y in points if math.isfinite(y) and (y > 0 or not log)]
+        name: [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y) and (y > 0 or not log)]
         for name, points in curves.items()
     }
     xs = [x for points in drawn.values() for x, _ in points]
@@ -59,14 +60,14 @@ def chart(
     if not xs:
         raise InputError("there are no points to draw")
     low, high, left, right = min(ys), max(ys), min(xs), max(xs)
+    scale = math.log10 if log else float
     grid = [[" "] * width for _ in range(height)]
     for i, points in enumerate(drawn.values()):
         for x, y in points:
-            column = round((width - 1) * (x - left) / ((right - left) or 1))
-            row = round((height - 1) * (high - y) / ((high - low) or 1))
+            column = round((width - 1) * _share(x, left, right))
+            row = round((height - 1) * _share(scale(y), scale(high), scale(low)))
             grid[row][column] = MARKS[i % len(MARKS)]
-    ticks = {0: high, height - 1: low}
-    written = {row: f"{10**y if log else y:.3g}" for row, y in ticks.items()}
+    written = {0: f"{high:.3g}", height - 1: f"{low:.3g}"}
     margin = max(len(text) for text in written.values())
     lines = [f"{y_label}{' (logarithmic)' if log else ''}"] if y_label else []
     for row, cells in enumerate(grid):
@@ -76,3 +77,9 @@ def chart(
     lines.append(" " * (margin + 2) + ends[0] + x_label.center(width - len(ends[0]) - len(ends[1])) + ends[1])
     lines += [f"{' ' * (margin + 2)}{MARKS[i % len(MARKS)]} {name}" for i, name in enumerate(drawn)]
     return "\n".join(lines)
+
+
+def _share(value: float, start: float, end: float) -> float:
+    """How much of the way from the start to the end a value is, 0 where they are the same. Halves, of which the largest
+    numbers have a difference too."""
+    return (value / 2 - start / 2) / ((end / 2 - start / 2) or 1.0)

@@ -6,6 +6,7 @@ arrays and JSON can never come from different moments.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import struct
@@ -21,21 +22,27 @@ from minirnn.errors import InputError
 
 
 def write_atomically(path: str | Path, data: bytes) -> None:
-    """Write a file so that a reader, or a crash at any moment, finds the old content or the new, never a part."""
+    """Write a file so that a reader, or a crash at any moment, finds the old content or the new, never a part. What is
+    there and no file, such as /dev/stdout, is written to and not replaced."""
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
         with open(temporary, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        if error.errno is not None and error.filename is None:  # a full disk does not say which file was too much
-            error.filename = str(path)
-        raise
+        if error.errno is None:
+            raise
+        # A full disk does not say which file was too much, and others name the temporary one.
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def save_checkpoint(path: str | Path, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:

@@ -44,7 +44,8 @@ class Run:
         self.path = Path(path)
         config_file = self.path / "run.json"
         if not config_file.is_file():
-            what = "there is no run.json in it" if self.path.is_dir() else "there is no such directory"
+            missing = "it is a file" if self.path.exists() else "there is no such directory"
+            what = "there is no run.json in it" if self.path.is_dir() else missing
             raise InputError(f"{self.path} is not a run directory: {what}")
         try:
             config = json.loads(config_file.read_text(encoding="utf-8"))

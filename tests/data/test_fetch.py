@@ -185,3 +185,9 @@ def test_the_checksums_are_those_of_the_real_files(data_folder):
         if not (data_folder / dataset.file).exists():
             pytest.skip(f"no {dataset.file} in the data folder")
         assert hashlib.sha1((data_folder / dataset.file).read_bytes()).hexdigest() == dataset.sha1
+
+
+def test_a_home_that_nobody_has_is_said(server):
+    with pytest.raises(MinirnnError, match=r"^~nobody-of-this-name/x: there is no such home directory$"):
+        fetch_dataset("time-machine", "~nobody-of-this-name/x")
+    assert server.asked == []

@@ -10,6 +10,7 @@ from matplotlib.image import imread
 from minirnn import InputError
 from minirnn.inspection.compare import Summary
 from minirnn.plots import AttentionMap, plot_attention, plot_attentions, plot_lengths, plot_losses
+from minirnn.plots.attention import shown_as
 from minirnn.plots.compare import plot_comparison
 
 
@@ -88,6 +89,10 @@ def test_any_token_can_be_drawn(rng, tmp_path):
     assert read_png(path).std() > 0.01
 
 
+def test_a_mark_that_has_lost_its_letter_is_seen():
+    assert [shown_as(token) for token in ("\u0301", "e\u0301", " ", "a")] == ["◌\u0301", "e\u0301", "␣", "a"]
+
+
 def test_dollars_are_dollars_and_not_formulas(tmp_path):
     """As mathematics `$x$` would be one slanted x, narrower than three characters."""
     widths = {}
@@ -142,7 +147,9 @@ def test_every_length_is_in_the_histogram(tmp_path, monkeypatch):
     original = Axes.hist
 
     def hist(self, values, bins, **options):
-        drawn.append(original(self, values, bins, **options)[:2])
+        found = original(self, values, bins, **options)
+        drawn.append(found[:2])
+        return found
 
     monkeypatch.setattr(Axes, "hist", hist)
     for lengths in ([1, 2, 2, 7], list(range(1, 41)), list(range(1, 42)), [5] * 9, [0, 999, 1000]):

@@ -45,6 +45,29 @@ def test_bars_are_proportional_and_aligned():
     assert lines[0].index("#") == lines[1].index("#")
 
 
+def test_what_has_no_length_has_no_bar():
+    values = {"a": math.inf, "b": math.nan, "c": -1.0, "d": 1.7e308, "e": 0.85e308}
+    assert bars(values, width=10).splitlines() == [
+        "a       inf",
+        "b       nan",
+        "c        -1",
+        "d  1.7e+308  ##########",
+        "e  8.5e+307  #####",
+    ]
+    assert bars({"a": math.nan}) == "a  nan"
+    assert bars({"a": -math.inf, "b": 0.0}) == "a  -inf\nb     0"
+
+
+def test_the_largest_numbers_there_are_have_their_places():
+    most = 1.7976931348623157e308
+    text = chart({"a": [(-most, most), (0, 0), (most, -most)]}, width=5, height=3)
+    assert [row.find("*") for row in frame(text)] == [0, 2, 4]
+    text = chart({"a": [(1, most), (2, 1.0), (3, 5e-324)]}, width=3, height=3, log=True)
+    assert [row.find("*") for row in frame(text)] == [0, 1, 2]
+    assert text.split()[0] == "1.8e+308"
+    assert frame(chart({"a": [(math.inf, 1), (1, 1), (math.nan, 1)]}, width=2, height=2)) == ["*", ""]
+
+
 def test_nothing_to_draw_is_refused():
     with pytest.raises(InputError, match="no values"):
         bars({})

@@ -49,6 +49,31 @@ def test_a_failed_write_leaves_the_old_file(failing, tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_a_write_that_fails_names_the_file_and_leaves_nothing(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    for name, error in {
+        "missing/x": FileNotFoundError,
+        "file/x": NotADirectoryError,
+        "folder": IsADirectoryError,
+    }.items():
+        with pytest.raises(error) as raised:
+            write_atomically(tmp_path / name, b"data")
+        assert raised.value.filename == str(tmp_path / name)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_what_is_there_and_no_file_is_written_to_and_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_atomically(pipe, b"data")
+    assert os.read(reader, 10) == b"data"
+    os.close(reader)
+    assert pipe.is_fifo()
+
+
 def test_killing_a_writer_never_leaves_an_unreadable_checkpoint(tmp_path):
     path = tmp_path / "c.safetensors"
     script = (
