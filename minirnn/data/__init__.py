@@ -5,6 +5,7 @@ from minirnn.data.codec import Codec
 from minirnn.data.english_french import english_french
 from minirnn.data.fetch import fetch_dataset
 from minirnn.data.parallel import Pair, Pairs, read_aligned, read_pairs
+from minirnn.data.reading import read_text
 from minirnn.data.sequences import (
     encode_pairs,
     encode_sentence,
@@ -14,7 +15,7 @@ from minirnn.data.sequences import (
     pair_batches,
 )
 from minirnn.data.subwords import Subwords
-from minirnn.data.text import built_in_text, clean_text, detokenize, read_text, tokenize
+from minirnn.data.text import built_in_text, clean_text, detokenize, tokenize
 from minirnn.data.vocabulary import BOS, EOS, PAD, SPECIALS, UNKNOWN, Vocabulary
 
 __all__ = [

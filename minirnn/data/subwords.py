@@ -13,6 +13,7 @@ import io
 from collections.abc import Iterable
 from typing import Any
 
+from minirnn.arguments import integer, strings
 from minirnn.errors import InputError
 
 SPACE = "▁"
@@ -39,11 +40,12 @@ class Subwords:
                 that it has.
 
         Raises:
-            InputError: there is no text, or it has more different characters than `vocabulary_size` allows for; or
-                sentencepiece is not installed.
+            InputError: there is no list of texts, nothing in it, or more different characters than `vocabulary_size`
+                allows for; or sentencepiece is not installed.
         """
         library = _sentencepiece()
-        sentences = [sentence for text in texts if (sentence := _plain(text))]
+        vocabulary_size = integer("vocabulary_size", vocabulary_size)
+        sentences = [sentence for text in strings("texts", texts) if (sentence := _plain(text))]
         if not sentences:
             raise InputError("expected sentences to learn subwords from, found none")
         needed = len(set(SPACE).union(*(sentence.replace(" ", "") for sentence in sentences))) + 1

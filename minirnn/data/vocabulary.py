@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from minirnn.arguments import integer
 from minirnn.errors import InputError
 
 PAD, BOS, EOS, UNKNOWN = "<pad>", "<bos>", "<eos>", "<unk>"
@@ -36,17 +37,20 @@ class Vocabulary:
             raise InputError(f"the token {twice!r} is in the vocabulary twice")
 
     @classmethod
-    def build(cls, tokens: Iterable[str], min_frequency: int = 1, specials: Sequence[str] = (UNKNOWN,)) -> Vocabulary:
+    def build(
+        cls, tokens: Iterable[str] | Mapping[str, int], min_frequency: int = 1, specials: Sequence[str] = (UNKNOWN,)
+    ) -> Vocabulary:
         """The vocabulary of a text.
 
         Args:
-            tokens: the text.
+            tokens: the text; or for each of its tokens how often it comes.
             min_frequency: rarer tokens are left out, and so become `<unk>`.
             specials: tokens that come first, whatever their frequency.
 
         The rest are in order of falling frequency, ties in alphabetical order.
         """
         counts = Counter(tokens)
+        min_frequency = integer("min_frequency", min_frequency)
         frequent = [token for token, n in counts.items() if n >= min_frequency and token not in specials]
         return cls([*specials, *sorted(frequent, key=lambda token: (-counts[token], token))])
 
@@ -62,10 +66,10 @@ class Vocabulary:
         Raises:
             InputError: a token is not known and there is no `<unk>`.
         """
-        tokens, unknown = list(tokens), self.ids.get(UNKNOWN)
+        tokens, get, unknown = list(tokens), self.ids.get, self.ids.get(UNKNOWN)
         if unknown is None and (strangers := [token for token in tokens if token not in self.ids]):
             raise InputError(f"the token {strangers[0]!r} is not in the vocabulary, which has no {UNKNOWN}")
-        return np.array([self.ids.get(token, unknown) for token in tokens], dtype=np.int64)
+        return np.array([get(token, unknown) for token in tokens], dtype=np.int64)
 
     def decode(self, ids: Iterable[int]) -> list[str]:
         """The tokens of the ids.

@@ -130,8 +130,13 @@ def test_perplexity():
     assert perplexity(10 * math.log(28), 10) == pytest.approx(28)
     assert perplexity(0, 5) == 1
     assert perplexity(1e9, 1) == math.inf
-    with pytest.raises(ValueError, match="0 tokens"):
-        perplexity(0.0, 0)
+    assert perplexity(709 * 3, 3) == math.exp(709)
+    assert perplexity(710, 1) == math.inf
+    assert math.isnan(perplexity(math.nan, 1))
+    assert perplexity(np.float32(2.0), np.int64(2)) == math.e
+    for nothing in (0, -1, math.nan, math.inf):
+        with pytest.raises(InputError, match=f"total_tokens must be a finite number above 0, not {nothing}"):
+            perplexity(1.0, nothing)
 
 
 PROBS = np.array([0.5, 0.2, 0.15, 0.1, 0.05])
@@ -171,7 +176,7 @@ def test_the_lowest_temperature_is_greedy_and_nothing_to_draw_from_is_an_error(r
     log_probs = np.log(np.tile(PROBS[::-1], (5, 1)))
     assert (sampler(rng, 1e-320)(log_probs) == 4).all()
     for hopeless in (-np.inf, np.nan):
-        with pytest.raises(InputError, match="nothing to draw from"):
+        with pytest.raises(InputError, match="nothing to choose from"):
             sampler(rng)(np.full((1, 3), hopeless))
 
 

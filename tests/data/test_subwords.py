@@ -127,3 +127,10 @@ def test_real_german(data_folder):
     pieces = [learned.encode(text) for text in texts]
     assert [learned.decode(p) for p in pieces] == [spaced(text) for text in texts]
     assert sum(map(len, pieces)) < 2 * sum(len(text.split()) for text in texts)
+
+
+def test_subwords_are_learned_from_a_list_of_sentences():
+    with pytest.raises(InputError, match="texts must be a list of strings, not one string"):
+        Subwords.learn("the cat", 20)
+    with pytest.raises(InputError, match="vocabulary_size must be an integer"):
+        Subwords.learn(["the cat"], 20.0)
