@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
 import numpy as np
 
 from minirnn import backend
+from minirnn.cli.lines import read_lines
 from minirnn.cli.options import path
 from minirnn.cli.train.classify import OPTIONS, build_model, encode, read_learned
 from minirnn.cli.training import read_options
+from minirnn.data.reading import unify
 from minirnn.training import Run
 from minirnn.training.classification import predict
 
@@ -25,7 +26,7 @@ def add_parser(commands: Any) -> None:
         epilog="example: minirnn classify runs/classify-1 '([]{})' '([)]'",
     )
     parser.add_argument("RUN", type=path, help="the run directory")
-    parser.add_argument("TEXT", nargs="*", help="what to label (default: the lines of the standard input)")
+    parser.add_argument("TEXT", nargs="*", type=unify, help="what to label (default: the lines of the standard input)")
     parser.set_defaults(run=run)
 
 
@@ -36,11 +37,11 @@ def run(arguments: argparse.Namespace) -> int:
     model = build_model(learned, {**options, "device": "cpu"}, backend.generator(0))
     model.load_state_dict(run_directory.model_state())
     model.eval()
-    texts = arguments.TEXT or [line.rstrip("\r\n") for line in sys.stdin]
+    texts = arguments.TEXT or list(read_lines("label", "text"))
     if not texts:
         return 0
-    probs = np.exp(predict(model, encode(texts, learned.vocabulary, options["tokens"])))
+    probs = np.exp(predict(model, encode(texts, learned, options["tokens"])))
     for text, row in zip(texts, probs, strict=True):
         best = np.argsort(-row, kind="stable")[:3]
-        print(f"{text}\t" + "  ".join(f"{learned.labels[i]} {row[i]:.3f}" for i in best))
+        print(text.replace("\n", " ") + "\t" + "  ".join(f"{learned.labels[i]} {row[i]:.3f}" for i in best))
     return 0

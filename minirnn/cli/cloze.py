@@ -11,9 +11,11 @@ from minirnn import backend
 from minirnn.autograd.losses import log_softmax
 from minirnn.autograd.recording import no_grad
 from minirnn.cli.options import path
+from minirnn.cli.texts import read_rules
 from minirnn.cli.train.cloze import BLANK, OPTIONS, build_models, read_vocabulary
 from minirnn.cli.training import read_options
 from minirnn.data import UNKNOWN, detokenize, tokenize
+from minirnn.data.reading import unify
 from minirnn.errors import InputError
 from minirnn.training import Run
 
@@ -27,7 +29,7 @@ def add_parser(commands: Any) -> None:
         epilog=f"example: minirnn cloze runs/cloze-1 'The stat{BLANK}ment is tr{BLANK}e.'",
     )
     parser.add_argument("RUN", type=path, help="a run of `train cloze`")
-    parser.add_argument("TEXT", help=f"a text with blanks, each a {BLANK}; by word, with spaces around it")
+    parser.add_argument("TEXT", type=unify, help=f"a text with blanks, each a {BLANK}; by word, with spaces around it")
     parser.set_defaults(run=run)
 
 
@@ -39,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     models.load_state_dict(run_directory.model_state())
     models.eval()
     text = arguments.TEXT if options["clean"] == "none" else arguments.TEXT.lower()
-    pieces = tokenize(text, options["tokens"])
+    pieces = tokenize(text, options["tokens"], read_rules(run_directory))
     blanks = [t for t, piece in enumerate(pieces) if piece == BLANK]
     if not blanks:
         raise InputError(f"the text has no blank: write {BLANK} where a token is to be found")

@@ -10,7 +10,7 @@ import numpy as np
 
 from minirnn.autograd.recording import no_grad
 from minirnn.cli.corpora import digest, load_corpora, mismatch, test_pairs
-from minirnn.cli.options import check_output, number, path
+from minirnn.cli.options import check_output, describe, number, path
 from minirnn.cli.tasks import read_run_options
 from minirnn.cli.training import check_data
 from minirnn.cli.translate import add_search_options, search_options
@@ -103,16 +103,12 @@ def _pairs(run_directory: Run, arguments: argparse.Namespace) -> tuple[list[Pair
             corpora = load_corpora(options)
             check_data(run_directory, digest(corpora), mismatch(options))
         except (InputError, OSError) as error:
-            raise InputError(f"what was held out cannot be read again: {_reason(error)}; give pairs with --data, or "
+            raise InputError(f"what was held out cannot be read again: {describe(error)}; give pairs with --data, or "
                              "--source and --target") from error  # fmt: skip
     found, what = test_pairs(options, corpora)
     if not found:
         raise InputError(f"{run_directory.path} held nothing out: give --data, or --source and --target")
     return found[: arguments.max_pairs], what
-
-
-def _reason(error: Exception) -> str:
-    return f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
 
 
 def _perplexity(translator: Translator, pairs: list[Pair]) -> float:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from typing import Any
 
-from minirnn.cli.options import path
+from minirnn.cli.options import path, quoted
 from minirnn.data.fetch import DATASETS, fetch_dataset
 
 
@@ -27,5 +26,5 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print where the data set is, and what to do with it."""
     file = fetch_dataset(arguments.DATASET, arguments.to)
-    print(f"{file}\nuse it: minirnn train {DATASETS[arguments.DATASET].task} --data {shlex.quote(str(file))}")
+    print(f"{file}\nuse it: minirnn train {DATASETS[arguments.DATASET].task} --data {quoted(file)}")
     return 0

@@ -7,7 +7,8 @@ from typing import Any
 
 from minirnn import backend
 from minirnn.cli.lm import load_writer, read_config
-from minirnn.cli.options import number
+from minirnn.cli.options import number, path
+from minirnn.data.reading import unify
 from minirnn.decoding import greedy, sampler
 from minirnn.training import Run
 
@@ -20,8 +21,10 @@ def add_parser(commands: Any) -> None:
         description="Continue a text with a trained language model.",
         epilog="example: minirnn generate runs/lm-1 --prefix 'The statement' --temperature 0.7 --top-p 0.9",
     )
-    parser.add_argument("RUN", help="the run directory")
-    parser.add_argument("--prefix", metavar="TEXT", help="the text to continue (default: how the training text begins)")
+    parser.add_argument("RUN", type=path, help="the run directory")
+    parser.add_argument(
+        "--prefix", type=unify, metavar="TEXT", help="the text to continue (default: how the training text begins)"
+    )
     parser.add_argument(
         "--length", type=number(int, 1), default=300, metavar="N", help="tokens to write (default: 300)"
     )

@@ -11,6 +11,7 @@ import numpy as np
 from minirnn import backend
 from minirnn.cli.cells import cell_options, cell_settings
 from minirnn.cli.options import number, path
+from minirnn.cli.texts import read_rules
 from minirnn.cli.training import FLAG, Options, optimization_options, read_options
 from minirnn.data import UNKNOWN, Vocabulary, detokenize, tokenize
 from minirnn.data.text import CLEANING, TOKENS
@@ -52,6 +53,7 @@ class LanguageModelConfig(NamedTuple):
     vocabulary: Vocabulary
     prefix: str
     sha256: str
+    rules: int
 
 
 def read_config(run_directory: Run) -> LanguageModelConfig:
@@ -61,12 +63,13 @@ def read_config(run_directory: Run) -> LanguageModelConfig:
         InputError: the run is not a language model's, or its run.json is damaged.
     """
     options, config = read_options(run_directory, "lm", OPTIONS), run_directory.config
+    rules = read_rules(run_directory)
     try:
         if not all(isinstance(text, str) for text in (*config["vocabulary"], config["prefix"], config["sha256"])):
             raise TypeError("expected strings in vocabulary, prefix and sha256")
         if UNKNOWN not in config["vocabulary"]:
             raise ValueError(f"the vocabulary has no {UNKNOWN}")
-        return LanguageModelConfig(options, Vocabulary(config["vocabulary"]), config["prefix"], config["sha256"])
+        return LanguageModelConfig(options, Vocabulary(config["vocabulary"]), config["prefix"], config["sha256"], rules)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{run_directory.path / 'run.json'}: damaged: {error}") from error
 
@@ -110,8 +113,9 @@ def load_writer(
         InputError: the prefix is empty, or the run cannot be used; in writing, that the model gives no probabilities.
     """
     model, vocabulary = load_language_model(run_directory, checkpoint, device)
-    options = read_config(run_directory).options
-    pieces = tokenize(prefix if options["clean"] == "none" else prefix.lower(), options["tokens"])
+    config = read_config(run_directory)
+    options = config.options
+    pieces = tokenize(prefix if options["clean"] == "none" else prefix.lower(), options["tokens"], config.rules)
     if not pieces:
         raise InputError("the prefix must have at least one token")
     if strangers := sorted({piece for piece in pieces if piece not in vocabulary}):

@@ -13,7 +13,7 @@ import numpy as np
 
 from minirnn import __version__, use_kernels
 from minirnn.cli import classify, cloze, evaluate, fetch, generate, gradcheck, show, train, translate
-from minirnn.cli.options import Parser, complain
+from minirnn.cli.options import Parser, complain, describe
 from minirnn.errors import MinirnnError
 
 COMMANDS: tuple[Any, ...] = (translate, evaluate, generate, classify, cloze, fetch, gradcheck)
@@ -45,9 +45,7 @@ def build_parser() -> Parser:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 if all went well, 2 for wrong input, 130 after Ctrl-C."""
-    for stream in (sys.stdout, sys.stderr):  # a text may have characters that the terminal has not
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    _mend_streams()
     try:
         try:
             options = build_parser().parse_args(arguments)
@@ -55,16 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             with np.errstate(all="ignore"):  # what is not finite is found and named by the training loop
                 status = options.run(options)
         finally:
-            if sys.stdout is not None:
-                sys.stdout.flush()  # here, where a failure can still be reported
+            sys.stdout.flush()  # here, where a failure can still be reported
         sys.exit(status)
     except BrokenPipeError:  # the reader of our output has gone, as in `minirnn generate … | head`
         _drop_output()
         sys.exit(1)
     except (MinirnnError, OSError) as error:
-        where = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        complain("minirnn", f"{where}{reason}")
+        complain("minirnn", describe(error))
         _drop_output()
         sys.exit(2)
     except MemoryError as error:
@@ -75,10 +70,21 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(130)
 
 
+def _mend_streams() -> None:
+    """Let whatever is written to stdout and stderr be taken: nowhere where they are closed, as by `2>&-`, and by its
+    number what the terminal has no character for."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (it stays open)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _drop_output() -> None:
     """Send what is still buffered for stdout nowhere, so that the interpreter does not fail over it at its end."""
     try:
         sys.stdout.flush()
-    except (OSError, AttributeError):
-        if sys.stdout is not None:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

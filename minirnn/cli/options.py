@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -38,14 +40,30 @@ class Parser(argparse.ArgumentParser):
 
 
 def complain(who: str, message: str) -> None:
-    """One line on stderr, also where the message quotes something with line breaks."""
-    print(f"{who}: error: {message}".replace("\r", "\\r").replace("\n", "\\n"), file=sys.stderr)
+    """One line on stderr, also where the message quotes something with line breaks. Where stderr takes none, the exit
+    status still says that something was wrong."""
+    with contextlib.suppress(OSError):
+        print(f"{who}: error: {message}".replace("\r", "\\r").replace("\n", "\\n"), file=sys.stderr, flush=True)
+
+
+def describe(error: Exception) -> str:
+    """What went wrong, and with which file."""
+    if not isinstance(error, OSError):
+        return str(error)
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"
+
+
+def quoted(path: str | Path) -> str:
+    """A path as a shell and a command take it: with its spaces and quotes, and not as an option."""
+    text = str(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
 
 
 def path(text: str) -> str:
     """An argparse type: a path. An empty one, as from an unset shell variable, is a mistake and not the default."""
-    if not text:
-        raise argparse.ArgumentTypeError("expected a path, found ''")
+    if not text or "\0" in text:
+        raise argparse.ArgumentTypeError(f"expected a path, found {text!r}")
     return text
 
 
@@ -82,6 +100,8 @@ def check_output(file: str) -> None:
     folder = Path(file).parent
     if Path(file).is_dir():
         raise InputError(f"{file} is a directory: expected a file to write")
+    if Path(file).exists() and not Path(file).is_file():
+        return  # a device or a pipe, which no directory has to take
     if not folder.is_dir():
         raise InputError(f"{file}: there is no directory {folder} to write it to")
     if not os.access(folder, os.W_OK):

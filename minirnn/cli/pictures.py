@@ -1,11 +1,18 @@
-"""Where a picture goes, and what is said of it."""
+"""Where a picture goes, what is said of it, and what becomes of a command whose picture cannot be drawn."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from minirnn.cli.options import path
+from minirnn.cli.options import check_output, describe, path
+from minirnn.errors import InputError, MinirnnError
+from minirnn.plots.common import format_of, has_matplotlib
+
+NOT_INSTALLED = "matplotlib is not installed (pip install 'minirnn[plot]')"
 
 
 def add_out(parser: argparse.ArgumentParser, default: str) -> None:
@@ -13,7 +20,60 @@ def add_out(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument("--out", type=path, default=default, metavar="PNG", help=f"the picture (default: {default})")
 
 
-def tell(picture: Path | None) -> None:
-    """Say where the picture is, or why there is none."""
-    missing = "no picture: matplotlib is not installed (pip install 'minirnn[plot]')"
-    print(f"\npicture: {picture}" if picture else f"\n{missing}")
+def check_picture(file: str) -> None:
+    """See that a picture can be written, before the work that it shows.
+
+    Raises:
+        InputError: its name ends with no format that is known, or as `check_output`.
+    """
+    check_output(file)
+    with _explained():
+        if has_matplotlib():
+            format_of(file)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """matplotlib raises whatever a library beneath it does, of a broken font as of a broken file of settings."""
+    try:
+        yield
+    except (MinirnnError, OSError):
+        raise
+    except Exception as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(f"matplotlib cannot draw: {what}") from error
+
+
+class Drawn(NamedTuple):
+    """Where a picture is, or why there is none."""
+
+    path: Path | None
+    why_not: str = ""
+
+
+def draw(plot: Callable[..., Path | None], *arguments: Any) -> Drawn:
+    """Draw what a command was asked for. Where matplotlib is not installed, the text that is printed stands in for it.
+
+    Raises:
+        InputError, OSError: it cannot be drawn or written.
+    """
+    with _explained():
+        found = plot(*arguments)
+    return Drawn(found, "" if found else NOT_INSTALLED)
+
+
+def attempt(plot: Callable[..., Path | None], *arguments: Any) -> Drawn:
+    """Draw at the end of work that is worth more than its picture: whatever keeps it from being drawn, be it a folder
+    that is gone or a library that is broken, the work is done and its report goes on."""
+    try:
+        return draw(plot, *arguments)
+    except (MinirnnError, OSError) as error:
+        return Drawn(None, describe(error))
+
+
+def tell(*drawn: Drawn) -> None:
+    """Say where pictures are, and why there are not more."""
+    if made := [str(one.path) for one in drawn if one.path]:
+        print(f"\npicture{'s' * (len(made) > 1)}: {', '.join(made)}")
+    for reason in dict.fromkeys(one.why_not for one in drawn if one.why_not):
+        print(f"\nno picture: {reason}")

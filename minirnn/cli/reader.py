@@ -11,6 +11,7 @@ from minirnn.autograd.recording import no_grad
 from minirnn.autograd.sequences import one_hot
 from minirnn.cli.lm import load_language_model, read_config
 from minirnn.data import Vocabulary, built_in_text, tokenize
+from minirnn.data.words import RULES
 from minirnn.errors import InputError
 from minirnn.models import LanguageModel
 from minirnn.training import Adam, LanguageModeling, Run, Trainer
@@ -24,7 +25,7 @@ class Reader(NamedTuple):
     Attributes:
         model, vocabulary: of the language model.
         text: something to read: held out by the small model, the beginning of the training text of a run.
-        tokens, clean: what texts are cut into, and how they are simplified.
+        tokens, clean, rules: what texts are cut into, how they are simplified, and the version of the rules for words.
     """
 
     model: LanguageModel
@@ -32,6 +33,7 @@ class Reader(NamedTuple):
     text: str
     tokens: str
     clean: str
+    rules: int = RULES
 
     def cut(self, text: str) -> list[str]:
         """The tokens of a text.
@@ -39,7 +41,7 @@ class Reader(NamedTuple):
         Raises:
             InputError: it has none.
         """
-        pieces = tokenize(text if self.clean == "none" else text.lower(), self.tokens)
+        pieces = tokenize(text if self.clean == "none" else text.lower(), self.tokens, self.rules)
         if not pieces:
             raise InputError("the text must have at least one token")
         return pieces
@@ -61,7 +63,7 @@ def of_run(path: str) -> Reader:
     """
     config = read_config(Run(path))
     model, vocabulary = load_language_model(Run(path), "best", "cpu")
-    return Reader(model, vocabulary, config.prefix, config.options["tokens"], config.options["clean"])
+    return Reader(model, vocabulary, config.prefix, config.options["tokens"], config.options["clean"], config.rules)
 
 
 def small(cell: str) -> Reader:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from minirnn import backend
-from minirnn.cli.options import number, path
+from minirnn.cli.options import number, path, quoted
 from minirnn.errors import InputError
 from minirnn.layers import Module
 from minirnn.plots import plot_losses
@@ -132,14 +131,14 @@ class Command:
 
     def _train(self, run: Run, trainer: Trainer, options: dict[str, Any]) -> int:
         print(f"{run.path}: {self.announce(trainer, options)}", flush=True)
+        again = f"minirnn train {self.task} --resume {quoted(run.path)}"
         try:
             trainer.train(options["epochs"])
         except KeyboardInterrupt:
-            again = shlex.join(["minirnn", "train", self.task, "--resume", str(run.path)])
             print(f"\ninterrupted; go on with: {again}", file=sys.stderr)
             return 130
         if not trainer.history:
-            print(f"nothing has been validated yet: go on with more --epochs (so far {trainer.place.epoch})")
+            print(f"nothing has been validated yet; go on with: {again} --epochs {trainer.place.epoch + 1}")
             return 0
         self.report(run, trainer)
         return 0

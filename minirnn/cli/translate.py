@@ -6,23 +6,24 @@ import argparse
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from minirnn import backend
-from minirnn.cli.options import check_output, number, path
+from minirnn.cli.lines import at_terminal, read_lines, sentence
+from minirnn.cli.options import number, path
+from minirnn.cli.pictures import check_picture, draw
 from minirnn.cli.translators import load_translator
 from minirnn.data.vocabulary import SPECIALS
 from minirnn.decoding import gnmt_penalty, power_penalty, sampler
 from minirnn.decoding.hypotheses import LengthPenalty
 from minirnn.errors import InputError
 from minirnn.plots import AttentionMap, plot_attentions
+from minirnn.plots.common import has_matplotlib
 from minirnn.training import Run
 from minirnn.translator import BATCH, Translated, Translator
 
 MOST_MAPS = 16
 BEAM_PENALTY = 0.75  # without any, a beam prefers sentences that are too short
-PICTURES = (".png", ".pdf", ".svg", ".jpg")
 PENALTIES = {"power": power_penalty, "gnmt": gnmt_penalty}
 
 
@@ -64,7 +65,9 @@ def add_parser(commands: Any) -> None:
     )
     parser.intermixed = True
     parser.add_argument("RUN", type=path, help="the run directory")
-    parser.add_argument("SENTENCE", nargs="*", help="what to translate (default: the lines of the standard input)")
+    parser.add_argument(
+        "SENTENCE", nargs="*", type=sentence, help="what to translate (default: the lines of the standard input)"
+    )
     add_search_options(parser)
     parser.add_argument("--n-best", type=number(int, 1), metavar="N", help="show the N best, with their scores")
     parser.add_argument(
@@ -102,18 +105,18 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if arguments.SENTENCE:
         _note_unknown(translator, arguments.SENTENCE)
-    elif _at_terminal():
-        print("one sentence a line; Ctrl-D ends", file=sys.stderr)
     maps: list[AttentionMap] = []
-    for sentences in _groups(arguments.SENTENCE or read_lines()):
+    given = arguments.SENTENCE or map(sentence, read_lines("translate", "sentence"))
+    for sentences in _groups(_note_composed(translator, given)):
         for found in translator.translate(sentences, **search):
             _print(found, arguments.n_best is not None)
             if arguments.attention and len(maps) < MOST_MAPS and found[0].attention is not None:
                 maps.append(AttentionMap(found[0].attention, found[0].source, found[0].target))
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     if arguments.attention:
-        _draw(maps, arguments.attention)
+        if not maps:
+            raise InputError(f"{arguments.attention}: there was nothing to draw")
+        draw(plot_attentions, maps, arguments.attention)
     return 0
 
 
@@ -137,13 +140,20 @@ def _check(arguments: argparse.Namespace) -> None:
         if getattr(arguments, name) is not None and not arguments.sample:
             raise InputError(f"--{name.replace('_', '-')} goes with --sample")
     if arguments.attention:
-        if Path(arguments.attention).suffix.lower() not in PICTURES:
-            raise InputError(f"{arguments.attention}: expected the name of a picture to end with {PICTURES[0]}")
-        check_output(arguments.attention)
-        try:
-            import matplotlib.figure  # noqa: F401
-        except ImportError as error:
-            raise InputError("--attention needs matplotlib: pip install 'minirnn[plot]'") from error
+        check_picture(arguments.attention)
+        if not has_matplotlib():
+            raise InputError("--attention needs matplotlib: pip install 'minirnn[plot]'")
+
+
+def _note_composed(translator: Translator, sentences: Iterable[str]) -> Iterator[str]:
+    """The sentences, and with the first that is read in another form than it came in a note that says so."""
+    noted = False
+    for one in sentences:
+        if not noted and (noted := translator.source.recomposes(one)):
+            word = next((word for word in one.split() if translator.source.recomposes(word)), one)
+            said = f"read in Unicode's composed form (NFC), an accented letter as one: {word[:40]!r}"
+            print(f"note: {said}", file=sys.stderr)
+        yield one
 
 
 def _note_unknown(translator: Translator, sentences: Sequence[str]) -> None:
@@ -167,21 +177,9 @@ def search_options(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def read_lines() -> Iterator[str]:
-    """The lines of the standard input. Whatever bytes come, they are a line: what is not UTF-8 is read as U+FFFD."""
-    if sys.stdin is None:
-        raise InputError("there is nothing to translate: give sentences, or lines on the standard input")
-    for line in sys.stdin.buffer:
-        yield line.rstrip(b"\r\n").decode("utf-8", "replace")
-
-
-def _at_terminal() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty()
-
-
 def _groups(sentences: Iterable[str]) -> Iterator[list[str]]:
     """So many sentences at a time as are translated together; from a terminal one by one, to answer at once."""
-    size = 1 if _at_terminal() else 4 * BATCH
+    size = 1 if at_terminal() else 4 * BATCH
     rest = iter(sentences)
     while group := list(islice(rest, size)):
         yield group
@@ -194,9 +192,3 @@ def _print(found: list[Translated], with_scores: bool) -> None:
         print(f"{one.score:.4f}\t{text}{note}" if with_scores else f"{text}{note}")
     if with_scores:
         print()
-
-
-def _draw(maps: list[AttentionMap], picture: str) -> None:
-    if not maps:
-        raise InputError(f"{picture}: there was nothing to draw")
-    plot_attentions(maps, picture)

@@ -104,9 +104,9 @@ OPTIONS: Options = {
 def build_codecs(pairs: Sequence[Pair], options: dict[str, Any]) -> tuple[Codec, Codec]:
     """The codecs of both languages, learned from the training pairs."""
 
-    def build(texts: list[str]) -> Codec:
-        return Codec.build(
-            texts,
+    def build(*languages: list[str]) -> list[Codec]:
+        return Codec.build_shared(
+            languages,
             options["tokens"],
             options["clean"],
             min_frequency=options["min-frequency"],
@@ -114,10 +114,8 @@ def build_codecs(pairs: Sequence[Pair], options: dict[str, Any]) -> tuple[Codec,
         )
 
     sources, targets = [pair.source for pair in pairs], [pair.target for pair in pairs]
-    if options["shared-vocabulary"]:
-        both = build(sources + targets)
-        return both, both
-    return build(sources), build(targets)
+    source, target = build(sources, targets) if options["shared-vocabulary"] else build(sources) + build(targets)
+    return source, target
 
 
 def build_model(

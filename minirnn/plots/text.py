@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 from minirnn.errors import InputError
@@ -77,6 +78,14 @@ def chart(
     lines.append(" " * (margin + 2) + ends[0] + x_label.center(width - len(ends[0]) - len(ends[1])) + ends[1])
     lines += [f"{' ' * (margin + 2)}{MARKS[i % len(MARKS)]} {name}" for i, name in enumerate(drawn)]
     return "\n".join(lines)
+
+
+def one_column(token: str, otherwise: str = "·") -> str:
+    """What stands for a token where each has one column of a terminal: its first character, or `otherwise` for a
+    character that has none, that has two, or that would be drawn onto the one before it."""
+    first = token[:1]
+    fits = first.isprintable() and unicodedata.category(first)[0] != "M" if first else False
+    return first if fits and unicodedata.east_asian_width(first) not in "WF" else otherwise
 
 
 def _share(value: float, start: float, end: float) -> float:

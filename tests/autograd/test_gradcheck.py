@@ -11,8 +11,8 @@ from hypothesis.extra.numpy import mutually_broadcastable_shapes
 
 from minirnn import CELL_NAMES, GradcheckError, InputError, Tensor, activations, functional, gradcheck, no_grad, ops
 from minirnn.autograd import attention, losses, sequences
-from minirnn.autograd.tensor import record, record_many
-from minirnn.cli.gradcheck import all_cases
+from minirnn.autograd.recording import record, record_many
+from minirnn.cli.catalogue import all_cases
 
 CASES = all_cases()
 
@@ -24,7 +24,7 @@ def test_the_catalogue_passes(name, function, inputs):
 
 def test_the_catalogue_is_complete():
     names = {re.sub(r" \(.*", "", name) for name, _, _ in CASES}
-    helpers = {"values", "check_ids", "require_tensor", "one_hot", "dropout_mask", "rrelu_slopes"}
+    helpers = {"value", "values", "check_ids", "require_tensor", "one_hot", "dropout_mask", "rrelu_slopes"}
     for module in (ops, functional, attention, losses, sequences, activations):
         functions = {name: f for name, f in vars(module).items() if inspect.isfunction(f) and name[0] != "_"}
         public = {

@@ -135,7 +135,7 @@ def test_gradcheck_prints_a_table(capsys):
 
 def test_gradcheck_fails_on_a_wrong_gradient(capsys, monkeypatch):
     from minirnn.autograd import functional
-    from minirnn.autograd.tensor import record
+    from minirnn.autograd.recording import record
 
     monkeypatch.setattr(functional, "softmax", lambda a, axis=-1, mask=None: record(a.data, (a, lambda dy: 2 * dy)))
     assert run("gradcheck", "softmax*") == 1
@@ -154,7 +154,8 @@ def test_help(arguments, capsys):
         (["--data", "missing.txt"], "missing.txt: No such file or directory"),
         (["--data", "."], "Is a directory"),
         (["--data", "empty.txt"], "empty.txt: expected some text, found none"),
-        (["--data", "bytes.txt"], "bytes.txt line 1: expected UTF-8 text, found the byte 0xff"),
+        (["--data", "bytes.txt"], "bytes.txt line 2: expected UTF-8 text, found the byte 0xff"),
+        (["--data", "utf-16.txt"], "utf-16.txt line 1: expected UTF-16-LE text, found the byte 0x00"),
         (["--data", "short.txt"], "one batch of 32 sequences of 64 steps needs 2049"),
         (["--data", "digits.txt", "--clean", "letters"], "nothing is left"),
         (["--nonsense", "1"], "unrecognized arguments: --nonsense"),
@@ -185,7 +186,8 @@ def test_bad_input_to_training(options, message, text, capsys, monkeypatch):
 
     monkeypatch.setattr(backend, "gpu_library", no_gpu)
     (text.parent / "empty.txt").write_text("\n")
-    (text.parent / "bytes.txt").write_bytes(b"\xff\xfe\x00")
+    (text.parent / "bytes.txt").write_bytes(b"a\r\xff")
+    (text.parent / "utf-16.txt").write_bytes(b"\xff\xfe\x00")
     (text.parent / "short.txt").write_text("too short")
     (text.parent / "digits.txt").write_text("1898 " * 1000)
     (text.parent / "full").mkdir()

@@ -281,7 +281,7 @@ def nasty_lines(rng, count):
         lambda: b" ".join(rng.choices(words, k=rng.randrange(8))),
         lambda: rng.choice(odd) * rng.randrange(5) + b" " * rng.randrange(3),
     ]
-    return [kinds[i % len(kinds)]().replace(b"\n", b" ") for i in range(count)]
+    return [kinds[i % len(kinds)]().replace(b"\n", b" ").replace(b"\r", b" ") for i in range(count)]
 
 
 @pytest.mark.parametrize(("tokens", "count"), [("word", 10_000), ("char", 10_000), ("space", 10_000), ("bpe", 10_000)])
@@ -290,7 +290,10 @@ def test_ten_thousand_strings_of_bytes(tokens, count, runs, monkeypatch, capsys)
     piped(monkeypatch, b"\n".join(lines) + b"\n")
     assert run("translate", runs / tokens, "--no-unknown") == 0
     captured = capsys.readouterr()
-    assert captured.err == ""
+    bytes_noted, form_noted, end = captured.err.split("\n")
+    assert bytes_noted.startswith("note: standard input line 1: expected UTF-8 text, found the byte 0x")
+    assert form_noted.startswith("note: read in Unicode's composed form")
+    assert end == ""
     assert captured.out.count("\n") == count
     assert "<unk>" not in captured.out
     blank = [i for i, line in enumerate(lines) if not line]
@@ -443,7 +446,7 @@ def test_bad_input_to_training(options, message, folder, capsys):
         (["--exact", "--coverage-penalty", 1], "--coverage-penalty goes with --beam, not with --exact"),
         (["--top-k", 3], "--top-k goes with --sample"),
         (["--seed", 0], "--seed goes with --sample"),
-        (["--sample", "--top-p", 2], "top-p must be in (0, 1]"),
+        (["--sample", "--top-p", 2], "top-p must be a number above 0 and at most 1, not 2.0"),
         (["--beam", 2, "--length-penalty", 1e9], "--length-penalty: expected a number at least 0 and below 100"),
         (["--attention", "missing/map.png"], "missing/map.png: there is no directory missing"),
         (["--attention", "map.xyz"], "map.xyz: expected the name of a picture to end with .png"),
@@ -510,7 +513,8 @@ def damages(config):
 
 def test_every_damage_to_a_run_is_one_line(copy, capsys):
     config = json.loads((copy / "run.json").read_text())
-    for damage in [*damages(config), *({key: ...} for key in config)]:
+    missing = [{key: ...} for key in config if key != "rules"]  # which runs have not had from the beginning
+    for damage in [*damages(config), *missing]:
         damaged = {k: v for k, v in {**config, **damage}.items() if v is not ...}
         (copy / "run.json").write_text(json.dumps(damaged))
         if damage != {"sha256": ...}:
@@ -603,7 +607,11 @@ def test_streams_that_are_closed_or_narrow(runs):
     assert b"nothing to translate" in error
     assert in_a_shell(f"{translate} 'red cat' <&-")[0] == 0
     status, out, error = in_a_shell(f"printf 'caf\\303\\251 \\377\\n' | {translate} | wc -l", PYTHONIOENCODING="ascii")
-    assert (status, out.strip(), error) == (0, b"1", b"")
+    assert (status, out.strip()) == (0, b"1")
+    note = (
+        b"note: standard input line 1: expected UTF-8 text, found the byte 0xff: read as U+FFFD, here and further on\n"
+    )
+    assert error == note
     status, out, error = in_a_shell(f"{translate} café", PYTHONIOENCODING="ascii", PYTHONUTF8="1")
     assert (status, out.count(b"\n")) == (0, 1)
     assert error == b"not in the vocabulary, read as <unk>: 'caf\\xe9'\n"

@@ -6,6 +6,7 @@ import pytest
 
 from minirnn import InputError
 from minirnn.plots import bars, chart
+from minirnn.plots.text import one_column
 
 
 def frame(text):
@@ -73,3 +74,9 @@ def test_nothing_to_draw_is_refused():
         bars({})
     with pytest.raises(InputError, match="no points"):
         chart({"a": [(1, math.inf)]})
+
+
+def test_every_token_takes_one_column():
+    shown = {"cat": "c", "é": "é", " ": " ", "\n": "·", "\u0301": "·", "\u200d": "·", "猫": "·", "👍": "·", "": "·"}
+    assert {token: one_column(token) for token in shown} == shown
+    assert one_column("\n", "↵") == "↵"

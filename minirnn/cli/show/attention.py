@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
-from minirnn.cli.options import check_output, number, path
-from minirnn.cli.pictures import add_out, tell
+from minirnn.cli.lines import sentence
+from minirnn.cli.options import number, path
+from minirnn.cli.pictures import add_out, check_picture, draw, tell
 from minirnn.cli.translators import load_translator
 from minirnn.errors import InputError
 from minirnn.plots import plot_attention
@@ -27,7 +28,7 @@ def add_parser(pictures: Any) -> None:
         epilog="example: minirnn show attention runs/translate-1 'The old cat sees a white bird.'",
     )
     parser.add_argument("RUN", type=path, help="a run of `train translate` or `train task`")
-    parser.add_argument("SENTENCE", help="what to translate")
+    parser.add_argument("SENTENCE", type=sentence, help="what to translate")
     parser.add_argument("--beam", type=number(int, 1), default=1, metavar="N", help="beam size (default: 1, greedy)")
     parser.add_argument("--device", choices=backend.DEVICES, default="cpu", help="where to compute (default: cpu)")
     add_out(parser, "attention.png")
@@ -36,7 +37,7 @@ def add_parser(pictures: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the translation and the map, and draw it."""
-    check_output(arguments.out)
+    check_picture(arguments.out)
     translator = load_translator(Run(arguments.RUN), device=arguments.device)
     if translator.attention is None:
         raise InputError(f"the model in {arguments.RUN} does not attend: train one with --decoder attention")
@@ -45,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("there is nothing to translate in the sentence")
     print(f"{found.text}\n")
     print(as_text(found.attention, found.source, found.target))
-    tell(plot_attention(found.attention, found.source, found.target, arguments.out))
+    tell(draw(plot_attention, found.attention, found.source, found.target, arguments.out))
     return 0
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.cli.options import check_output, number, path
-from minirnn.cli.pictures import add_out, tell
+from minirnn.cli.options import number, path
+from minirnn.cli.pictures import add_out, check_picture, draw, tell
 from minirnn.cli.texts import named_text
 from minirnn.data import Vocabulary
 from minirnn.errors import InputError
@@ -42,7 +42,7 @@ def add_parser(pictures: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train both, and print what they are worth."""
-    check_output(arguments.out)
+    check_picture(arguments.out)
     text = named_text(arguments.data)
     if len(text) < LEAST:
         raise InputError(f"the text has {len(text):,} characters: expected at least {LEAST:,}")
@@ -63,5 +63,5 @@ def run(arguments: argparse.Namespace) -> int:
     for name, sample in samples:
         print(f"  {name}: {sample!r}")
     print(f"\n{WHY}")
-    tell(plot_training(losses, arguments.out))
+    tell(draw(plot_training, losses, arguments.out))
     return 0

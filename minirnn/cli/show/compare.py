@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from tqdm import tqdm
 
 from minirnn.cells import CELL_NAMES
 from minirnn.cli.options import number, path
-from minirnn.cli.pictures import tell
+from minirnn.cli.pictures import attempt, tell
 from minirnn.errors import InputError
 from minirnn.inspection.compare import DELAY, TASKS, Summary, compare, count_trainings, lesson, summarize
 from minirnn.plots.compare import plot_comparison
@@ -71,19 +72,18 @@ def run(arguments: argparse.Namespace) -> int:
     learned = lesson(summaries) if task == "memory" else ""
     if learned:
         print(f"\n{learned}")
-    picture = plot_comparison({f"{task}, {arguments.steps} steps": summaries}, folder / f"{task}.png", learned)
     print(f"\nresults: {table}")
-    tell(picture)
+    tell(attempt(plot_comparison, {f"{task}, {arguments.steps} steps": summaries}, folder / f"{task}.png", learned))
     return 0
 
 
 def as_text(summaries: list[Summary]) -> str:
     """A line for each cell and start: parameters, mean error, range, and a bar as long as the mean."""
-    largest = max((row.mean for row in summaries if row.mean == row.mean), default=1.0) or 1.0
+    largest = max((row.mean for row in summaries if math.isfinite(row.mean)), default=1.0) or 1.0
     width = max(len(row.name) for row in summaries)
     lines = [f"{'cell':{width}}  parameters  error   range"]
     for row in summaries:
-        bar = "#" * round(WIDTH * row.mean / largest) if row.mean == row.mean else "diverged"
+        bar = "#" * round(WIDTH * row.mean / largest) if math.isfinite(row.mean) else "diverged"
         spread = f"{row.lowest:.3f} to {row.highest:.3f}"
         lines.append(f"{row.name:{width}}  {row.parameters:10,}  {row.mean:5.3f}   {spread}  {bar}")
     return "\n".join(lines)

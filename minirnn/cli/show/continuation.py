@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.cli.options import check_output, number, path
-from minirnn.cli.pictures import add_out, tell
+from minirnn.cli.options import number, path
+from minirnn.cli.pictures import add_out, check_picture, draw, tell
 from minirnn.cli.texts import named_text
 from minirnn.data import UNKNOWN, Vocabulary, detokenize, tokenize
+from minirnn.data.reading import unify
 from minirnn.data.text import TOKENS
 from minirnn.decoding import beam_search
 from minirnn.decoding.viterbi import Continuation, viterbi
 from minirnn.errors import InputError
 from minirnn.models.ngram import SMOOTHINGS, NGram
-from minirnn.plots.common import new_figure, save
+from minirnn.plots.common import add_legend, new_figure, picture, save
 
 BEAMS = (1, 2, 5, 20, 100)
 WHY = """\
@@ -40,7 +41,9 @@ def add_parser(pictures: Any) -> None:
     parser.add_argument("--tokens", choices=TOKENS, default="char", help="what it is cut into (default: char)")
     parser.add_argument("--n", type=number(int, 1), default=4, metavar="N", help="the longest gram (default: 4)")
     parser.add_argument("--smoothing", choices=SMOOTHINGS, default="kneser-ney", help="(default: kneser-ney)")
-    parser.add_argument("--prefix", default="The ", metavar="TEXT", help="what to continue (default: 'The ')")
+    parser.add_argument(
+        "--prefix", type=unify, default="The ", metavar="TEXT", help="what to continue (default: 'The ')"
+    )
     parser.add_argument("--length", type=number(int, 1), default=30, metavar="L", help="tokens to write (default: 30)")
     add_out(parser, "continuation.png")
     parser.set_defaults(run=run)
@@ -48,7 +51,7 @@ def add_parser(pictures: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the table, and draw it."""
-    check_output(arguments.out)
+    check_picture(arguments.out)
     text = named_text(arguments.data)
     pieces = tokenize(text, arguments.tokens)
     vocabulary = Vocabulary.build(pieces, 1)
@@ -70,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         f"\nthe exact search merged {beginnings:,} beginnings into {states:,} states in {arguments.length} steps; "
         f"without merging there are {len(vocabulary) - 1}^{arguments.length}.\n\n{WHY}"
     )
-    tell(_draw({beam: log_prob for beam, (log_prob, _) in found.items()}, exact.log_prob, arguments.out))
+    tell(draw(_draw, {beam: log_prob for beam, (log_prob, _) in found.items()}, exact.log_prob, arguments.out))
     return 0
 
 
@@ -94,16 +97,17 @@ def search(
     return found, viterbi(model, model.advance(prefix[-1:], state), length, forbidden=[unknown])
 
 
+@picture
 def _draw(found: dict[int, float], exact: float, path: str) -> Any:
     figure = new_figure()
     if figure is None:
         return None
     axes = figure.subplots()
-    axes.semilogx(list(found), list(found.values()), marker="o", label="beam search")
-    axes.axhline(exact, color="C1", linestyle="--", label="the best there is")
+    (searched,) = axes.semilogx(list(found), list(found.values()), marker="o")
+    best = axes.axhline(exact, color="C1", linestyle="--")
     axes.set_xticks(list(found), [str(beam) for beam in found])
     axes.set_xlabel("beam size (1 is greedy)")
     axes.set_ylabel("log-probability found (nats)")
-    axes.legend(frameon=False, loc="lower right")
+    add_legend(axes, {"beam search": searched, "the best there is": best}, loc="lower right")
     axes.grid(alpha=0.3)
     return save(figure, path)

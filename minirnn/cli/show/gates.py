@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.cli.options import check_output, path
-from minirnn.cli.pictures import add_out, tell
+from minirnn.cli.options import path
+from minirnn.cli.pictures import add_out, check_picture, draw, tell
 from minirnn.cli.reader import of_run, small
+from minirnn.data.reading import unify
 from minirnn.errors import InputError
 from minirnn.inspection.gates import NAMES, extreme_cases, gates, saturation
 from minirnn.plots.gates import plot_gates
+from minirnn.plots.text import one_column
 
 SHOWN = 200
 """Characters of the text that is shown where none is given."""
@@ -28,7 +30,9 @@ def add_parser(pictures: Any) -> None:
         epilog="example: minirnn show gates runs/lm-1 --text 'The statement is true.'",
     )
     parser.add_argument("RUN", nargs="?", type=path, help="a run of `train lm`")
-    parser.add_argument("--text", metavar="TEXT", help="what to read (default: how the training text begins)")
+    parser.add_argument(
+        "--text", type=unify, metavar="TEXT", help="what to read (default: how the training text begins)"
+    )
     parser.add_argument("--cell", choices=("gru", "gru-after", "lstm", "lstm-peephole"), help="without a run: which")
     add_out(parser, "gates.png")
     parser.set_defaults(run=run)
@@ -36,7 +40,7 @@ def add_parser(pictures: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the gates and their saturation, and draw them."""
-    check_output(arguments.out)
+    check_picture(arguments.out)
     if arguments.RUN and arguments.cell:
         raise InputError("--cell goes without a run, which has its own")
     reader = of_run(arguments.RUN) if arguments.RUN else small(arguments.cell or "gru")
@@ -47,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     print("\nheld open or shut by biases of ±1000 (difference from what it should be):")
     for name, difference in extreme_cases().items():
         print(f"  {name:44} {difference:.1e}")
-    tell(plot_gates({NAMES[name]: gate for name, gate in found.items()}, pieces, arguments.out))
+    tell(draw(plot_gates, {NAMES[name]: gate for name, gate in found.items()}, pieces, arguments.out))
     return 0
 
 
@@ -56,7 +60,7 @@ def _print_gates(found: dict[str, np.ndarray], pieces: list[str]) -> None:
     print("mean activation of each gate, in tenths (0 shut, 9 open):")
     for start in range(0, min(len(pieces), 240), 80):
         stretch = slice(start, start + 80)
-        print("\n      " + "".join(piece[0] if piece[0].isprintable() else "·" for piece in pieces[stretch]))
+        print("\n      " + "".join(one_column(piece, "·") for piece in pieces[stretch]))
         for name, gate in found.items():
             print(f"   {name}  " + "".join(str(min(int(10 * v), 9)) for v in gate[stretch].mean(axis=1)))
     print("\nsaturation: part of all steps and units with the gate below 0.1, and above 0.9; units that always are")

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 from typing import Any
 
 import numpy as np
 
 from minirnn.cli.options import check_output, number, path
-from minirnn.cli.pictures import add_out, tell
+from minirnn.cli.pictures import add_out, check_picture, draw, tell
 from minirnn.errors import InputError
 from minirnn.inspection.compare import SYMBOLS, remember_batches
 from minirnn.inspection.gradients import Reach, reach, weight_norms
 from minirnn.layers import Linear, Recurrent
 from minirnn.plots import chart
 from minirnn.plots.gradients import plot_gradients
+from minirnn.training.checkpoint import write_atomically
 
 CURVES: dict[str, tuple[str, dict[str, Any], float]] = {
     "RNN": ("rnn", {}, 1.0),
@@ -52,9 +54,9 @@ def add_parser(pictures: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the table and a chart, and draw them."""
-    for file in (arguments.out, arguments.csv):
-        if file:
-            check_output(file)
+    check_picture(arguments.out)
+    if arguments.csv:
+        check_output(arguments.csv)
     if arguments.truncate > arguments.steps:
         raise InputError(f"--truncate {arguments.truncate} is more than the {arguments.steps} time steps")
     rng = np.random.default_rng([arguments.seed, 1])
@@ -83,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"  {name}{broken}: at most {np.max(norms, where=np.isfinite(norms), initial=0):.3g}")
     if arguments.csv:
         _write(arguments.csv, found)
-    tell(plot_gradients({k: one.h for k, one in found.items()}, truncated, shown, arguments.clip, arguments.out))
+    tell(draw(plot_gradients, {k: one.h for k, one in found.items()}, truncated, shown, arguments.clip, arguments.out))
     return 0
 
 
@@ -104,9 +106,10 @@ def _table(found: dict[str, Reach], steps: int) -> str:
 
 
 def _write(file: str, found: dict[str, Reach]) -> None:
-    with open(file, "w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        columns = {f"dh {name}": one.h for name, one in found.items()}
-        columns |= {f"dc {name}": one.c for name, one in found.items() if one.c is not None}
-        writer.writerow(["t", *columns])
-        writer.writerows([t, *row] for t, row in enumerate(zip(*columns.values(), strict=True), 1))
+    columns = {f"dh {name}": one.h for name, one in found.items()}
+    columns |= {f"dc {name}": one.c for name, one in found.items() if one.c is not None}
+    table = io.StringIO(newline="")
+    writer = csv.writer(table)
+    writer.writerow(["t", *columns])
+    writer.writerows([t, *row] for t, row in enumerate(zip(*columns.values(), strict=True), 1))
+    write_atomically(file, table.getvalue().encode())

@@ -6,8 +6,8 @@ import argparse
 from typing import Any
 
 from minirnn.cli.corpora import load_corpora
-from minirnn.cli.options import check_output, number, path
-from minirnn.cli.pictures import add_out, tell
+from minirnn.cli.options import number, path
+from minirnn.cli.pictures import add_out, check_picture, draw, tell
 from minirnn.cli.tasks import read_run_options
 from minirnn.cli.translation import OPTIONS, build_codecs
 from minirnn.cli.translators import read_codecs
@@ -39,7 +39,7 @@ def add_parser(pictures: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the histogram, and draw it."""
-    check_output(arguments.out)
+    check_picture(arguments.out)
     own = {
         name: getattr(arguments, name.replace("-", "_")) for name in ("data", "source", "target", "tokens", "max-pairs")
     }
@@ -59,5 +59,5 @@ def run(arguments: argparse.Namespace) -> int:
         for side, codec, texts in zip(("source", "target"), codecs, zip(*pairs, strict=True), strict=True)
     }
     print(f"{len(pairs):,} pairs; lengths in tokens, <eos> included:\n{length_histogram(lengths)}")
-    tell(plot_lengths(lengths, arguments.out))
+    tell(draw(plot_lengths, lengths, arguments.out))
     return 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from minirnn.cli.options import check_output, path
-from minirnn.cli.pictures import add_out, tell
+from minirnn.cli.options import path
+from minirnn.cli.pictures import add_out, check_picture, draw, tell
 from minirnn.errors import InputError
 from minirnn.plots import chart, plot_losses
 from minirnn.training import Run
@@ -27,7 +27,7 @@ def add_parser(pictures: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the chart, and draw it."""
-    check_output(arguments.out)
+    check_picture(arguments.out)
     rows = {name: Run(name).metrics() for name in dict.fromkeys(arguments.RUN)}
     if empty := [name for name, found in rows.items() if not found]:
         raise InputError(f"{empty[0]} has no metrics yet: let its training run a little longer")
@@ -38,5 +38,5 @@ def run(arguments: argparse.Namespace) -> int:
     }
     curves = {name: points for name, points in curves.items() if points}
     print(chart(curves, x_label="training step (batches)", y_label="loss (nats per token)"))
-    tell(plot_losses(rows, arguments.out))
+    tell(draw(plot_losses, rows, arguments.out))
     return 0

@@ -6,12 +6,13 @@ import argparse
 from typing import Any
 
 from minirnn.cli.options import check_output, number, path
-from minirnn.cli.pictures import add_out, tell
+from minirnn.cli.pictures import add_out, check_picture, draw, tell
 from minirnn.cli.reader import of_run, small
 from minirnn.data import read_text
 from minirnn.errors import InputError
 from minirnn.inspection.neurons import activations, as_html, trackers
 from minirnn.plots.neurons import plot_neurons
+from minirnn.plots.text import one_column
 from minirnn.training.checkpoint import write_atomically
 
 SHADES = "▁▂▃▄▅▆▇█"
@@ -41,8 +42,8 @@ def add_parser(pictures: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the units and what they track, and write the page and the picture."""
-    for file in (arguments.out, arguments.html):
-        check_output(file)
+    check_picture(arguments.out)
+    check_output(arguments.html)
     text = read_text(arguments.data)[:MOST] if arguments.data else None
     reader = of_run(arguments.RUN) if arguments.RUN else small("lstm")
     pieces = reader.cut(reader.text if text is None else text)
@@ -54,15 +55,17 @@ def run(arguments: argparse.Namespace) -> int:
     print("correlation  unit  property")
     for one in found:
         print(f"{one.correlation:11.2f}  {one.unit:4}  {one.what}")
+    if not found and arguments.unit is None:
+        raise InputError("nothing varies in the text: give another with --data, or one unit with --unit")
     units = {one.unit: f"unit {one.unit}: {one.what} ({one.correlation:+.2f})" for one in reversed(found[:BEST])}
     units = dict(reversed(units.items())) if arguments.unit is None else {arguments.unit: f"unit {arguments.unit}"}
     rows = [(title, h[:, unit]) for unit, title in units.items()]
     for title, values in rows:
         print(f"\n{title}")
-        print("  " + "".join(piece[0] if piece[0].isprintable() else "↵" for piece in pieces[:100]))
+        print("  " + "".join(one_column(piece, "↵") for piece in pieces[:100]))
         largest = abs(values).max() or 1.0
         print("  " + "".join(SHADES[min(int(4 + 4 * v / largest), 7)] for v in values[:100]))
     write_atomically(arguments.html, as_html(pieces, rows).encode())
-    print(f"\npage: {arguments.html}", end="")
-    tell(plot_neurons(rows, pieces, arguments.out))
+    print(f"\npage: {arguments.html}")
+    tell(draw(plot_neurons, rows, pieces, arguments.out))
     return 0

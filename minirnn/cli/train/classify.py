@@ -11,13 +11,15 @@ import numpy as np
 
 from minirnn import backend
 from minirnn.cli.cells import cell_options, cell_settings
-from minirnn.cli.options import number, path
-from minirnn.cli.pictures import tell
+from minirnn.cli.options import number, path, quoted
+from minirnn.cli.pictures import attempt, tell
+from minirnn.cli.texts import read_rules
 from minirnn.cli.train.recipe import Recipe
 from minirnn.cli.training import FLAG, Command, Options, draw_losses, make_trainer, optimization_options
 from minirnn.data import Vocabulary, tokenize
 from minirnn.data.labelled import Labelled, brackets, names, read_labelled
 from minirnn.data.text import TOKENS
+from minirnn.data.words import compose
 from minirnn.errors import InputError
 from minirnn.models.classifier import POOLINGS, SequenceClassifier
 from minirnn.training import Run, Trainer
@@ -86,19 +88,21 @@ def _mismatch(options: dict[str, Any]) -> str:
 
 
 class Learned(NamedTuple):
-    """What a run learns from its training texts when it begins."""
+    """What a run learns from its training texts when it begins, and the version of the rules by which it cuts words."""
 
     vocabulary: Vocabulary
     labels: list[str]
+    rules: int
 
 
 def _learn(splits: Splits, options: dict[str, Any]) -> Learned:
-    tokens = (token for one in splits[0] for token in tokenize(one.text, options["tokens"]))
+    rules = options["rules"]
+    tokens = (token for one in splits[0] for token in _cut(one.text, options["tokens"], rules))
     vocabulary = Vocabulary.build(tokens, options["min-frequency"])
     labels = sorted({one.label for one in splits[0]})
     if len(labels) < 2:
         raise InputError(f"expected at least two different labels, found only {labels[0]!r}")
-    return Learned(vocabulary, labels)
+    return Learned(vocabulary, labels, rules)
 
 
 def _keep(learned: Learned) -> dict[str, Any]:
@@ -115,15 +119,21 @@ def read_learned(run: Run) -> Learned:
         labels = run.config["labels"]
         if not (isinstance(labels, list) and all(isinstance(label, str) for label in labels)):
             raise TypeError("the labels must be strings")
-        return Learned(Vocabulary(run.config["vocabulary"]), labels)
+        vocabulary = Vocabulary(run.config["vocabulary"])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{run.path / 'run.json'}: damaged: {error!r}") from error
+    return Learned(vocabulary, labels, read_rules(run))
 
 
-def encode(texts: Sequence[str], vocabulary: Vocabulary, tokens: str) -> list[np.ndarray]:
+def encode(texts: Sequence[str], learned: Learned, tokens: str) -> list[np.ndarray]:
     """The ids of texts; one without any token is a single <unk>, for there is no sequence without a step."""
-    encoded = [vocabulary.encode(tokenize(text, tokens)) for text in texts]
+    encoded = [learned.vocabulary.encode(_cut(text, tokens, learned.rules)) for text in texts]
     return [ids if len(ids) else np.zeros(1, np.int64) for ids in encoded]
+
+
+def _cut(text: str, tokens: str, rules: int) -> list[str]:
+    """The tokens of a text. Characters too are those of the composed form: what is only read need not come back."""
+    return tokenize(compose(text) if rules > 1 else text, tokens, rules)
 
 
 def build_model(learned: Learned, options: dict[str, Any], rng: np.random.Generator) -> SequenceClassifier:
@@ -156,7 +166,7 @@ def _trainer(splits: Splits, learned: Learned, options: dict[str, Any], progress
     # A label that training has not seen cannot be predicted; what has it is left out of the held-out parts.
     known = [[one for one in split if one.label in number_of] for split in splits]
     train, valid = (
-        (encode([one.text for one in split], learned.vocabulary, options["tokens"]),
+        (encode([one.text for one in split], learned, options["tokens"]),
          np.array([number_of[one.label] for one in split], np.int64))
         for split in known[:2]
     )  # fmt: skip
@@ -185,7 +195,7 @@ def _report(run: Run, trainer: Trainer[_Classification]) -> None:
     task.model.load_state_dict(run.model_state())
     texts, truth = [one.text for one in task.test], [one.label for one in task.test]
     if texts:
-        log_probs = predict(task.model, encode(texts, learned.vocabulary, options["tokens"]))
+        log_probs = predict(task.model, encode(texts, learned, options["tokens"]))
         said = [labels[i] for i in log_probs.argmax(axis=1)]
         right = np.mean([a == b for a, b in zip(said, truth, strict=True)])
         most = Counter(labels[int(i)] for i in task.train_examples[1]).most_common(1)[0][0]
@@ -195,8 +205,8 @@ def _report(run: Run, trainer: Trainer[_Classification]) -> None:
         wrong = [(t, a, b) for t, a, b in zip(texts, truth, said, strict=True) if a != b][:5]
         for text, label, guess in wrong:
             print(f"  wrong: {text!r} is {label}, not {guess}")
-    tell(draw_losses(run, trainer))
-    print(f"\nmore: minirnn classify {run.path} TEXT")
+    tell(attempt(draw_losses, run, trainer))
+    print(f"\nmore: minirnn classify {quoted(run.path)} TEXT")
 
 
 def confusions(truth: Sequence[str], said: Sequence[str], labels: Sequence[str]) -> str:

@@ -9,8 +9,8 @@ import numpy as np
 from minirnn import backend
 from minirnn.cli.cells import cell_options, cell_settings
 from minirnn.cli.lm import OPTIONS as LM_OPTIONS
-from minirnn.cli.options import number
-from minirnn.cli.pictures import tell
+from minirnn.cli.options import number, quoted
+from minirnn.cli.pictures import attempt, tell
 from minirnn.cli.texts import Corpus, digest, hold_out, load_corpus, mismatch
 from minirnn.cli.train.recipe import Recipe
 from minirnn.cli.training import Command, Options, draw_losses, make_trainer, optimization_options
@@ -100,5 +100,5 @@ def _report(run: Run, trainer: Trainer[Cloze]) -> None:
     print("\nheld-out tokens, each blanked in turn:\nsees   perplexity  accuracy")
     for sides in SIDES:
         print(f"{sides:5}  {best[f'perplexity_{sides}']:10.3f}  {100 * best[f'accuracy_{sides}']:7.2f} %")
-    tell(draw_losses(run, trainer))
-    print(f"\nmore: minirnn cloze {run.path} 'The stat{BLANK}ment is tr{BLANK}e.'")
+    tell(attempt(draw_losses, run, trainer))
+    print(f"\nmore: minirnn cloze {quoted(run.path)} 'The stat{BLANK}ment is tr{BLANK}e.'")

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from minirnn import backend
 from minirnn.cli.lm import OPTIONS, build_model, load_writer, read_config
+from minirnn.cli.options import quoted
+from minirnn.cli.pictures import attempt, tell
 from minirnn.cli.texts import Corpus, digest, hold_out, load_corpus, mismatch
 from minirnn.cli.train.recipe import Recipe
 from minirnn.cli.training import Command, draw_losses, make_trainer
@@ -94,14 +96,9 @@ def _report(run_directory: Run, trainer: Trainer) -> None:
         print(f"perplexity on held-out text: {best['valid_perplexity']:.3f} (best, after epoch {best['epoch']})")
         print(_baseline(trainer.task))
     print(f"perplexity on training text: {last['train_perplexity']:.3f} (last epoch)")
-    picture = draw_losses(run_directory, trainer)
-    print(
-        f"loss curve: {picture}"
-        if picture
-        else "no loss curve: matplotlib is not installed (pip install 'minirnn[plot]')"
-    )
+    tell(attempt(draw_losses, run_directory, trainer))
     prefix = read_config(run_directory).prefix
     print(f"\na sample, after {prefix!r}:\n")
     write = load_writer(run_directory, prefix, device=trainer.task.model.parameters()[0].device)
     print(write(300, sampler(backend.generator(0), temperature=0.8)))
-    print(f"\nmore: minirnn generate {run_directory.path} --prefix TEXT")
+    print(f"\nmore: minirnn generate {quoted(run_directory.path)} --prefix TEXT")

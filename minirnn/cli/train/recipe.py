@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from minirnn.cli.texts import read_rules
 from minirnn.cli.training import check_data
+from minirnn.data.words import RULES
 from minirnn.training import Run, Trainer
 
 Data = TypeVar("Data")
@@ -22,7 +24,8 @@ class Recipe(Generic[Data, Learned]):
     """From options to a trainer, in steps that are the same for every task.
 
     A run that begins learns from its data what its model is built for, such as the vocabulary, and run.json keeps that.
-    A run that goes on takes it from there, and sees that its data are still the same.
+    A run that goes on takes it from there, and sees that its data are still the same. The version of the rules by which
+    words are cut is kept too, and every step finds it among the options.
 
     Attributes:
         load: the data that the options name.
@@ -48,10 +51,11 @@ class Recipe(Generic[Data, Learned]):
         Raises:
             FileNotFoundError, InputError: the data cannot be read or learned from, or options do not go together.
         """
+        options = {**options, "rules": RULES}
         data = self.load(options)
         learned = self.learn(data, options)
         trainer = self.trainer(data, learned, options, progress)
-        return trainer, {"sha256": self.digest(data), **self.keep(learned)}
+        return trainer, {"sha256": self.digest(data), "rules": RULES, **self.keep(learned)}
 
     def reopen(self, run: Run, options: dict[str, Any], progress: bool) -> Trainer:
         """The trainer of a run that goes on.
@@ -59,6 +63,7 @@ class Recipe(Generic[Data, Learned]):
         Raises:
             FileNotFoundError, InputError: its run.json is damaged, or its data cannot be read or are others.
         """
+        options = {**options, "rules": read_rules(run)}
         learned = self.read(run)
         data = self.load(options)
         check_data(run, self.digest(data), self.mismatch(options))

@@ -7,6 +7,8 @@ from typing import Any
 
 from minirnn import backend
 from minirnn.cli.corpora import Corpora, digest, load_corpora, mismatch, test_pairs
+from minirnn.cli.options import quoted
+from minirnn.cli.pictures import Drawn, attempt, tell
 from minirnn.cli.tasks import read_run_options
 from minirnn.cli.train.recipe import Recipe
 from minirnn.cli.training import Command, draw_losses, make_trainer
@@ -165,8 +167,8 @@ def report(run: Run, trainer: Trainer[_Translation]) -> None:
     sources, targets = trainer.task.train_pairs
     lengths = {"source": [len(ids) for ids in sources], "target": [len(ids) for ids in targets]}
     pictures = [
-        draw_losses(run, trainer),
-        plot_lengths(lengths, run.path / "lengths.png"),
+        attempt(draw_losses, run, trainer),
+        attempt(plot_lengths, lengths, run.path / "lengths.png"),
     ]
     pairs, what = test_pairs(options, trainer.task.corpora)
     if pairs:
@@ -176,17 +178,16 @@ def report(run: Run, trainer: Trainer[_Translation]) -> None:
         print(f"BLEU on {len(pairs):,} {what}: {corpus_bleu(written, references):.2f} (greedy)")
         if options.get("task"):
             print(f"exact match on {len(pairs):,} {what}: {100 * exact_match(written, references):.2f} % (greedy)")
-        pictures.append(_show(run, translator, pairs))
-    if pictures[0] is None:
+        pictures += _show(run, translator, pairs)
+    if not pictures[1].path:
         print(f"\nlengths, <eos> included:\n{length_histogram(lengths)}")
-        print("\nno pictures: matplotlib is not installed (pip install 'minirnn[plot]')")
-    else:
-        print("pictures: " + ", ".join(str(picture) for picture in pictures if picture))
-    print(f"\nmore: minirnn translate {run.path} 'A sentence.' --beam 5, and minirnn evaluate {run.path} --beam 5")
+    tell(*pictures)
+    print(f"\nmore: minirnn translate {quoted(run.path)} 'A sentence.' --beam 5")
+    print(f"      minirnn evaluate {quoted(run.path)} --beam 5")
 
 
-def _show(run: Run, translator: Any, pairs: Sequence[Pair]) -> Any:
-    """Ten translations, greedy beside beam search, and the attention of four."""
+def _show(run: Run, translator: Any, pairs: Sequence[Pair]) -> list[Drawn]:
+    """Ten translations, greedy beside beam search, and the attention of four, if the model has any."""
     some = [pairs[i * len(pairs) // 10] for i in range(min(10, len(pairs)))]
     sources = [pair.source for pair in some]
     greedy = [best[0] for best in translator.translate(sources)]
@@ -194,6 +195,5 @@ def _show(run: Run, translator: Any, pairs: Sequence[Pair]) -> Any:
     for pair, one, other in zip(some, greedy, beam, strict=True):
         print(f"\n  source     {pair.source}\n  reference  {pair.target}\n  greedy     {one.text}")
         print(f"  beam 5     {other.text}{'' if other.text != one.text else '  (the same)'}")
-    print()
     maps = [AttentionMap(one.attention, one.source, one.target) for one in greedy if one.attention is not None]
-    return plot_attentions(maps[:4], run.path / "attention.png") if maps else None
+    return [attempt(plot_attentions, maps[:4], run.path / "attention.png")] if maps else []

@@ -1,0 +1,261 @@
+"""What `minirnn gradcheck` checks: every operation, cell, layer and kind of model.
+
+Each case draws its numbers from a stream of its own, seeded with its name: whatever is added to the catalogue leaves
+those of all others as they are.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import itertools
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from minirnn.autograd import activations, functional, ops
+from minirnn.autograd.tensor import Tensor
+from minirnn.cells import CELL_NAMES, make_cell
+from minirnn.cli.kinks import clear_of_kinks
+from minirnn.cli.recipes import (
+    Function,
+    Inputs,
+    Recipe,
+    apart,
+    away_from,
+    module_recipe,
+    normal,
+    positive,
+    recipe,
+    stream,
+)
+from minirnn.fast import unroll
+from minirnn.layers import Dropout, Embedding, LayerNorm, Linear, Module, PReLU, Recurrent
+from minirnn.layers.attention import SCORES
+from minirnn.models import (
+    AttentionDecoder,
+    ContextDecoder,
+    EncoderDecoder,
+    HandoverDecoder,
+    LanguageModel,
+    RecurrentEncoder,
+)
+from minirnn.models.classifier import POOLINGS, SequenceClassifier
+from minirnn.models.cloze import SIDES, ClozeModel
+from minirnn.training.translation import attention_regularizer
+
+DOUBLE: dict[str, Any] = {"dtype": np.float64}
+
+
+def all_cases(seed: int = 0, pattern: str = "*") -> list[tuple[str, Function, Inputs]]:
+    """The cases whose name matches, with * and ?; the same seed gives the same numbers."""
+    recipes = itertools.chain(
+        operation_recipes(), functional_recipes(), cell_recipes(), layer_recipes(), translation_recipes()
+    )
+    return [(name, *recipe(stream(seed, name))) for name, recipe in recipes if fnmatch.fnmatchcase(name, pattern)]
+
+
+def operation_recipes() -> Iterator[tuple[str, Recipe]]:
+    """Every primitive of the autograd core, each with the broadcasts and indices that differ."""
+    a, row, column, zero = normal(3, 4), normal(4), normal(3, 1), (0.0,)
+    for name in ("add", "subtract", "multiply"):
+        yield name, recipe(getattr(ops, name), a=a, b=normal(3, 4))
+        yield f"{name} (row)", recipe(getattr(ops, name), a=a, b=row)
+        yield f"{name} (column)", recipe(getattr(ops, name), a=column, b=row)
+    yield "divide", recipe(ops.divide, a=a, b=away_from(zero, 3, 1))
+    yield "negative", recipe(ops.negative, a=a)
+    yield "power (3)", recipe(lambda x: ops.power(x, 3), a=a)
+    yield "power (-0.5)", recipe(lambda x: ops.power(x, -0.5), a=positive(3, 4))
+    yield "matmul", recipe(ops.matmul, a=a, b=normal(4, 2))
+    yield "matmul (batched)", recipe(ops.matmul, a=normal(2, 1, 3, 4), b=normal(5, 4, 2))
+    yield "matmul (matrix, vector)", recipe(ops.matmul, a=normal(2, 3, 4), b=row)
+    yield "matmul (vector, matrix)", recipe(ops.matmul, a=row, b=normal(2, 4, 3))
+    yield "matmul (vector, vector)", recipe(ops.matmul, a=row, b=normal(4))
+    for name in ("exp", "tanh", "sigmoid"):
+        yield name, recipe(getattr(ops, name), a=a)
+    yield "log", recipe(ops.log, a=positive(3, 4))
+    yield "sqrt", recipe(ops.sqrt, a=positive(3, 4))
+    yield "relu", recipe(ops.relu, a=away_from(activations.KINKS["relu"], 3, 4))
+    for name in ("relu6", "leaky_relu", "elu"):
+        kinks = activations.KINKS[name.replace("_", "-")]
+        yield name, recipe(getattr(activations, name), a=away_from(kinks, 3, 4))
+    yield "prelu", recipe(activations.prelu, a=away_from(zero, 3, 4), slope=normal(4))
+    # Drawing the same at every evaluation makes the random function a fixed one.
+    yield "rrelu", recipe(lambda x: activations.rrelu(x, np.random.default_rng(0)), a=away_from(zero, 3, 4))
+    condition = np.arange(12).reshape(3, 4) % 3 == 1
+    yield "where", recipe(lambda x, y: ops.where(condition, x, y), a=a, b=row)
+    for name in ("sum", "mean", "max"):
+        reduce, of = getattr(ops, name), apart if name == "max" else normal
+        yield name, recipe(reduce, a=of(3, 4))
+        yield f"{name} (axis)", recipe(lambda x, f=reduce: f(x, axis=0), a=of(3, 4))
+        yield f"{name} (axes, keepdims)", recipe(lambda x, f=reduce: f(x, (0, -1), True), a=of(2, 3, 4))
+    yield "reshape", recipe(lambda x: ops.reshape(x, (2, -1)), a=a)
+    yield "transpose", recipe(lambda x: ops.transpose(x, (2, 0, -2)), a=normal(2, 3, 4))
+    yield "astype", recipe(lambda x: ops.astype(x, np.float64), a=a)
+    yield "contiguous", recipe(lambda x: ops.contiguous(ops.transpose(x)), a=a)
+    yield "broadcast_to", recipe(lambda x: ops.broadcast_to(x, (5, 3, 4)), a=column)
+    yield "getitem (slices)", recipe(lambda x: x[1:, ::-2], a=a)
+    yield "getitem (integer)", recipe(lambda x: x[-1], a=a)
+    yield "getitem (repeated)", recipe(lambda x: x[np.array([0, 2, 0, 0])], a=a)
+    yield "getitem (mask)", recipe(lambda x: x[condition], a=a)
+    yield "concatenate", recipe(lambda *xs: ops.concatenate(xs, axis=-1), a=a, b=normal(3, 2))
+    yield "stack", recipe(lambda *xs: ops.stack(xs, axis=1), a=a, b=normal(3, 4))
+    yield "split", recipe(lambda x: ops.split(x, [1, 3], axis=1), a=a)
+    yield "unstack", recipe(lambda x: ops.unstack(x, axis=1), a=a)
+
+
+def functional_recipes() -> Iterator[tuple[str, Recipe]]:
+    """The operations of neural networks."""
+    scores, logits, mask = normal(3, 5), normal(3, 2, 5), np.arange(5) < np.array([[5], [2], [0]])
+    targets = np.array([[3, 0], [1, 3], [4, 3]])
+    yield "log_softmax", recipe(functional.log_softmax, a=scores)
+    yield "softmax", recipe(lambda x: functional.softmax(x, axis=0), a=scores)
+    yield "softmax (masked)", recipe(lambda x: functional.softmax(x, mask=mask), a=scores)
+    losses: dict[str, dict[str, Any]] = {
+        **{reduction: {"reduction": reduction} for reduction in ("mean", "sum", "none")},
+        "ignored": {"ignore_index": 3},
+        "smoothed": {"label_smoothing": 0.2},
+        "smoothed, ignored": {"label_smoothing": 0.2, "ignore_index": 3},
+    }
+    for label, options in losses.items():
+        loss = partial(functional.cross_entropy, targets=targets, **options)
+        yield f"cross_entropy ({label})", recipe(loss, logits=logits)
+    yield "pack", recipe(lambda x: functional.pack(x, np.array([3, 1])), x=logits)
+    query, keys = normal(3, 4), normal(3, 2, 4)
+    yield "additive_scores", recipe(functional.additive_scores, query=query, keys=keys, w=normal(4))
+    yield "dot_scores", recipe(functional.dot_scores, query=query, keys=keys)
+    yield "weighted_sum", recipe(functional.weighted_sum, weights=normal(3, 2), values=keys)
+    weight, bias = normal(2, 5), normal(2)
+
+    def shared(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+        return functional.linear(x, w, b) * functional.linear(functional.linear(x, w, b) @ w, w, b)
+
+    # Few rows, used twice: the gradient of the weight is then collected first.
+    yield "linear (shared)", recipe(shared, x=normal(1, 5), weight=weight, bias=bias)
+    yield "linear", recipe(functional.linear, x=logits, weight=weight, bias=bias)
+    yield "embedding", recipe(lambda w: functional.embedding(w, np.array([[0, 2], [2, 2]])), weight=scores)
+    for label, shared_axis in (("", None), (" (shared)", 0)):
+
+        def dropped(x: Tensor, axis: int | None = shared_axis) -> Tensor:
+            return functional.dropout(x, 0.4, np.random.default_rng(0), shared=axis)
+
+        yield f"dropout{label}", recipe(dropped, a=scores)
+    factors = np.linspace(-1, 2, 15).reshape(3, 5)
+    yield "scale", recipe(lambda x: functional.scale(x, factors), a=scores)
+    yield "layer_norm", recipe(functional.layer_norm, a=logits, gain=normal(5), bias=normal(5))
+
+
+def cell_recipes() -> Iterator[tuple[str, Recipe]]:
+    """Every cell through time, both directions, with and without padding."""
+    some_padded = np.array([4, 1, 2])
+    for name in CELL_NAMES:
+        yield f"cell {name}", partial(through_time, name, None, False)
+        yield f"cell {name} (lengths)", partial(through_time, name, some_padded, False)
+        yield f"cell {name} (reverse, lengths)", partial(through_time, name, some_padded, True)
+
+
+def through_time(name: str, lengths: Any, reverse: bool, rng: np.random.Generator) -> tuple[Function, Inputs]:
+    """The recipe of a cell: x, all weights and the first state."""
+    T, B, I, H = 4, 3, 2, 3
+    cell = make_cell(name)
+    shapes = cell.weight_shapes(I, H)
+
+    def draw() -> Inputs:
+        weights = {key: rng.uniform(-1, 1, shape) for key, shape in shapes.items()}
+        state = {f"state {i}": rng.standard_normal((B, H)) for i in range(cell.num_states)}
+        return {"x": rng.standard_normal((T, B, I)), **weights, **state}
+
+    def function(x: Tensor, *rest: Tensor) -> Any:
+        weights = dict(zip(shapes, rest[: len(shapes)], strict=True))
+        return unroll(cell, x, weights, rest[len(shapes) :], lengths, reverse)
+
+    return function, clear_of_kinks(cell, draw, lambda inputs: function(*map(Tensor, inputs.values())))
+
+
+def layer_recipes() -> Iterator[tuple[str, Recipe]]:
+    """Every layer, by its input and all its parameters, and the models that are not translated with."""
+    yield "layer LayerNorm", module_recipe(lambda rng: LayerNorm(4, **DOUBLE), x=normal(2, 3, 4))
+    yield "layer PReLU", module_recipe(lambda rng: PReLU(4, **DOUBLE), x=away_from((0.0,), 2, 3, 4))
+    yield "layer Linear", module_recipe(_double(partial(Linear, 3, 2)), x=normal(2, 2, 3))
+    make: Any = partial(Embedding, 4, 3)
+    yield "layer Embedding", module_recipe(_double(make), lambda table: table(np.array([[1, 3], [1, 0]])))
+
+    def dropped(drop: Dropout, x: Tensor) -> Tensor:
+        drop.rng = np.random.default_rng(0)
+        return drop(x)
+
+    yield "layer Dropout", module_recipe(lambda rng: Dropout(0.3), dropped, x=normal(3, 4))
+    for name in CELL_NAMES:
+        yield f"layer {name} (2 layers, 2 directions, lengths)", partial(deep_recipe, name)
+    ids = np.array([[1, 3], [0, 2], [3, 3]])
+    for pooling in POOLINGS:
+        make = partial(SequenceClassifier, 4, 3, 2, cell="lstm", num_layers=2, pooling=pooling, embedding_size=2)
+        yield f"model SequenceClassifier ({pooling})", module_recipe(_double(make), lambda model: model(ids, [3, 1]))
+    for sides in SIDES:
+        make = partial(ClozeModel, 4, 2, sides=sides, embedding_size=2)
+        yield f"model ClozeModel ({sides})", module_recipe(_double(make), lambda model: model(ids))
+    for label, size in (("one-hot", None), ("embedding", 2)):
+        make = partial(LanguageModel, 4, 3, cell="lstm", embedding_size=size)
+        yield f"model LanguageModel ({label})", module_recipe(_double(make), lambda model: model(ids))
+
+
+def _double(make: Callable[..., Module]) -> Callable[[np.random.Generator], Module]:
+    return lambda rng: make(rng=rng, **DOUBLE)
+
+
+def deep_recipe(name: str, rng: np.random.Generator) -> tuple[Function, Inputs]:
+    """The recipe of a recurrent layer of two layers in both directions, over sequences of different lengths."""
+    cell = make_cell(name)
+    # Two normalised features are ±1: a step function, which differences cannot follow.
+    H = 5 if cell.adds_bias else 2
+
+    def draw() -> tuple[Recurrent, np.ndarray]:
+        deep = Recurrent(cell, H, H, 2, bidirectional=True, rng=rng, **DOUBLE)
+        return deep, rng.standard_normal((3, 2, H))
+
+    def through(deep: Recurrent, x: Tensor) -> Any:
+        deep.dropout.rng = np.random.default_rng(0)  # what a cell draws is drawn alike at every evaluation
+        return deep(x, None, np.array([3, 1]))
+
+    deep, x = clear_of_kinks(cell, draw, lambda point: through(point[0], Tensor(point[1])))
+    return lambda x, *_: through(deep, x), {"x": x, **deep.named_parameters()}
+
+
+def translation_recipes() -> Iterator[tuple[str, Recipe]]:
+    """Whole encoder-decoder models, by all their parameters: every decoder, attention score and bridge, on padded
+    sentences, with the attention's weights and penalty among the outputs."""
+    X, X_lengths = np.array([[1, 4, 0], [3, 2, 2], [0, 1, 4], [2, 3, 3]]), np.array([3, 2, 4])
+    Y, Y_lengths = np.array([[4, 0, 2], [1, 3, 4], [2, 2, 0]]), np.array([3, 1, 2])
+
+    def outputs(model: EncoderDecoder) -> list[Tensor]:
+        features, state, attention = model(X, X_lengths, Y)
+        packed = functional.pack(features, Y_lengths)
+        found = [model.decoder.logits(packed), *(state.hidden if isinstance(state.hidden, tuple) else ())]
+        if attention is not None:
+            found += [attention, attention_regularizer(attention, X_lengths, Y_lengths, 0.7)]
+        return found
+
+    def named(
+        name: str, decoder: Any, cell: str, bridge: str, layers: int = 1, tied: bool = False
+    ) -> tuple[str, Recipe]:
+        def make(rng: np.random.Generator) -> EncoderDecoder:
+            options: dict[str, Any] = {"cell": cell, "num_layers": layers, "rng": rng, **DOUBLE}
+            both = bridge != "zero"
+            encoder = RecurrentEncoder(5, 2, 2 if both else 4, bidirectional=both, reverse=not both, **options)
+            return EncoderDecoder(encoder, decoder(5, 2, 4, 4, **options), bridge=bridge, tied=tied, rng=rng, **DOUBLE)
+
+        return f"translation {name}", module_recipe(make, outputs)
+
+    yield named("handover (copy)", HandoverDecoder, "lstm", "copy", layers=2)
+    yield named("context (zero, reversed source)", partial(ContextDecoder, deep_output=False), "gru", "zero")
+    yield named("context (learned)", ContextDecoder, "gru-after", "learned", layers=2)
+    for score in SCORES:
+        yield named(f"attention ({score})", partial(AttentionDecoder, score=score), "gru", "learned")
+    fed: dict[str, Any] = {"readout_size": 2, "input_feeding": True}
+    before = partial(AttentionDecoder, score="location", **fed)
+    yield named("attention (before, fed, z0)", before, "lstm", "z0", layers=2)
+    after = partial(AttentionDecoder, score="general", attend="after", deep_output=False, tied=True, **fed)
+    yield named("attention (after, fed, tied)", after, "rnn", "copy", tied=True)
+    plain = partial(AttentionDecoder, score="dot", attend="after", normalize="none", readout_size=3)
+    yield named("attention (after, no softmax)", plain, "lstm-peephole", "learned")
