@@ -40,10 +40,10 @@ class Cell:
     (k+1)·H of W (rows, I), U (rows, H) and b (rows,).
 
     To add a cell, write one file in this folder with a subclass that sets `variants` and `gates` (`num_states`, if more
-    than h is carried; `memory_gate`, if there is one) and implements `forward` and `backward`. Override `weight_shapes`
-    if there are weights beside W, U and b; `weight_gradients` for those, or if U multiplies anything but h_{t-1}; and
-    set `extra_blocks` if `weight_gradients` needs more than da, `adds_bias` if b is not simply added to W x_t. The cell
-    is then known everywhere by the names in `variants`.
+    than h is carried; `memory_gate` and `kinks`, if there are any) and implements `forward` and `backward`. Override
+    `weight_shapes` if there are weights beside W, U and b; `weight_gradients` for those, or if U multiplies anything
+    but h_{t-1}; and set `extra_blocks` if `weight_gradients` needs more than da, `adds_bias` if b is not simply added
+    to W x_t. The cell is then known everywhere by the names in `variants`.
     """
 
     variants: ClassVar[dict[str, dict[str, Any]]] = {}
@@ -66,6 +66,9 @@ class Cell:
 
     initial_values: ClassVar[dict[str, float]] = {}
     """The weights that begin as a constant and not at random, by name."""
+
+    kinks: tuple[float, ...] = ()
+    """The pre-activations at which the slope jumps, if any: finite differences, which check gradients, keep away."""
 
     draws: bool = False
     """Whether `forward` draws random numbers in training."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from minirnn.autograd.activations import ACTIVATIONS, rrelu_slopes
+from minirnn.autograd.activations import ACTIVATIONS, KINKS, rrelu_slopes
 from minirnn.backend import Array, array_module
 from minirnn.cells.cell import Cell, State, Weights
 from minirnn.errors import InputError
@@ -44,6 +44,7 @@ class ActivatedRNNCell(Cell):
         if nonlinearity not in ACTIVATIONS:
             raise InputError(f"unknown nonlinearity {nonlinearity!r}: expected one of {', '.join(ACTIVATIONS)}")
         self.activate = ACTIVATIONS[nonlinearity]
+        self.kinks = KINKS.get(nonlinearity, ())
         self.in_torch = nonlinearity == "relu"
 
     def forward(self, w: Weights, wx: Array, state: State) -> tuple[State, Any]:
@@ -80,6 +81,7 @@ class RampRNNCell(Cell):
 
     variants = {"rnn-prelu": {"learned": True}, "rnn-rrelu": {"learned": False}}
     gates = "h"
+    kinks = (0.0,)
     initial_values = {"slope": 0.25}
 
     def __init__(self, learned: bool):
