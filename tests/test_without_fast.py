@@ -22,7 +22,7 @@ PLAIN = {
             "from minirnn.cells.bptt import unroll\nfrom minirnn.cells.stepper import Stepper",
         )
     ],
-    "minirnn/cli/gradcheck.py": [("from minirnn.fast import unroll", "from minirnn.cells.bptt import unroll")],
+    "minirnn/cli/catalogue.py": [("from minirnn.fast import unroll", "from minirnn.cells.bptt import unroll")],
     "minirnn/cli/main.py": [
         ("from minirnn import __version__, use_kernels", "from minirnn import __version__"),
         ("            use_kernels(options.kernels)\n", ""),

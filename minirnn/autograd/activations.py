@@ -82,7 +82,7 @@ ACTIVATIONS: dict[str, Callable[[Array], tuple[Array, Array]]] = {
 """Those that have nothing to learn or to draw, by name."""
 
 KINKS: dict[str, tuple[float, ...]] = {"relu": (0.0,), "relu6": (0.0, 6.0), "leaky-relu": (0.0,), "elu": (0.0,)}
-"""Where φ' jumps, or φ'' as with elu, of those that are not smooth: finite differences across it follow neither side."""
+"""Where φ' jumps (or φ'', as of elu), if anywhere: finite differences across it follow neither side."""
 
 
 def _apply(activate: Callable[[Array], tuple[Array, Array]], a: Tensor) -> Tensor:

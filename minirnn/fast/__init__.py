@@ -15,7 +15,7 @@ Everything here stands in for something plain, with the same arguments and the s
     minirnn/__init__.py           from minirnn.cells.bptt import unroll          (and no `use_kernels`)
     minirnn/layers/recurrent.py   from minirnn.cells.bptt import unroll
                                   from minirnn.cells.stepper import Stepper
-    minirnn/cli/gradcheck.py      from minirnn.cells.bptt import unroll
+    minirnn/cli/catalogue.py      from minirnn.cells.bptt import unroll
     minirnn/cli/main.py           (no `use_kernels`, which --kernels asks for)
 """
 
