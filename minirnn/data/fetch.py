@@ -8,8 +8,6 @@ import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tqdm import tqdm
-
 from minirnn.errors import MinirnnError
 
 BASE_URL = "http://d2l-data.s3-accelerate.amazonaws.com/"
@@ -62,6 +60,7 @@ def fetch_dataset(name: str, folder: str | Path | None = None) -> Path:
 def _download(pooch: Any, store: Any, file: str) -> Path:
     """pooch writes to a temporary file and renames it once its checksum is right."""
     from requests import RequestException  # what pooch downloads with
+    from tqdm import tqdm
 
     # disable=None: no bar where stderr is not a terminal; total: pooch sets it, but takes a bar without one for none
     progress = tqdm(desc=file, total=1, unit="B", unit_scale=True, disable=None, leave=False)

@@ -14,10 +14,9 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
-from tqdm import tqdm
 
 from minirnn.arguments import integer, number
 from minirnn.autograd.recording import no_grad
@@ -30,6 +29,9 @@ from minirnn.training.checkpoint import load_checkpoint, save_checkpoint, subset
 from minirnn.training.optimizers import Optimizer, clip_grad_norm
 from minirnn.training.run import Run
 from minirnn.training.schedules import Schedule, badness, waited
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 Carry = tuple[Tensor, ...] | Tensor | None
 
@@ -145,6 +147,8 @@ class Trainer(Generic[AnyTask]):
         Raises:
             NonFiniteLossError: the loss became infinite or nan; names the step. The checkpoints before it stay.
         """
+        from tqdm import tqdm  # here: to load it takes a tenth of the time in which a command starts
+
         epochs = integer("epochs", epochs, least=0)
         total = epochs * self.task.num_batches
         show = self.progress and sys.stderr is not None

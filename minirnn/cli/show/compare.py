@@ -7,8 +7,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from minirnn.cells import CELL_NAMES
 from minirnn.cli.options import number, path
 from minirnn.cli.pictures import attempt, tell
@@ -55,6 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(f"{folder} is not a directory: choose another --out")
     folder.mkdir(parents=True, exist_ok=True)
     table = folder / f"{task}.csv"
+    from tqdm import tqdm
+
     with tqdm(total=count_trainings(cells, arguments.seeds), unit="model", disable=arguments.quiet) as bar:
 
         def step(cell: str) -> None:
