@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -44,10 +46,11 @@ def build_parser() -> Parser:
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0 if all went well, 2 for wrong input, 130 after Ctrl-C."""
+    """Run the command line and exit: 0 if all went well, 2 for wrong input, 130 after Ctrl-C or SIGTERM."""
     _mend_streams()
     try:
         try:
+            _heed_sigterm()
             options = build_parser().parse_args(arguments)
             use_kernels(options.kernels)
             with np.errstate(all="ignore"):  # what is not finite is found and named by the training loop
@@ -68,6 +71,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except KeyboardInterrupt:
         print("\nminirnn: interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def _heed_sigterm() -> None:
+    """Let SIGTERM, which `kill`, a batch queue or a computer that is shut down sends, end a command as Ctrl-C does: a
+    training then says how to go on."""
+    if threading.current_thread() is threading.main_thread():  # no other may set a handler
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _mend_streams() -> None:

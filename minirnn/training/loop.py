@@ -3,7 +3,8 @@
 On the CPU, a run that is killed and resumed ends with the very weights of one that was never interrupted. For that,
 everything a step depends on is a function of the seed and the place in the run, or is in the checkpoint: the batches
 of an epoch are drawn from a generator seeded with (seed, epoch), and the checkpoint holds parameters, optimiser,
-carried state, the model's generator, and how many batches of the epoch are done.
+carried state, the model's generator, how many batches of the epoch are done, and the history, by which the schedule and
+early stopping decide: a line of the metrics file that a crash has lost must not send a run another way.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from minirnn.layers import Module
 from minirnn.metrics import perplexity
 from minirnn.training.checkpoint import load_checkpoint, save_checkpoint, subset
 from minirnn.training.optimizers import Optimizer, clip_grad_norm
-from minirnn.training.run import Run
+from minirnn.training.run import Run, check_rows
 from minirnn.training.schedules import Schedule, badness, waited
 
 if TYPE_CHECKING:
@@ -281,7 +282,8 @@ class Trainer(Generic[AnyTask]):
         arrays = {f"model/{name}": array for name, array in self._model_arrays().items()}
         arrays |= {f"optimizer/{name}": array for name, array in self.optimizer.state_dict().items()}
         arrays |= {f"carry/{i}": to_host(state.data) for i, state in enumerate(carry)}
-        save_checkpoint(self.run.last, arrays, vars(self.place))
+        decided = {"history": self.history, "learning_rate": self.optimizer.learning_rate}
+        save_checkpoint(self.run.last, arrays, {**vars(self.place), **decided})
         self._saved_at = time.monotonic()
 
     def resume(self) -> None:
@@ -295,7 +297,7 @@ class Trainer(Generic[AnyTask]):
         if self.run.last.exists():
             arrays, meta = load_checkpoint(self.run.last)
             try:
-                self._take_up(arrays, meta)
+                rows = self._take_up(arrays, meta, rows)
             except InputError as error:
                 raise InputError(f"{self.run.last}: {error}") from error
             except (KeyError, TypeError, ValueError) as error:
@@ -307,7 +309,12 @@ class Trainer(Generic[AnyTask]):
         self.history = [row for row in rows if row["epoch"] <= self.place.epoch]
         self.run.write_metrics(self.history)
 
-    def _take_up(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
+    def _take_up(
+        self, arrays: dict[str, np.ndarray], meta: dict[str, Any], rows: list[dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """Go to the place of a checkpoint, and return its history; `rows` for one that has none, as of older runs."""
+        rows, rate = meta.pop("history", rows), meta.pop("learning_rate", self.optimizer.learning_rate)
+        check_rows(rows)
         place = Place(**meta)
         if not all(isinstance(n, int) and n >= 0 for n in (place.epoch, place.batch, place.step)):
             raise ValueError("epoch, batch and step must be counts")
@@ -318,4 +325,7 @@ class Trainer(Generic[AnyTask]):
         states = subset(arrays, "carry")
         carry = [Tensor(to_device(states[str(i)], device)) for i in range(len(states))]
         self.carry = None if not carry else carry[0] if len(carry) == 1 else tuple(carry)
+        if self.schedule is not None:  # which sets it at the next step; but a validation may come first
+            self.optimizer.learning_rate = rate
         self.place = place
+        return rows

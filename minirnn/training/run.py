@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +29,21 @@ from minirnn.errors import InputError
 from minirnn.training.checkpoint import load_checkpoint, save_checkpoint, subset, write_atomically
 
 FORMAT = 1
+
+
+def check_rows(rows: Any) -> None:
+    """Refuse what is no history of a training: rows with numbers, among them epoch, step and train_loss.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
+        raise ValueError("expected an object in every line")
+    for row in rows:
+        if not all(type(row.get(name)) is int for name in ("epoch", "step")) or "train_loss" not in row:
+            raise ValueError("expected epoch, step and train_loss in every line")
+        if strange := [name for name, value in row.items() if type(value) not in (int, float)]:
+            raise ValueError(f"expected numbers, but {strange[0]} is {row[strange[0]]!r}")
 
 
 def _to_json(config: Mapping[str, Any]) -> bytes:
@@ -116,12 +133,17 @@ class Run:
         """The parameters in the best or last checkpoint; of the last if there is no best yet.
 
         Raises:
-            InputError: there is no checkpoint, or it is damaged.
+            InputError: there is no checkpoint, it is damaged, or the best is gone.
         """
         path = self.best if which == "best" and self.best.exists() else self.last
         if not path.exists():
             raise InputError(f"{self.path} has no checkpoint yet: let its training run a little longer")
-        return subset(load_checkpoint(path)[0], "model")
+        arrays, meta = load_checkpoint(path)
+        if which == "best" and path == self.last and meta.get("best", math.inf) != math.inf:
+            raise InputError(
+                f"{self.best} is missing, the weights with the best measure: copy {self.last} there to use the last"
+            )
+        return subset(arrays, "model")
 
     def metrics(self) -> list[dict[str, Any]]:
         """The lines of the metrics file; a last line that a crash cut short is left out.
@@ -136,16 +158,17 @@ class Run:
             text = path.read_text(encoding="utf-8")
             lines = text.split("\n")[:-1]
             rows = [json.loads(line) for line in lines]
-            if not all(isinstance(row, dict) and {"epoch", "step", "train_loss"} <= row.keys() for row in rows):
-                raise ValueError("expected epoch, step and train_loss in every line")
+            check_rows(rows)
         except ValueError as error:
             raise InputError(f"{path}: damaged: {error}") from error
         return rows
 
     def append_metrics(self, row: dict[str, Any]) -> None:
-        """Add a line to the metrics file."""
+        """Add a line to the metrics file, on the disk when this returns."""
         with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
 
     def write_metrics(self, rows: list[dict[str, Any]]) -> None:
         """Replace the metrics file."""

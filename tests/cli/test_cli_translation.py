@@ -622,7 +622,8 @@ def heed_interrupts():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_a_terminal_gets_each_answer_at_once(runs):
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_terminal_gets_each_answer_at_once(sent, runs):
     pty = pytest.importorskip("pty")
     master, slave = pty.openpty()
     command = [sys.executable, "-m", "minirnn", "translate", str(runs / "word")]
@@ -636,7 +637,7 @@ def test_a_terminal_gets_each_answer_at_once(runs):
             assert process.stdout.readline().strip()
         os.write(master, b"\n")
         assert process.stdout.readline() == b"\n"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sent)
         assert process.wait(10) == 130
         assert process.stderr.read() == b"\nminirnn: interrupted\n"
         stop.cancel()

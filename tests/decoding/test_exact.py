@@ -188,6 +188,7 @@ def test_rescoring_adds_up_what_the_model_gives():
     assert rescore(model, None, 2, [], eos=EOS) == pytest.approx(math.log(0.25))
     assert rescore(model, None, 2, []) == 0.0
     assert rescore(model, None, 2, [2]) == -math.inf
+    assert rescore(Markov([1]), None, 0, [0, 0], eos=EOS) == 0.0  # a vocabulary of one
 
 
 def test_rescoring_hands_the_state_on():

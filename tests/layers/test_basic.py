@@ -5,7 +5,20 @@ import math
 import numpy as np
 import pytest
 
-from minirnn import Dropout, Embedding, InputError, LayerNorm, Linear, PReLU, RReLU, Tensor
+from minirnn import (
+    RNN,
+    SCORES,
+    Attention,
+    Dropout,
+    Embedding,
+    InputError,
+    LayerNorm,
+    Linear,
+    PReLU,
+    Recurrent,
+    RReLU,
+    Tensor,
+)
 from minirnn.layers.basic import orthogonal, uniform
 
 
@@ -60,6 +73,34 @@ def test_embeddings_begin_standard_normal():
     for wrong in (-1, 5):
         with pytest.raises(InputError, match=str(wrong)):
             layer(np.array([wrong]))
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda **o: Linear(4, 4, **o),
+        lambda **o: Embedding(4, 4, **o),
+        lambda **o: Recurrent("gru", 4, 4, **o),
+        lambda **o: RNN(4, 4, **o),
+        lambda **o: Attention("additive", 4, 4, 4, **o),
+        lambda **o: SCORES["general"](4, 4, 4, **o),
+    ],
+)
+def test_weights_without_a_seed_are_never_the_same_and_with_one_always(build):
+    first = lambda **options: build(**options).parameters()[0].data
+    assert not np.array_equal(first(), first())
+    np.testing.assert_array_equal(first(rng=1), first(rng=1))
+    np.testing.assert_array_equal(first(rng=1), first(rng=np.random.default_rng(1)))
+    assert not np.array_equal(first(rng=1), first(rng=2))
+
+
+@pytest.mark.parametrize("build", [Dropout, lambda **o: Dropout(variational=True, **o), RReLU])
+def test_draws_without_a_seed_are_never_the_same_and_with_one_always(build):
+    x = Tensor(-np.ones((2, 20, 20)))
+    draw = lambda **options: build(**options)(x).data
+    assert not np.array_equal(draw(), draw())
+    np.testing.assert_array_equal(draw(rng=1), draw(rng=1))
+    assert not np.array_equal(draw(rng=1), draw(rng=2))
 
 
 def test_layer_norm_begins_as_the_plain_norm():

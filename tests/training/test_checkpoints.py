@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from minirnn import InputError, Run, load_checkpoint, save_checkpoint
 from minirnn.training.checkpoint import write_atomically
@@ -144,3 +145,49 @@ def test_a_cut_off_last_line_of_the_metrics_is_left_out(tmp_path):
         (run.path / "metrics.jsonl").write_bytes(damage)
         with pytest.raises(InputError, match=r"metrics\.jsonl: damaged"):
             run.metrics()
+
+
+def test_every_bit_of_a_checkpoint_counts(tmp_path):
+    path, weights = tmp_path / "c", np.arange(3, dtype=np.float32)
+    save_checkpoint(path, {"w": weights, "none": np.zeros((0, 2)), "one": np.array(5)}, {"step": 7})
+    whole = path.read_bytes()
+    assert load_checkpoint(path)[1] == {"step": 7}
+    start = 8 + int.from_bytes(whole[:8], "little")
+    for at in range(start, len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        with pytest.raises(InputError, match="checksum is wrong"):
+            load_checkpoint(path)
+    path.write_bytes(whole.replace(b"7}", b"8}"))  # the step
+    with pytest.raises(InputError, match="checksum is wrong"):
+        load_checkpoint(path)
+
+
+def test_a_checkpoint_without_a_checksum_is_read_as_it_always_was(tmp_path):
+    (tmp_path / "c").write_bytes(save({"w": np.ones(2)}, metadata={"minirnn": '{"step": 7}'}))
+    arrays, meta = load_checkpoint(tmp_path / "c")
+    assert (arrays["w"].tolist(), meta) == ([1, 1], {"step": 7})
+
+
+def test_a_lost_best_checkpoint_is_missed(tmp_path):
+    run = Run.create(tmp_path / "r", {})
+    save_checkpoint(run.last, {"model/w": np.ones(1)}, {"best": float("inf")})
+    assert run.model_state()["w"] == 1  # nothing was validated yet
+    save_checkpoint(run.last, {"model/w": np.ones(1)}, {"best": 2.5})
+    with pytest.raises(InputError, match=r"best\.safetensors is missing"):
+        run.model_state()
+    assert run.model_state("last")["w"] == 1
+    run.best.write_bytes(run.last.read_bytes())  # as the message says
+    assert run.model_state()["w"] == 1
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["[]", "{}", '{"epoch": 1, "step": 1}', '{"epoch": "1", "step": 1, "train_loss": 1}', '{"epoch": 1, "step": 1.5, '
+     '"train_loss": 1}', '{"epoch": 1, "step": 1, "train_loss": "x"}', '{"epoch": true, "step": 1, "train_loss": 1}',
+     '{"epoch": 1, "step": 1, "train_loss": 1, "valid_loss": null}'],
+)  # fmt: skip
+def test_metrics_of_other_types_are_refused(row, tmp_path):
+    run = Run.create(tmp_path / "r", {})
+    (run.path / "metrics.jsonl").write_text(row + "\n")
+    with pytest.raises(InputError, match=r"metrics\.jsonl: damaged: expected"):
+        run.metrics()

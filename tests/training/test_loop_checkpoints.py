@@ -163,3 +163,56 @@ def test_a_checkpoint_of_another_model_is_refused_by_name(tmp_path):
     save_checkpoint(run.last, {**arrays, "model/v": np.zeros(1)}, meta)
     with pytest.raises(InputError, match=r"last\.safetensors: .*v"):
         trainer_of(FollowedTask(), run).resume()
+
+
+def test_a_lost_line_of_the_metrics_is_missed(tmp_path):
+    run = Run.create(tmp_path / "r", {})
+    losses = [3.0, 2.0, 2.5, 2.5, 2.5]
+    trainer_of(FollowedTask(losses[:3]), run, patience=2).train(3)
+    rows = run.metrics()
+    run.write_metrics(rows[:2])  # the third was never on the disk
+    trainer = trainer_of(FollowedTask(losses[3:]), run, patience=2)
+    trainer.resume()
+    assert trainer.history == run.metrics() == rows
+    trainer.train(9)
+    assert [row["epoch"] for row in run.metrics()] == [1, 2, 3, 4]  # two in a row without a new best
+
+
+def test_a_checkpoint_without_a_history_takes_that_of_the_metrics(tmp_path):
+    run = Run.create(tmp_path / "r", {})
+    trainer_of(FollowedTask([3.0, 2.0]), run).train(2)
+    arrays, meta = load_checkpoint(run.last)
+    del meta["history"], meta["learning_rate"]
+    save_checkpoint(run.last, arrays, meta)
+    trainer = trainer_of(FollowedTask([1.0]), run)
+    trainer.resume()
+    assert [row["valid_loss"] for row in trainer.train(3)] == [3.0, 2.0, 1.0]
+
+
+@pytest.mark.parametrize("history", [None, "x", {}, [1], [{"epoch": 1}]])
+def test_a_history_that_is_none_is_refused(history, tmp_path):
+    run = Run.create(tmp_path / "r", {})
+    trainer_of(FollowedTask(), run).train(1)
+    arrays, meta = load_checkpoint(run.last)
+    save_checkpoint(run.last, arrays, {**meta, "history": history})
+    with pytest.raises(InputError, match=r"last\.safetensors: not a checkpoint to resume from"):
+        trainer_of(FollowedTask(), run).resume()
+
+
+def test_a_run_killed_before_a_validation_logs_the_rate_of_its_last_step(tmp_path, clock):
+    halving = lambda place, history: 0.5 ** (place.step + 1)
+    run = Run.create(tmp_path / "r", {})
+    options = {"schedule": halving, "save_every": 0.0, "check_every": 1}
+    killed = trainer_of(FollowedTask(clock=clock), run, **options)
+    killed._validate = lambda bar: (_ for _ in ()).throw(KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        killed.train(1)
+    expected = killed.optimizer.learning_rate
+    assert expected < killed.base_rate
+    resumed = trainer_of(FollowedTask(clock=clock), run, **options)
+    resumed.resume()
+    resumed.train(1)
+    assert run.metrics()[0]["learning_rate"] == expected
+    constant = trainer_of(FollowedTask(clock=clock), run)
+    constant.resume()
+    assert constant.optimizer.learning_rate == constant.base_rate

@@ -88,9 +88,9 @@ ROW = {"epoch": 1, "step": 2, "train_loss": 0.5}
 def test_metrics_are_a_line_each(run):
     assert run.metrics() == []
     run.append_metrics(ROW)
-    run.append_metrics({**ROW, "epoch": 2, "note": "é"})
+    run.append_metrics({**ROW, "epoch": 2, "é": 1.5})
     assert (run.path / "metrics.jsonl").read_text().count("\n") == 2
-    assert run.metrics() == [ROW, {**ROW, "epoch": 2, "note": "é"}]
+    assert run.metrics() == [ROW, {**ROW, "epoch": 2, "é": 1.5}]
     run.write_metrics(run.metrics()[1:])
     assert [row["epoch"] for row in run.metrics()] == [2]
     run.write_metrics([])

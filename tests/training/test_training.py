@@ -52,6 +52,14 @@ def kill_after(trainer, calls, method):
     setattr(owner, method, dying)
 
 
+def without_clock(found):
+    """What a checkpoint says, but for what depends on the time."""
+    if isinstance(found, list):
+        return [without_clock(row) for row in found]
+    timed = ("seconds", "tokens_per_second")
+    return {k: without_clock(v) if k == "history" else v for k, v in found.items() if k not in timed}
+
+
 @pytest.mark.parametrize(
     ("method", "calls"),
     [("_train_step", 1), ("_train_step", 2), ("_train_step", 17), ("_train_step", 20), ("_train_step", 47), ("save", 1),
@@ -80,10 +88,7 @@ def test_a_killed_run_ends_like_one_that_was_not(method, calls, settings, tmp_pa
         assert set(expected) == set(found)
         for name in expected:
             np.testing.assert_array_equal(expected[name], found[name], err_msg=name)
-        clock = ("seconds", "tokens_per_second")
-        assert {k: v for k, v in meta.items() if k not in clock} == {
-            k: v for k, v in found_meta.items() if k not in clock
-        }
+        assert without_clock(meta) == without_clock(found_meta)
     losses = lambda t: [(r["epoch"], r["train_loss"], r["valid_loss"]) for r in t.run.metrics()]
     assert losses(whole) == losses(resumed)
     assert resumed.history == resumed.run.metrics()
