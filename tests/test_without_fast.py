@@ -23,6 +23,10 @@ PLAIN = {
         )
     ],
     "minirnn/cli/catalogue.py": [("from minirnn.fast import unroll", "from minirnn.cells.bptt import unroll")],
+    "minirnn/cli/training.py": [
+        ("from minirnn import backend, use_kernels", "from minirnn import backend"),
+        ("            use_kernels(kernels)\n", ""),
+    ],
     "minirnn/cli/main.py": [
         ("from minirnn import __version__, use_kernels", "from minirnn import __version__"),
         ("            use_kernels(options.kernels)\n", ""),

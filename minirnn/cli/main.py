@@ -31,7 +31,8 @@ def build_parser() -> Parser:
     parser.add_argument(
         "--kernels",
         action=argparse.BooleanOptionalAction,
-        help="compute with compiled kernels where there are any (before the command; default: on a GPU)",
+        help="compute with compiled kernels where there are any (before the command; default: on a GPU, and in a "
+        "training that is resumed as it began)",
     )
     parser.add_argument("--version", action="version", version=f"minirnn {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)

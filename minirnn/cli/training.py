@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from minirnn import backend
+from minirnn import backend, use_kernels
 from minirnn.cli.options import number, path, quoted
 from minirnn.errors import InputError
 from minirnn.layers import Module
@@ -94,24 +94,29 @@ class Command:
         asked = vars(arguments)
         given = {name: value for name in self.options if (value := asked.get(name.replace("-", "_"))) is not None}
         if arguments.resume is None:
-            return self._begin(arguments.out, given, not arguments.quiet)
+            return self._begin(arguments.out, given, arguments.kernels, not arguments.quiet)
         if arguments.out is not None:
             raise InputError("--out does not go with --resume: the run stays in its directory")
-        return self._resume(Path(arguments.resume), given, not arguments.quiet)
+        return self._resume(Path(arguments.resume), given, arguments.kernels, not arguments.quiet)
 
-    def _begin(self, out: str | None, given: dict[str, Any], progress: bool) -> int:
+    def _begin(self, out: str | None, given: dict[str, Any], kernels: bool | None, progress: bool) -> int:
         """A run directory is made only when everything else is known to be right."""
         options: dict[str, Any] = {name: given.get(name, default) for name, (default, _) in self.options.items()}
         backend.library(options["device"])  # a missing GPU is said before any work is done
         trainer, config = self.begin(options, progress)
-        config = {"task": self.task, "options": absolute_paths(options), **config}
+        config = {"task": self.task, "options": absolute_paths(options), "kernels": kernels, **config}
         run = Run.create(out, config) if out is not None else Run.create_numbered(f"runs/{self.task}", config)
         trainer.run = run
         with run.lock():
             return self._train(run, trainer, options)
 
-    def _resume(self, path: Path, given: dict[str, Any], progress: bool) -> int:
+    def _resume(self, path: Path, given: dict[str, Any], kernels: bool | None, progress: bool) -> int:
         run = Run(path)
+        if kernels is None:  # kernels round differently, so a run goes on as it began
+            kernels = run.config.get("kernels")
+            if kernels not in (None, True, False):
+                raise InputError(f"{run.path / 'run.json'}: damaged: kernels is {kernels!r}")
+            use_kernels(kernels)
         options = read_options(run, self.task, self.options)
         for name in given:
             if name not in self.changeable:
@@ -126,7 +131,7 @@ class Command:
         trainer.run = run
         with run.lock():
             trainer.resume()
-            run.update({"options": absolute_paths(options)})
+            run.update({"options": absolute_paths(options), "kernels": kernels})
             return self._train(run, trainer, options)
 
     def _train(self, run: Run, trainer: Trainer, options: dict[str, Any]) -> int:

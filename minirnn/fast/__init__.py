@@ -10,13 +10,14 @@ Everything here stands in for something plain, with the same arguments and the s
     cuda.py      the loops along time of RNN, LSTM and GRU, in CUDA (`cuda.cu`)                          (GPU)
     kernels.py   whether `steps.py` and `cuda.py` are used
 
-`cells/` imports nothing from here. Four files elsewhere do; without this folder their lines would be:
+`cells/` imports nothing from here. Five files elsewhere do; without this folder their lines would be:
 
     minirnn/__init__.py           from minirnn.cells.bptt import unroll          (and no `use_kernels`)
     minirnn/layers/recurrent.py   from minirnn.cells.bptt import unroll
                                   from minirnn.cells.stepper import Stepper
     minirnn/cli/catalogue.py      from minirnn.cells.bptt import unroll
     minirnn/cli/main.py           (no `use_kernels`, which --kernels asks for)
+    minirnn/cli/training.py       (nor here, where a run goes on)
 """
 
 from minirnn.fast.kernels import use_kernels

@@ -8,8 +8,9 @@ import shlex
 
 import pytest
 from commands import refused, run
-from trainings import TRAININGS
+from trainings import TRAININGS, forget_validations
 
+from minirnn import Run
 from minirnn.cli import fetch
 from minirnn.cli.main import build_parser
 from minirnn.cli.options import check_output, describe, path, quoted
@@ -136,7 +137,7 @@ def test_how_to_go_on_can_be_pasted(here, capsys, monkeypatch):
     (again,) = hints(capsys.readouterr().err)
     assert again == ["train", "lm", "--resume", "./- my run's"]
     assert run(*again, "--quiet") == 0
-    (here / "- my run's" / "metrics.jsonl").unlink()
+    forget_validations(Run(here / "- my run's"))
     capsys.readouterr()
     assert run(*again, "--quiet") == 0
     (further,) = hints(capsys.readouterr().out)
