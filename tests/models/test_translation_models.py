@@ -223,6 +223,19 @@ def test_the_decoders_own_tokens_are_fed_where_the_coin_says(rng):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
 
 
+def test_a_coin_in_the_second_step_alone_counts(rng):
+    model, (X, lengths) = build("context"), sentences(rng, 4, 2)
+    inputs = rng.integers(0, V, (3, 2))
+    forced = model(X, lengths, inputs)
+    own = np.array([[False] * 2, [True] * 2, [False] * 2])
+    fed = inputs.copy()
+    fed[1] = model.decoder.logits(forced.features[:1]).data[0].argmax(axis=-1)
+    inputs[1] = (fed[1] + 1) % V  # a word that the model would not have written
+    found = model(X, lengths, inputs, own).features.data
+    np.testing.assert_allclose(found, model(X, lengths, fed).features.data, rtol=0, atol=1e-14)
+    assert abs(found - model(X, lengths, inputs).features.data).max() > 1e-3
+
+
 def composed(score, query, outputs, mask):
     """A look with the dot or the additive score, from the primitive operations."""
     values = ops.transpose(outputs, (1, 0, 2))

@@ -184,6 +184,13 @@ def test_the_batches_of_a_translator():
     translation_task(decoder=ContextDecoder)
 
 
+def test_a_translator_learns_by_the_plain_loss_unless_more_is_asked_for():
+    task = translation_task()
+    assert (task.label_smoothing, task.attention_penalty, task.attention_target) == (0.0, 0.0, 1.0)
+    assert (task.references, task.to_words) == (None, numbers_as_words)
+    assert task.loss_is_nll
+
+
 def test_length_limits_and_inputs():
     np.testing.assert_array_equal(length_limit(np.array([1, 2, 30])), [12, 14, 70])
     np.testing.assert_array_equal(shift_right(np.array([[5, 6], [7, 2], [2, 0]])), [[1, 1], [5, 6], [7, 2]])
