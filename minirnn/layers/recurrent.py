@@ -245,6 +245,9 @@ def detach(state: Tensor | tuple[Tensor, ...] | None) -> Tensor | tuple[Tensor, 
     """A state cut off from how it was computed, where truncated BPTT stops (Williams & Peng 1990). None, the state
     before the first stretch, stays None.
 
+    Where it is forgotten, the walk back goes on into the stretch before, whose weights an optimiser has changed since:
+    `backward` then raises `StaleGraphError`.
+
     Raises:
         TypeError: it is not made of Tensors.
     """
