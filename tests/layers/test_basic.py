@@ -145,10 +145,11 @@ def test_dropout_of_everything_is_refused(p):
 
 def test_dropout_walked_step_by_step():
     steps = [Tensor(np.full((3, 4), t + 1.0)) for t in range(4)]
-    variational = Dropout(0.5, variational=True, rng=7).for_steps()
-    mask = 2.0 * (np.random.default_rng(7).random((3, 4), dtype=np.float32) >= 0.5)
+    drop, rng = Dropout(0.5, variational=True, rng=7), np.random.default_rng(7)
+    variational, mask = drop.for_steps(), 2.0 * (rng.random((3, 4), dtype=np.float32) >= 0.5)
     for step in steps:
         np.testing.assert_array_equal(variational(step).data, step.data * mask)
+    assert drop.rng.random() == rng.random()  # nothing more was drawn
     each, rng = Dropout(0.5, rng=7).for_steps(), np.random.default_rng(7)
     for step in steps:
         np.testing.assert_array_equal(each(step).data, step.data * 2.0 * (rng.random((3, 4), dtype=np.float32) >= 0.5))
