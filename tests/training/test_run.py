@@ -97,6 +97,13 @@ def test_metrics_are_a_line_each(run):
     assert run.metrics() == []
 
 
+def test_a_line_is_on_the_disk_before_training_goes_on(run, monkeypatch):
+    written = []
+    monkeypatch.setattr(os, "fsync", lambda file: written.append((run.path / "metrics.jsonl").read_text()))
+    run.append_metrics(ROW)
+    assert written == [json.dumps(ROW) + "\n"]
+
+
 @pytest.mark.parametrize("missing", ROW)
 def test_a_line_without_what_every_line_has_is_refused(missing, run):
     run.append_metrics(ROW)
