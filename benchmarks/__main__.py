@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,6 @@ def main(arguments: list[str] | None = None) -> int:
         return gpu.run(minutes, folder, quick, command)
     if common.gpu() is None:
         print("no GPU here: its columns are not measured", file=sys.stderr)
-    timing = QUICK if quick else TIMING
 
     def keep(
         name: str, title: str, header: list[str], rows: list[list[str]], records: list[dict[str, Any]], more: str = ""
@@ -98,6 +97,18 @@ def main(arguments: list[str] | None = None) -> int:
         if records:
             common.write_records(name, records, folder)
 
+    drawn = measure(sections, devices, quick, keep, folder)
+    for path in drawn:
+        if path:
+            print(path)
+    return 0
+
+
+def measure(
+    sections: list[str], devices: tuple[str, ...], quick: bool, keep: Callable[..., None], folder: Path | None
+) -> list[Path | None]:
+    """Measure these sections and hand their tables to `keep`. Returns the pictures that were drawn in `folder`."""
+    timing = QUICK if quick else TIMING
     drawn: list[Path | None] = []
     if "layers" in sections:
         rows = layers.run(timing, devices, quick, bar)
@@ -120,10 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
         rows = threads.run(timing, quick, bar)
         if rows:
             keep("threads", "Short calls of NumPy in several threads", *threads.table(rows), rows)
-    for path in drawn:
-        if path:
-            print(path)
-    return 0
+    return drawn
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A model small enough to search by hand."""
+"""A model small enough to search by hand, and what a continuation is worth."""
 
 import numpy as np
 
@@ -22,3 +22,12 @@ class Markov:
     def begin(self, start):
         """The first three arguments of a search."""
         return self, np.empty((len(start), 0), int), start
+
+
+def log_prob_of(tokens, model, state):
+    """What `viterbi` sums up: the log-probability of some tokens after a state of the model."""
+    total = 0.0
+    for token in tokens:
+        total += model.log_probs(state)[0, token]
+        state = model.advance(np.array([token]), state)
+    return total

@@ -226,7 +226,8 @@ class Parameter(Tensor):
 
     def __init__(self, data: Any):
         super().__init__(data, requires_grad=True)
-        self.version = Version()
+        if self.version is NEVER_CHANGED:
+            self.version = Version()
 
     def __setattr__(self, name: str, value: Any) -> None:
         # p.data -= … overwrites the array and then assigns it to where it was.
@@ -240,23 +241,28 @@ def _as_floats(data: Any) -> Array:
     """An array of float32 (or float64, where it was that already) of what a user gives instead of one."""
     if isinstance(data, (list, tuple)) and any(isinstance(x, Tensor) for x in data):
         raise InputError("expected numbers, found a list of Tensors: put them together with ops.stack(…)")
-    typed = hasattr(data, "dtype")
-    if typed and not (is_array(data) or isinstance(data, np.generic)):
+    if not hasattr(data, "dtype"):
+        return _from_numbers(data)
+    if not (is_array(data) or isinstance(data, np.generic)):
         raise InputError(f"expected numbers or an array, not {_kind(data)}")
-    try:
-        array = data if is_array(data) else np.asarray(data)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"expected numbers, all rows of one length, not {_kind(data)} ({error})") from error
-    if not typed and array.dtype.kind in "iubf":
-        return array.astype(np.float32)
-    if not typed:
-        raise InputError(f"expected numbers, not {_kind(data)}")
+    array = data if is_array(data) else np.asarray(data)  # NumPy has scalars instead of arrays without axes
     if array.dtype.kind in "iub":
         return array.astype(np.float32)
     if array.dtype.char not in FLOATS:
         how = ": convert it, as array.astype(np.float32)" if array.dtype.kind == "f" else ""
         raise InputError(f"expected real numbers of type float32 or float64, not {array.dtype}{how}")
     return array
+
+
+def _from_numbers(data: Any) -> np.ndarray:
+    """A float32 array of a number, or of numbers in lists."""
+    try:
+        array = np.asarray(data)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"expected numbers, all rows of one length, not {_kind(data)} ({error})") from error
+    if array.dtype.kind not in "iubf":
+        raise InputError(f"expected numbers, not {_kind(data)}")
+    return array.astype(np.float32)
 
 
 def require_tensor(*operands: Any) -> None:

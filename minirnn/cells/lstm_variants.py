@@ -179,7 +179,7 @@ class LSTMVariantCell(Cell):
         return gradients
 
     def _by_gate(self, rows: Array) -> dict[str, Array]:
-        """The block of H rows of each gate."""
+        """The block of H rows of each gate. (A length of -1 for H would not do: an empty batch leaves it open.)"""
         blocks = rows.reshape(len(self.gates), len(rows) // len(self.gates), rows.shape[1])
         return dict(zip(self.gates, blocks, strict=True))
 

@@ -29,7 +29,7 @@ def load_corpus(options: dict[str, Any]) -> Corpus:
     """The text that the options name, with its tokens. Where the letters a-z alone are kept, an accent of its own goes
     with its letter, as it does where both are one character."""
     text, rules = named_text(options["data"]), options["rules"]
-    text = clean_text(compose(text) if options["clean"] == "letters" and rules > 1 else text, options["clean"])
+    text = clean_text(compose(text, rules) if options["clean"] == "letters" else text, options["clean"])
     return Corpus(text, tokenize(text, options["tokens"], rules)[: options["max-tokens"]])
 
 

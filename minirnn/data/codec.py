@@ -169,7 +169,7 @@ class Codec:
 
     def recomposes(self, text: str) -> bool:
         """Whether a sentence does not come in composed form, in which it is read."""
-        return self.rules > 1 and compose(text) != text
+        return compose(text, self.rules) != text
 
     def to_json(self) -> dict[str, Any]:
         """All of it, for a run.json."""
@@ -200,8 +200,8 @@ class Codec:
 
 
 def _read(text: str, clean: str, rules: int) -> str:
-    """A sentence cleaned and, by the second rules, composed. Lower-case letters may compose where their capitals
-    did not, so that comes last; but where only a-z is kept, an accent must first join its letter, to go with it."""
-    if rules == 1:
-        return simplify(text, clean)
-    return simplify(compose(text), clean) if clean == "letters" else compose(simplify(text, clean))
+    """A sentence cleaned and composed. Lower-case letters may compose where their capitals did not, so that comes last;
+    but where only a-z is kept, an accent must first join its letter, to go with it."""
+    if clean == "letters":
+        return simplify(compose(text, rules), clean)
+    return compose(simplify(text, clean), rules)

@@ -73,7 +73,7 @@ def tokenize(text: str, tokens: str, rules: int = RULES) -> list[str]:
     if tokens == "word":
         return words(compose(text)) if rules > 1 else plain_words(text)
     if tokens == "space":
-        return (compose(text) if rules > 1 else text).split()
+        return compose(text, rules).split()
     raise InputError(f"unknown tokens {tokens!r}: expected 'char', 'word' or 'space'")
 
 

@@ -42,9 +42,10 @@ LONGEST = 64
 """Longer pieces between white space are not worth remembering: they hardly come twice."""
 
 
-def compose(text: str) -> str:
-    """The text with every letter and its accents as one character, where there is one (NFC)."""
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+def compose(text: str, rules: int = RULES) -> str:
+    """The text with every letter and its accents as one character, where there is one (NFC); by the rules of version 1
+    as it came."""
+    return text if rules == 1 or text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def words(text: str) -> list[str]:

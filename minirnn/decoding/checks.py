@@ -37,8 +37,8 @@ def next_log_probs(step: Callable[[np.ndarray, Any], Any], tokens: np.ndarray, s
         what = f"{kind.__module__}.{kind.__name__}: return {how}"
         raise InputError(f"the step must return log-probabilities as a NumPy array (rows, V), not {what}")
     if log_probs.ndim != 2 or len(log_probs) != len(tokens) or log_probs.dtype.kind != "f" or not log_probs.shape[1]:
-        found = f"{log_probs.dtype} of shape {log_probs.shape}"
-        raise InputError(f"the step must return log-probabilities ({len(tokens)}, V), not {found}")
+        what = f"{log_probs.dtype} of shape {log_probs.shape}"
+        raise InputError(f"the step must return log-probabilities ({len(tokens)}, V), not {what}")
     return log_probs, state
 
 

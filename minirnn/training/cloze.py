@@ -60,13 +60,14 @@ class Cloze:
         rng: np.random.Generator,
     ):
         self.model, self.corpus, self.rng = model, train, rng
-        self.batch_size, self.num_steps = integer("batch_size", batch_size), integer("num_steps", num_steps)
+        batch_size, num_steps = integer("batch_size", batch_size), integer("num_steps", num_steps)
+        self.batch_size, self.num_steps = batch_size, num_steps
         self.num_batches = num_batches(len(train), batch_size, num_steps)
         next(self.batches(np.random.default_rng(0)))  # a text that is too short is refused before training starts
         pieces = len(valid) // num_steps
         if not pieces:
             raise InputError(f"the held-out text has {len(valid)} tokens, less than a piece of {num_steps}")
-        self.valid = valid[: pieces * self.num_steps].reshape(pieces, self.num_steps).T  # (num_steps, pieces)
+        self.valid = valid[: pieces * num_steps].reshape(pieces, num_steps).T  # (num_steps, pieces)
 
     def batches(self, rng: np.random.Generator) -> Iterator[np.ndarray]:
         """Pieces (num_steps, batch) of one epoch."""

@@ -27,14 +27,6 @@ def _require(fine: bool, message: str) -> None:
         raise InputError(message)
 
 
-def _fraction(name: str, value: float) -> float:
-    return number(f"the {name}", value, least=0, below=1)
-
-
-def _at_least_0(name: str, value: float) -> float:
-    return number(f"the {name}", value, least=0)
-
-
 PIECE = 1 << 15
 """Elements of a large parameter that are updated together."""
 
@@ -73,7 +65,7 @@ class Optimizer:
     """Whether the weight decay shrinks the parameter directly instead of adding to the gradient."""
 
     def __init__(self, parameters: Parameters, learning_rate: float, *, weight_decay: float = 0.0):
-        self.learning_rate, self.weight_decay = learning_rate, _at_least_0("weight decay", weight_decay)
+        self.learning_rate, self.weight_decay = learning_rate, number("the weight decay", weight_decay, least=0)
         self.parameters: dict[str, Tensor] = distinct(parameters)
         _require(bool(self.parameters), "there are no parameters to train: give those of a model, model.parameters()")
         self.num_steps = 0
@@ -89,7 +81,7 @@ class Optimizer:
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        self._learning_rate = _at_least_0("learning rate", value)
+        self._learning_rate = number("the learning rate", value, least=0)
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -156,7 +148,7 @@ class SGD(Optimizer):
         momentum: float = 0.0,
         weight_decay: float = 0.0,
     ):
-        self.momentum = _fraction("momentum", momentum)
+        self.momentum = number("the momentum", momentum, least=0, below=1)
         self.slots = ("velocity",) if momentum else ()
         super().__init__(parameters, learning_rate, weight_decay=weight_decay)
 
@@ -184,7 +176,7 @@ class RMSProp(Optimizer):
         weight_decay: float = 0.0,
     ):
         super().__init__(parameters, learning_rate, weight_decay=weight_decay)
-        self.alpha, self.epsilon = _fraction("alpha", alpha), _at_least_0("epsilon", epsilon)
+        self.alpha, self.epsilon = number("the alpha", alpha, least=0, below=1), number("the epsilon", epsilon, least=0)
 
     def update(self, p: Array, g: Array, **running: Array) -> None:
         s = running["square"]
@@ -214,8 +206,11 @@ class Adam(Optimizer):
     ):
         super().__init__(parameters, learning_rate, weight_decay=weight_decay)
         beta1, beta2 = betas
-        self.betas = _fraction("first beta", beta1), _fraction("second beta", beta2)
-        self.epsilon = _at_least_0("epsilon", epsilon)
+        self.betas = (
+            number("the first beta", beta1, least=0, below=1),
+            number("the second beta", beta2, least=0, below=1),
+        )
+        self.epsilon = number("the epsilon", epsilon, least=0)
 
     def update(self, p: Array, g: Array, **running: Array) -> None:
         m, v = running["mean"], running["square"]

@@ -297,6 +297,15 @@ def test_a_detached_weight_is_the_same_array():
             loss.backward()
 
 
+def test_a_weight_made_of_another_is_the_same_array():
+    w = Parameter(np.array([2.0]))
+    alias = Parameter(w)
+    _, loss = two_losses(alias)
+    w.data -= 1
+    with pytest.raises(StaleGraphError):
+        loss.backward()
+
+
 def test_other_weights_may_change_and_a_replaced_array_is_another():
     v, w = Parameter(np.array([5.0])), Parameter(np.array([2.0]))
     _, b = two_losses(w)

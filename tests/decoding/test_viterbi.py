@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from markov import log_prob_of
 
 from minirnn import InputError, NGram, viterbi
 
@@ -125,14 +126,6 @@ def test_a_state_of_several_numbers_is_one_state():
     model = NGram(text, 4, 3)
     state = model.advance(np.array([1]), model.advance(np.array([0]), None))
     found = viterbi(model, state, 3)
-
-    def log_prob(tokens):
-        total, now = 0.0, state
-        for token in tokens:
-            total += model.log_probs(now)[0, token]
-            now = model.advance(np.array([token]), now)
-        return total
-
-    best = max(itertools.product(range(4), repeat=3), key=log_prob)
+    best = max(itertools.product(range(4), repeat=3), key=lambda tokens: log_prob_of(tokens, model, state))
     assert found.tokens == best
-    assert found.log_prob == pytest.approx(log_prob(best), rel=1e-12)
+    assert found.log_prob == pytest.approx(log_prob_of(best, model, state), rel=1e-12)

@@ -9,6 +9,7 @@ import pytest
 from commands import refused, run
 from hypothesis import given
 from hypothesis import strategies as st
+from markov import log_prob_of
 
 from minirnn import InputError, NGram, exhaustive_search, viterbi
 from minirnn.models.ngram import SMOOTHINGS
@@ -77,18 +78,11 @@ def test_a_text_scored_at_once_equals_step_by_step(smoothing, text, n):
 def test_viterbi_finds_the_best_of_all(text, n, length, prefix):
     model = NGram(np.array(text), 4, n)
     state = after(model, prefix)
-
-    def log_prob(tokens):
-        total, now = 0.0, state
-        for token in tokens:
-            total += model.log_probs(now)[0, token]
-            now = model.advance(np.array([token]), now)
-        return total
-
     best = viterbi(model, state, length)
     assert len(best.tokens) == length
-    assert log_prob(best.tokens) == pytest.approx(best.log_prob, rel=1e-10)
-    enumerated = max(log_prob(tokens) for tokens in itertools.product(range(4), repeat=min(length, 3)))
+    assert log_prob_of(best.tokens, model, state) == pytest.approx(best.log_prob, rel=1e-10)
+    few = itertools.product(range(4), repeat=min(length, 3))
+    enumerated = max(log_prob_of(tokens, model, state) for tokens in few)
     assert viterbi(model, state, min(length, 3)).log_prob == pytest.approx(enumerated, rel=1e-10)
     assert 0 not in viterbi(model, state, length, forbidden=[0]).tokens
 

@@ -48,13 +48,13 @@ def add_parser(pictures: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, and show a line for each cell."""
+    from tqdm import tqdm  # here, as in the training loop
+
     folder, task, cells = Path(arguments.out), arguments.task, list(dict.fromkeys(arguments.cells))
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is not a directory: choose another --out")
     folder.mkdir(parents=True, exist_ok=True)
     table = folder / f"{task}.csv"
-    from tqdm import tqdm
-
     with tqdm(total=count_trainings(cells, arguments.seeds), unit="model", disable=arguments.quiet) as bar:
 
         def step(cell: str) -> None:

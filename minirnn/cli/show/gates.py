@@ -60,7 +60,7 @@ def _print_gates(found: dict[str, np.ndarray], pieces: list[str]) -> None:
     print("mean activation of each gate, in tenths (0 shut, 9 open):")
     for start in range(0, min(len(pieces), 240), 80):
         stretch = slice(start, start + 80)
-        print("\n      " + "".join(one_column(piece, "·") for piece in pieces[stretch]))
+        print("\n      " + "".join(one_column(piece) for piece in pieces[stretch]))
         for name, gate in found.items():
             print(f"   {name}  " + "".join(str(min(int(10 * v), 9)) for v in gate[stretch].mean(axis=1)))
     print("\nsaturation: part of all steps and units with the gate below 0.1, and above 0.9; units that always are")

@@ -133,7 +133,7 @@ def encode(texts: Sequence[str], learned: Learned, tokens: str) -> list[np.ndarr
 
 def _cut(text: str, tokens: str, rules: int) -> list[str]:
     """The tokens of a text. Characters too are those of the composed form: what is only read need not come back."""
-    return tokenize(compose(text) if rules > 1 else text, tokens, rules)
+    return tokenize(compose(text, rules), tokens, rules)
 
 
 def build_model(learned: Learned, options: dict[str, Any], rng: np.random.Generator) -> SequenceClassifier:

@@ -122,8 +122,7 @@ def _report(run: Run, trainer: Trainer[Forecasting]) -> None:
     else:
         print(bars({name: float(found[0]) for name, found in errors.items()}))
     drawn = {k: ahead["mlp"][k - 1] for k in shown}
-    path = run.path / "forecast.png"
-    tell(attempt(plot_forecast, series, task.num_train, drawn, "MLP", errors, noise, path))
+    tell(attempt(plot_forecast, series, task.num_train, drawn, "MLP", errors, noise, run.path / "forecast.png"))
 
 
 def errors_by_distance(ahead: np.ndarray, series: np.ndarray, num_train: int) -> np.ndarray:
