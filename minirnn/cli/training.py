@@ -135,9 +135,9 @@ class Command:
             return self._train(run, trainer, options)
 
     def _train(self, run: Run, trainer: Trainer, options: dict[str, Any]) -> int:
-        print(f"{run.path}: {self.announce(trainer, options)}", flush=True)
         again = f"minirnn train {self.task} --resume {quoted(run.path)}"
         try:
+            print(f"{run.path}: {self.announce(trainer, options)}", flush=True)
             trainer.train(options["epochs"])
         except KeyboardInterrupt:
             print(f"\ninterrupted; go on with: {again}", file=sys.stderr)
