@@ -124,7 +124,7 @@ def memory_formula(cell: str, shape: Shape) -> int:
     j, r = int(p > 1), 0
     r += p * g * H * H if cell.startswith("gru") else 0
     r += T * B * H if cell == "gru" else 0
-    r += g * H * H if p > 1 and 4 * H >= slices.FAR_APART else 0
+    r += g * H * H if 4 * H >= slices.FAR_APART else 0
     kept = T * B * (k + 1 + j) * H
     forward, m = T * B * (g + k + 1) * H, 0 if cell == "rnn" else min(T * B * H, p * in_place.CHUNK["cpu"])
     last_steps = kept + T * B * d * H + 3 * m
@@ -136,7 +136,8 @@ def memory_formula(cell: str, shape: Shape) -> int:
 def parts_of_batch(cell: str, shape: Shape) -> int:
     """Into how many parts minirnn divides a batch here."""
     weights = SimpleNamespace(U=np.empty((layers.GATES[cell] * shape.H, shape.H), np.float32))
-    return len(walk.divide(make_cell(cell), weights, np.empty((shape.T, shape.B, shape.I), np.float32)))
+    x = np.empty((shape.T, shape.B, shape.I), np.float32)
+    return len(walk.divide(shape.B, walk.threads_for(make_cell(cell), weights, x, 1)))
 
 
 def peak_memory(cell: str, shape: Shape) -> int:

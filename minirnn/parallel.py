@@ -1,19 +1,25 @@
 """The CPU's threads: how many there are to use, and sharing work out among them.
 
-NumPy's BLAS divides one product among the threads, and everything else in NumPy runs on one. But NumPy lets go of
-Python's lock while it computes, so plain Python threads, each at work on its own part of a batch, do run at the same
-time, as long as each asks NumPy for much at once.
+NumPy's BLAS can divide one product among threads of its own. While they wait for the next they do not give up their
+core, and for each other they wait however long it takes: where another program wants the processor too, a product then
+takes many times as long. So here the BLAS keeps to the thread that calls it, and the threads are minirnn's own. NumPy
+lets go of Python's lock while it computes, so they do run at the same time, if each asks NumPy for much at once.
+
+*What the parts of some work are* depends on its size and the number of threads alone, and with it every bit of the
+result. *Who computes a part* is whoever is free: the caller takes those that no other thread has begun.
 """
 
 from __future__ import annotations
 
 import contextvars
 import functools
+import itertools
+import math
 import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -31,8 +37,12 @@ UNPACKED_KERNELS = {"SkylakeX", "Cooperlake", "SapphireRapids"}
 SWITCH_INTERVAL = 1e-4
 """Seconds that a thread waits for Python's lock before it asks for it. (Python's 5 ms is as long as many steps.)"""
 
-FEW_MULTIPLICATIONS = 30_000_000
-"""Multiplications of a product up to which one thread does it: 0.6 ms in float32, at 95 GFLOP/s."""
+FEWEST_MULTIPLICATIONS = 2_000_000
+"""Multiplications of a product for each square of the number of parts: two are worth having from 8 million, which take
+0.15 ms in float32 at 55 billion a second."""
+
+FEWEST_OF_A_STEP = 2_000_000
+"""Multiplications by all weights of a model, in one step of a batch, for each square of the number of threads."""
 
 _chosen: list[int] = []
 _pools: dict[int, ThreadPoolExecutor] = {}
@@ -70,22 +80,30 @@ def multiplies_unpacked() -> bool:
 
 
 def num_threads() -> int:
-    """How many threads minirnn computes with on the CPU: what `set_num_threads` said last, else as many as NumPy's
-    BLAS began with (one for each core, unless OPENBLAS_NUM_THREADS or the like says otherwise)."""
-    if not _chosen:
-        _chosen.append(blas().get("num_threads", 1))
-    return _chosen[0]
+    """How many threads minirnn computes with on the CPU at most: what `set_num_threads` said last, else as many as
+    NumPy's BLAS began with (one for each core, unless OPENBLAS_NUM_THREADS or the like says otherwise). What is too
+    small for so many is divided among fewer."""
+    return _chosen[0] if _chosen else _at_first()
 
 
-def set_num_threads(threads: int) -> None:
-    """Compute with so many threads on the CPU from now on, every BLAS of this process included.
+@functools.cache
+def _at_first() -> int:
+    """How many threads NumPy's BLAS began with: it is asked before anything here tells it another number."""
+    return blas().get("num_threads", 1)
+
+
+def set_num_threads(threads: int | None) -> None:
+    """Compute with so many threads on the CPU from now on, every BLAS of this process included; with None, with as many
+    as NumPy's BLAS began with.
+
+    Results to the bit are those of a number of threads: how work is divided decides how its sums are rounded.
 
     Raises:
         InputError: `threads` is less than 1.
     """
-    threads = integer("the number of threads", threads)
-    _set_blas_threads(threads)
-    _chosen[:] = [threads]
+    at_first = _at_first()
+    _chosen[:] = [] if threads is None else [integer("the number of threads", threads)]
+    one_thread_each.set_outside(at_first if threads is None else threads)
 
 
 class _OneThreadEach:
@@ -96,10 +114,19 @@ class _OneThreadEach:
         self._lock, self._open, self._interval = threading.Lock(), 0, 0.0
         self._threads: list[tuple[Any, int]] = []
 
+    def set_outside(self, threads: int) -> None:
+        """Let every BLAS use so many threads where no block is open."""
+        with self._lock:
+            if self._open:
+                self._threads = [(library, threads) for library in _libraries()]
+            else:
+                _set_blas_threads(threads)
+
     @contextmanager
     def __call__(self) -> Iterator[None]:
         with self._lock:
             if self._open == 0:
+                _at_first()
                 self._threads = [(library, library.get_num_threads()) for library in _libraries()]
                 self._interval = sys.getswitchinterval()
                 _set_blas_threads(1)
@@ -119,38 +146,61 @@ class _OneThreadEach:
 one_thread_each = _OneThreadEach()
 
 
+def worthwhile(multiplications: int, fewest: int) -> int:
+    """How many of the threads pay for so much work: n of them if there are n² · `fewest` multiplications.
+
+    Another thread takes its share of the work from all others, but costs each of them a moment. With work w and a
+    moment c, w/n + c n is least where n is the root of w/c.
+    """
+    return max(1, min(num_threads(), math.isqrt(multiplications // fewest)))
+
+
+def cut(n: int, parts: int) -> list[slice]:
+    """0 … n - 1 as so many slices of about one length."""
+    bounds = [n * i // parts for i in range(parts + 1)]
+    return [slice(first, end) for first, end in itertools.pairwise(bounds)]
+
+
 def product(a: Any, b: Any) -> Any:
-    """a @ b of two matrices, a small one in the calling thread alone.
+    """a @ b of two matrices, on the CPU in parts of its rows or columns, whichever are more."""
+    if not isinstance(a, np.ndarray):
+        return a @ b
+    rows, columns = a.shape[0], b.shape[1]
+    parts = worthwhile(rows * columns * b.shape[0], FEWEST_MULTIPLICATIONS)
+    if parts == 1:
+        with one_thread_each():
+            return a @ b
+    out = np.empty((rows, columns), np.result_type(a, b))
+    if rows >= columns:
+        in_parallel(lambda part: np.matmul(a[part], b, out=out[part]), cut(rows, parts))
+    else:
+        in_parallel(lambda part: np.matmul(a, b[:, part], out=out[:, part]), cut(columns, parts))
+    return out
 
-    The threads of OpenBLAS that have helped with a product wait for the next for some 25 ms without giving up their
-    core, which the threads of `in_parallel` need. So they are not called where little is gained.
+
+def in_parallel(function: Callable[[Item], Result], items: Sequence[Item], threads: int | None = None) -> list[Result]:
+    """`function` of each item; the results in that order.
+
+    The caller begins with the first. Other threads take the others; but those that none has begun when the caller is
+    free again, because the computer is busy with something else, the caller takes too. Meanwhile NumPy's BLAS keeps to
+    the thread that calls it. An exception of any is raised when no other is at work any more.
+
+    Args:
+        function, items: what is to be done with what.
+        threads: how many take part; None: all.
     """
-    if not isinstance(a, np.ndarray) or a.shape[0] * b.shape[0] * b.shape[1] > FEW_MULTIPLICATIONS:
-        return a @ b
-    if num_threads() == 1 or not multiplies_unpacked():
-        return a @ b
+    helpers = min(num_threads() if threads is None else threads, len(items)) - 1
     with one_thread_each():
-        return a @ b
-
-
-def in_parallel(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    """`function` of each item, each in a thread of its own, the first in the caller's; the results in that order.
-
-    Meanwhile NumPy's BLAS keeps to the thread that calls it. An exception of any is raised when all have ended.
-    """
-    if len(items) == 1:
-        return [function(items[0])]
-    others = len(items) - 1
-    if others not in _pools:
-        _pools[others] = ThreadPoolExecutor(others, thread_name_prefix="minirnn")
-    with one_thread_each():
+        if helpers < 1:
+            return [function(item) for item in items]
+        if helpers not in _pools:
+            _pools[helpers] = ThreadPoolExecutor(helpers, thread_name_prefix="minirnn")
         # A copy of the context brings the caller's settings along, such as numpy.errstate.
-        futures = [_pools[others].submit(contextvars.copy_context().run, function, item) for item in items[1:]]
+        futures = [_pools[helpers].submit(contextvars.copy_context().run, function, item) for item in items[1:]]
         try:
-            first = function(items[0])
+            results = [function(items[0])]
+            for future, item in zip(futures, items[1:], strict=True):
+                results.append(function(item) if future.cancel() else future.result())
         finally:
-            errors = [future.exception() for future in futures]
-    for error in errors:
-        if error is not None:
-            raise error
-    return [first, *(future.result() for future in futures)]
+            wait([future for future in futures if not future.cancel()])
+    return results

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from minirnn import parallel
 from minirnn.cells import bptt
 from minirnn.fast import in_place, slices, walk
 
@@ -42,9 +43,8 @@ def in_parts(threads, unpacked=True, chunk=2**18):
     what steps keep in chunks with `chunk` numbers a gate."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(walk, "FEWEST_COLUMNS", 1)
-        patch.setattr(walk, "FEWEST_MULTIPLICATIONS", {False: 0, True: 0})
-        patch.setattr(walk, "num_threads", lambda: threads)
-        patch.setattr(walk, "multiplies_unpacked", lambda: unpacked)
+        patch.setattr(walk, "worthwhile", lambda *_: threads)
+        patch.setattr(parallel, "num_threads", lambda: threads)
         patch.setattr(slices, "multiplies_unpacked", lambda: unpacked)
         patch.setattr(in_place, "CHUNK", {"cpu": chunk})
         yield

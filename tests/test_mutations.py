@@ -220,9 +220,9 @@ MISTAKES = {
     "derivatives of the last step alone": (
         in_place.InPlaceSteps.factors, "chunk.array[: chunk.filled]", "a[None]", FASTER("gru"),
     ),
-    "gradients of one part only": (walk.unroll, "for part in dws", "for part in dws[:1]", FASTER("lstm")),
+    "gradients of one part only": (walk._Walker.gradients, "for part in dws", "for part in dws[:1]", FASTER("lstm")),
     "lengths of another part": (
-        walk.unroll, "lengths[parts[i]]", "lengths[: parts[i].stop - parts[i].start]",
+        walk._Walker.forward, "self.lengths[part]", "self.lengths[: part.stop - part.start]",
         lambda: parallel_tests.test_walked_in_parts_and_chunks_a_batch_gives_the_same_as_plainly("gru", True, True),
     ),
     "rows that fill no slice forgotten": (

@@ -18,9 +18,10 @@ PLAIN = {
     ],
     "minirnn/layers/recurrent.py": [
         (
-            "from minirnn.fast import Stepper, unroll",
+            "from minirnn.fast import Stepper, unroll_together",
             "from minirnn.cells.bptt import unroll\nfrom minirnn.cells.stepper import Stepper",
-        )
+        ),
+        ("unroll_together(walks)", "(unroll(*walk) for walk in walks)"),
     ],
     "minirnn/cli/catalogue.py": [("from minirnn.fast import unroll", "from minirnn.cells.bptt import unroll")],
     "minirnn/cli/training.py": [

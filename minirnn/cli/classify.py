@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
+from minirnn.cli.computing import open_run
 from minirnn.cli.lines import read_lines
 from minirnn.cli.options import path
 from minirnn.cli.train.classify import OPTIONS, build_model, encode, read_learned
 from minirnn.cli.training import read_options
 from minirnn.data.reading import unify
-from minirnn.training import Run
 from minirnn.training.classification import predict
 
 
@@ -32,7 +32,7 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line for each text."""
-    run_directory = Run(arguments.RUN)
+    run_directory = open_run(arguments)
     options, learned = read_options(run_directory, "classify", OPTIONS), read_learned(run_directory)
     model = build_model(learned, {**options, "device": "cpu"}, backend.generator(0))
     model.load_state_dict(run_directory.model_state())

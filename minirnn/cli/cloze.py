@@ -10,6 +10,7 @@ import numpy as np
 from minirnn import backend
 from minirnn.autograd.losses import log_softmax
 from minirnn.autograd.recording import no_grad
+from minirnn.cli.computing import open_run
 from minirnn.cli.options import path
 from minirnn.cli.texts import read_rules
 from minirnn.cli.train.cloze import BLANK, OPTIONS, build_models, read_vocabulary
@@ -17,7 +18,6 @@ from minirnn.cli.training import read_options
 from minirnn.data import UNKNOWN, detokenize, tokenize
 from minirnn.data.reading import unify
 from minirnn.errors import InputError
-from minirnn.training import Run
 
 
 def add_parser(commands: Any) -> None:
@@ -35,7 +35,7 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the filled text, and the three best for every blank by what is seen."""
-    run_directory = Run(arguments.RUN)
+    run_directory = open_run(arguments)
     options, vocabulary = read_options(run_directory, "cloze", OPTIONS), read_vocabulary(run_directory)
     models = build_models(len(vocabulary), {**options, "device": "cpu"}, backend.generator(0))
     models.load_state_dict(run_directory.model_state())

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from minirnn.autograd.recording import no_grad
+from minirnn.cli.computing import open_run
 from minirnn.cli.corpora import digest, load_corpora, mismatch, test_pairs
 from minirnn.cli.options import check_output, describe, number, path
 from minirnn.cli.tasks import read_run_options
@@ -19,7 +20,7 @@ from minirnn.data import Pair, read_aligned, read_pairs
 from minirnn.errors import InputError
 from minirnn.metrics import bleu_details, exact_match, perplexity
 from minirnn.training import Run, Translation
-from minirnn.training.checkpoint import write_atomically
+from minirnn.training.files import write_atomically
 from minirnn.translator import Translated, Translator
 
 
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("--exact goes without --coverage-penalty")
     if arguments.output:
         check_output(arguments.output)
-    run_directory = Run(arguments.RUN)
+    run_directory = open_run(arguments)
     pairs, what = _pairs(run_directory, arguments)
     translator = load_translator(run_directory, arguments.checkpoint, arguments.device)
     started = time.perf_counter()

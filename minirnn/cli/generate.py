@@ -6,11 +6,11 @@ import argparse
 from typing import Any
 
 from minirnn import backend
+from minirnn.cli.computing import open_run
 from minirnn.cli.lm import load_writer, read_config
 from minirnn.cli.options import number, path
 from minirnn.data.reading import unify
 from minirnn.decoding import greedy, sampler
-from minirnn.training import Run
 
 
 def add_parser(commands: Any) -> None:
@@ -45,7 +45,7 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the prefix and its continuations."""
-    run_directory = Run(arguments.RUN)
+    run_directory = open_run(arguments)
     prefix = read_config(run_directory).prefix if arguments.prefix is None else arguments.prefix
     write = load_writer(run_directory, prefix, arguments.checkpoint, arguments.device)
     for k in range(arguments.samples):

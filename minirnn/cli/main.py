@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import os
 import signal
@@ -14,9 +13,10 @@ from typing import Any, NoReturn
 import numpy as np
 
 from minirnn import __version__, use_kernels
-from minirnn.cli import classify, cloze, evaluate, fetch, generate, gradcheck, show, train, translate
+from minirnn.cli import classify, cloze, computing, evaluate, fetch, generate, gradcheck, show, train, translate
 from minirnn.cli.options import Parser, complain, describe
 from minirnn.errors import MinirnnError
+from minirnn.parallel import one_thread_each, set_num_threads
 
 COMMANDS: tuple[Any, ...] = (translate, evaluate, generate, classify, cloze, fetch, gradcheck)
 GROUPS: tuple[tuple[str, str, str, str, tuple[Any, ...]], ...] = (
@@ -28,12 +28,7 @@ GROUPS: tuple[tuple[str, str, str, str, tuple[Any, ...]], ...] = (
 def build_parser() -> Parser:
     """The parser of all commands. Each stores its function as `run`."""
     parser = Parser(prog="minirnn", description="Recurrent networks from scratch, on NumPy and CuPy.")
-    parser.add_argument(
-        "--kernels",
-        action=argparse.BooleanOptionalAction,
-        help="compute with compiled kernels where there are any (before the command; default: on a GPU, and in a "
-        "training that is resumed as it began)",
-    )
+    computing.add_options(parser, None)
     parser.add_argument("--version", action="version", version=f"minirnn {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
     for name, metavar, help_line, description, members in GROUPS:
@@ -41,8 +36,12 @@ def build_parser() -> Parser:
         choices = group.add_subparsers(title=metavar.lower() + "s", metavar=metavar, required=True, parser_class=Parser)
         for member in members:
             member.add_parser(choices)
+        for choice in choices.choices.values():
+            computing.add_options(choice)
     for member in COMMANDS:
         member.add_parser(commands)
+    for name in set(commands.choices).difference(name for name, *_ in GROUPS):
+        computing.add_options(commands.choices[name])
     return parser
 
 
@@ -54,7 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             _heed_sigterm()
             options = build_parser().parse_args(arguments)
             use_kernels(options.kernels)
-            with np.errstate(all="ignore"):  # what is not finite is found and named by the training loop
+            set_num_threads(options.threads)
+            # What is not finite is found and named by the training loop.
+            with one_thread_each(), np.errstate(all="ignore"):
                 status = options.run(options)
         finally:
             sys.stdout.flush()  # here, where a failure can still be reported

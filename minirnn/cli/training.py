@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from minirnn import backend, use_kernels
+from minirnn.cli.computing import in_words, kept_threads, threads_for_training
 from minirnn.cli.options import number, path, quoted
 from minirnn.errors import InputError
 from minirnn.layers import Module
+from minirnn.parallel import num_threads, set_num_threads
 from minirnn.plots import plot_losses
 from minirnn.training import OPTIMIZERS, Optimizer, Run, Trainer
 from minirnn.training.loop import AnyTask
@@ -94,24 +96,26 @@ class Command:
         asked = vars(arguments)
         given = {name: value for name in self.options if (value := asked.get(name.replace("-", "_"))) is not None}
         if arguments.resume is None:
-            return self._begin(arguments.out, given, arguments.kernels, not arguments.quiet)
+            return self._begin(arguments.out, given, arguments)
         if arguments.out is not None:
             raise InputError("--out does not go with --resume: the run stays in its directory")
-        return self._resume(Path(arguments.resume), given, arguments.kernels, not arguments.quiet)
+        return self._resume(Path(arguments.resume), given, arguments)
 
-    def _begin(self, out: str | None, given: dict[str, Any], kernels: bool | None, progress: bool) -> int:
+    def _begin(self, out: str | None, given: dict[str, Any], arguments: argparse.Namespace) -> int:
         """A run directory is made only when everything else is known to be right."""
         options: dict[str, Any] = {name: given.get(name, default) for name, (default, _) in self.options.items()}
         backend.library(options["device"])  # a missing GPU is said before any work is done
-        trainer, config = self.begin(options, progress)
-        config = {"task": self.task, "options": absolute_paths(options), "kernels": kernels, **config}
+        trainer, config = self.begin(options, not arguments.quiet)
+        computed = {"kernels": arguments.kernels, "threads": settle_threads(trainer, options, arguments.threads)}
+        config = {"task": self.task, "options": absolute_paths(options), **computed, **config}
         run = Run.create(out, config) if out is not None else Run.create_numbered(f"runs/{self.task}", config)
         trainer.run = run
         with run.lock():
             return self._train(run, trainer, options)
 
-    def _resume(self, path: Path, given: dict[str, Any], kernels: bool | None, progress: bool) -> int:
-        run = Run(path)
+    def _resume(self, path: Path, given: dict[str, Any], arguments: argparse.Namespace) -> int:
+        run, kernels = Run(path), arguments.kernels
+        threads = kept_threads(run) if arguments.threads is None else arguments.threads
         if kernels is None:  # kernels round differently, so a run goes on as it began
             kernels = run.config.get("kernels")
             if kernels not in (None, True, False):
@@ -127,17 +131,19 @@ class Command:
             source = options.get(name)
             if source and name not in given and Path(source).exists() and not Path(source).is_file():  # a pipe, perhaps
                 raise InputError(f"{source} is not a file that can be read again: name the text with --{name}")
-        trainer = self.reopen(run, options, progress)
+        trainer = self.reopen(run, options, not arguments.quiet)
         trainer.run = run
+        computed = {"kernels": kernels, "threads": settle_threads(trainer, options, threads)}
         with run.lock():
             trainer.resume()
-            run.update({"options": absolute_paths(options), "kernels": kernels})
+            run.update({"options": absolute_paths(options), **computed})
             return self._train(run, trainer, options)
 
     def _train(self, run: Run, trainer: Trainer, options: dict[str, Any]) -> int:
         again = f"minirnn train {self.task} --resume {quoted(run.path)}"
         try:
-            print(f"{run.path}: {self.announce(trainer, options)}", flush=True)
+            how = "" if options["device"] == "gpu" else f"; {in_words(num_threads())}"
+            print(f"{run.path}: {self.announce(trainer, options)}{how}", flush=True)
             trainer.train(options["epochs"])
         except KeyboardInterrupt:
             print(f"\ninterrupted; go on with: {again}", file=sys.stderr)
@@ -147,6 +153,14 @@ class Command:
             return 0
         self.report(run, trainer)
         return 0
+
+
+def settle_threads(trainer: Trainer, options: Mapping[str, Any], threads: int | None) -> int:
+    """Compute with so many threads; or, if that is None, with as many as pay for the model. Returns how many."""
+    if threads is None:
+        threads = threads_for_training(trainer.task.model.num_parameters(), options["batch-size"])
+    set_num_threads(threads)
+    return threads
 
 
 PATHS = ("data", "source", "target", "valid-data", "valid-source", "valid-target")

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from minirnn import backend
+from minirnn.cli.computing import open_run
 from minirnn.cli.lines import at_terminal, read_lines, sentence
 from minirnn.cli.options import number, path
 from minirnn.cli.pictures import check_picture, draw
@@ -19,7 +20,6 @@ from minirnn.decoding.hypotheses import LengthPenalty
 from minirnn.errors import InputError
 from minirnn.plots import AttentionMap, plot_attentions
 from minirnn.plots.common import has_matplotlib
-from minirnn.training import Run
 from minirnn.translator import BATCH, Translated, Translator
 
 MOST_MAPS = 16
@@ -93,7 +93,7 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Translate line by line."""
     _check(arguments)
-    translator = load_translator(Run(arguments.RUN), arguments.checkpoint, arguments.device)
+    translator = load_translator(open_run(arguments), arguments.checkpoint, arguments.device)
     if arguments.attention and translator.attention is None:
         raise InputError("--attention: this model has no attention")
     search = search_options(arguments) | {"n_best": arguments.n_best or 1, "exact": arguments.exact}

@@ -3,6 +3,7 @@
 Everything here stands in for something plain, with the same arguments and the same results, and is tested against it:
 
     walk.py      `bptt.unroll`, and `stepper.Stepper`, with whatever below pays: also in threads for parts of a batch
+                 and for the two directions of a layer
     in_place.py  the steps of LSTM and GRUs with fewer and cheaper operations                            (both)
     fused.py     the steps of other cells in fewer launches                                              (GPU)
     slices.py    the product with U, slice by slice, which OpenBLAS multiplies as it lies in memory      (CPU)
@@ -13,7 +14,7 @@ Everything here stands in for something plain, with the same arguments and the s
 `cells/` imports nothing from here. Five files elsewhere do; without this folder their lines would be:
 
     minirnn/__init__.py           from minirnn.cells.bptt import unroll          (and no `use_kernels`)
-    minirnn/layers/recurrent.py   from minirnn.cells.bptt import unroll
+    minirnn/layers/recurrent.py   from minirnn.cells.bptt import unroll          (for each of the walks by itself)
                                   from minirnn.cells.stepper import Stepper
     minirnn/cli/catalogue.py      from minirnn.cells.bptt import unroll
     minirnn/cli/main.py           (no `use_kernels`, which --kernels asks for)
@@ -21,6 +22,6 @@ Everything here stands in for something plain, with the same arguments and the s
 """
 
 from minirnn.fast.kernels import use_kernels
-from minirnn.fast.walk import Stepper, unroll
+from minirnn.fast.walk import Stepper, unroll, unroll_together
 
-__all__ = ["Stepper", "unroll", "use_kernels"]
+__all__ = ["Stepper", "unroll", "unroll_together", "use_kernels"]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,19 +19,15 @@ from minirnn.cells.cell import Cell, State, Weights
 from minirnn.cells.checks import check_lengths, check_shapes
 from minirnn.cells.padding import PaddingMask
 from minirnn.fast import cuda, fused, in_place, kernels, slices
-from minirnn.parallel import in_parallel, multiplies_unpacked, num_threads
+from minirnn.parallel import cut, in_parallel, worthwhile
 
 FEWEST_COLUMNS = 8
 """Sequences below which another thread is not worth having: products with fewer columns are slow."""
 
-MOST_PARTS = 3
-"""Threads beyond which parts whose steps are interpreted wait for Python's lock longer than they compute, so that the
-BLAS with all threads, on the whole batch, is the better use of them."""
-
-FEWEST_MULTIPLICATIONS = {False: 600_000, True: 250_000}
-"""Multiplications by the U of one gate, in one step of one part, below which threads wait for Python's lock longer than
-they compute: where steps are interpreted, and where they are compiled. (More gates are more products, but also more of
-what needs the lock.)"""
+FEWEST_MULTIPLICATIONS = {False: 300_000, True: 125_000}
+"""Multiplications by the U of one gate, in one step of the whole batch, for each square of the number of threads, below
+which they wait for Python's lock longer than they compute: where steps are interpreted, and where they are compiled.
+(More gates are more products, but also more of what needs the lock.)"""
 
 
 def unroll(
@@ -43,43 +38,101 @@ def unroll(
     lengths: Any = None,
     reverse: bool = False,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """As `minirnn.cells.bptt.unroll`, sooner.
+    """As `minirnn.cells.bptt.unroll`, sooner."""
+    return unroll_together([(cell, x, weights, state, lengths, reverse)])[0]
 
-    The sequences of a batch know nothing of one another until their gradients are added up. So where it pays, each
-    thread of the CPU takes a part of the batch through all of it by itself.
+
+def unroll_together(walks: Sequence[tuple[Any, ...]]) -> list[tuple[Tensor, tuple[Tensor, ...]]]:
+    """What `unroll` returns for each of these arguments, none of which needs what comes of another: those of the two
+    directions of a layer.
+
+    Nor do the sequences of a batch know anything of one another until their gradients are added up. So where it pays,
+    each thread of the CPU takes one direction, or a part of the batch, through all of it by itself.
     """
-    check_shapes(cell, x, weights, state)
-    inputs = [x, *weights.values(), *state]
-    keep, arrays = needs_grad(inputs), SimpleNamespace(**{name: tensor.data for name, tensor in weights.items()})
-    parts = divide(cell, arrays, x.data)
-    walk, *steps = stand_in(cell, arrays, x.data, len(parts), x.shape[0] if keep else 1)
-    one_thread_each = len(parts) > 1 or num_threads() == 1
-    w = slices.for_steps(arrays) if x.shape[0] > 1 and one_thread_each else arrays
-    if lengths is not None:
-        lengths = np.asarray(lengths)
-        check_lengths(lengths, x.shape[0], x.shape[1])  # all together: parts of them would be named as if they were all
+    walkers = [_Walker(len(walks), *walk) for walk in walks]
+    outcomes = [walker.arrive(found) for walker, found in zip(walkers, _by_part(_Walker.forward, walkers), strict=True)]
 
-    def forward(i: int) -> tuple[Array, State, Trace]:
-        x_part, initial = x.data[:, parts[i]], tuple(s.data[parts[i]] for s in state)
-        mask = PaddingMask(None if lengths is None else lengths[parts[i]], x_part, reverse)
-        return walk.forward_through_time(steps[i], w, turned(x_part, reverse), initial, mask, keep)
+    def backward(*gradients: Array | None) -> list[Array | None]:
+        given = iter(gradients)
+        d_outcome = {walker: [next(given) for _ in range(1 + len(walker.state))] for walker in walkers}
+        needed = [w for w in walkers if w.keep and any(d is not None for d in d_outcome[w])]
+        found = iter(_by_part(lambda walker, i: walker.backward(i, *d_outcome[walker]), needed))
+        return [d for w in walkers for d in (w.gradients(next(found)) if w in needed else [None] * len(w.inputs))]
 
-    outputs, finals, traces = zip(*in_parallel(forward, range(len(parts))), strict=True)
+    inputs = [tensor for walker in walkers for tensor in walker.inputs]
+    tensors = iter(record_many([array for outcome in outcomes for array in outcome], inputs, backward, rule=unroll))
+    return [(next(tensors), tuple(next(tensors) for _ in walker.state)) for walker in walkers]
 
-    def backward(d_output: Array | None, *d_final: Array | None) -> list[Array | None]:
-        def walk_back(i: int) -> tuple[Array | None, dict[str, Array], State]:
-            d_out = None if d_output is None else turned(d_output[:, parts[i]], reverse)
-            d_ends = [None if d is None else d[parts[i]] for d in d_final]
-            return walk.backward_through_time(steps[i], w, traces[i], d_out, d_ends, x.requires_grad)
 
-        dxs, dws, d_initials = zip(*in_parallel(walk_back, range(len(parts))), strict=True)
-        dw = {name: functools.reduce(operator.iadd, (part[name] for part in dws)) for name in weights}
+def _by_part(act: Callable[[_Walker, int], Any], walkers: Sequence[_Walker]) -> list[list[Any]]:
+    """For each of the walkers what it brings back from each part of its batch."""
+    pieces = [(walker, i) for walker in walkers for i in range(len(walker.parts))]
+    if walkers and device_of(walkers[0].x.data) == "cpu":
+        found = iter(in_parallel(lambda piece: act(*piece), pieces, walkers[0].threads))
+    else:
+        found = iter([act(*piece) for piece in pieces])
+    return [[next(found) for _ in walker.parts] for walker in walkers]
+
+
+class _Walker:
+    """A walk along time, in parts of the batch that can be walked at the same time.
+
+    Args:
+        walks: how many there are beside one another.
+        cell, x, weights, state, lengths, reverse: as for `unroll`.
+    """
+
+    def __init__(
+        self,
+        walks: int,
+        cell: Cell,
+        x: Tensor,
+        weights: Mapping[str, Tensor],
+        state: Sequence[Tensor],
+        lengths: Any = None,
+        reverse: bool = False,
+    ):
+        check_shapes(cell, x, weights, state)
+        T, B, _ = x.shape
+        if lengths is not None:
+            lengths = np.asarray(lengths)
+            check_lengths(lengths, T, B)  # all together: parts of them would be named as if they were all
+        w = SimpleNamespace(**{name: tensor.data for name, tensor in weights.items()})
+        self.x, self.state, self.lengths, self.reverse, self.names = x, state, lengths, reverse, list(weights)
+        self.inputs = [x, *weights.values(), *state]
+        self.keep, self.threads = needs_grad(self.inputs), threads_for(cell, w, x.data, walks)
+        self.parts = divide(B, self.threads // walks)
+        self.walk, *self.steps = stand_in(cell, w, x.data, len(self.parts), T if self.keep else 1)
+        self.w = slices.for_steps(w) if T > 1 else w
+        self.traces: tuple[Trace, ...] = ()
+
+    def forward(self, i: int) -> tuple[Array, State, Trace]:
+        """Part i of the batch as far as its last step: the output, the final state, and what the way back needs."""
+        part = self.parts[i]
+        x, initial = self.x.data[:, part], tuple(s.data[part] for s in self.state)
+        mask = PaddingMask(None if self.lengths is None else self.lengths[part], x, self.reverse)
+        return self.walk.forward_through_time(self.steps[i], self.w, turned(x, self.reverse), initial, mask, self.keep)
+
+    def arrive(self, found: Sequence[tuple[Array, State, Trace]]) -> list[Array]:
+        """The output and the final state of the whole batch, from those of its parts."""
+        outputs, finals, self.traces = zip(*found, strict=True)
+        final = (joined(arrays, axis=0) for arrays in zip(*finals, strict=True))
+        return [turned(joined(outputs, axis=1), self.reverse), *final]
+
+    def backward(self, i: int, d_output: Array | None, *d_final: Array | None) -> tuple[Any, dict[str, Array], State]:
+        """Part i of the batch back: the gradients of the input, the weights and the initial state."""
+        part = self.parts[i]
+        d_out = None if d_output is None else turned(d_output[:, part], self.reverse)
+        d_ends = [None if d is None else d[part] for d in d_final]
+        trace, needs_dx = self.traces[i], self.x.requires_grad
+        return self.walk.backward_through_time(self.steps[i], self.w, trace, d_out, d_ends, needs_dx)
+
+    def gradients(self, found: Sequence[tuple[Any, dict[str, Array], State]]) -> list[Array | None]:
+        """Those of the inputs, in that order, from those of the parts."""
+        dxs, dws, d_initials = zip(*found, strict=True)
+        dw = [functools.reduce(operator.iadd, (part[name] for part in dws)) for name in self.names]
         d_initial = (joined(arrays, axis=0) for arrays in zip(*d_initials, strict=True))
-        return [turned(joined(dxs, axis=1) if x.requires_grad else None, reverse), *dw.values(), *d_initial]
-
-    final = (joined(arrays, axis=0) for arrays in zip(*finals, strict=True))
-    y, *states = record_many((turned(joined(outputs, axis=1), reverse), *final), inputs, backward)
-    return y, tuple(states)
+        return [turned(joined(dxs, axis=1) if self.x.requires_grad else None, self.reverse), *dw, *d_initial]
 
 
 class Stepper(stepper.Stepper):
@@ -110,25 +163,19 @@ def steps_for(cell: Cell, w: Weights, x: Array, parts: int, T: int) -> list[Any]
     return [cell] * parts
 
 
-def divide(cell: Cell, w: Weights, x: Array) -> list[slice]:
-    """The batch of x (T, B, I) as a part for each thread.
+def divide(B: int, threads: int) -> list[slice]:
+    """The sequences of a batch, a part for each of the threads that walk along it."""
+    return cut(B, max(1, min(threads, B // FEWEST_COLUMNS)))
 
-    It stays whole on a GPU; for steps so small, or threads so many, that the BLAS with all of them is the better use;
-    where that BLAS would pack U for every part; and for a cell that draws random numbers, whose order threads would
-    decide.
+
+def threads_for(cell: Cell, w: Weights, x: Array, walks: int) -> int:
+    """How many threads pay for so many walks along an x like this (T, B, I).
+
+    One on a GPU, and for a cell that draws random numbers, whose order threads would decide.
     """
-    B, H = x.shape[1], w.U.shape[1]
-    threads = min(num_threads(), B // FEWEST_COLUMNS) if array_module(x) is np else 1
-    compiled = kernels.compiles(cell, x)
-    fewest = FEWEST_MULTIPLICATIONS[compiled]
-    if num_threads() > MOST_PARTS and not compiled:
-        threads = 1
-    while threads > 1 and threads * fewest > H * H * B:
-        threads -= 1
-    if threads < 2 or not multiplies_unpacked() or cell.rng is not None:
-        return [slice(0, B)]
-    bounds = [B * i // threads for i in range(threads + 1)]
-    return [slice(a, b) for a, b in itertools.pairwise(bounds)]
+    if array_module(x) is not np or cell.rng is not None:
+        return 1
+    return worthwhile(walks * w.U.shape[1] ** 2 * x.shape[1], FEWEST_MULTIPLICATIONS[kernels.compiles(cell, x)])
 
 
 def joined(parts: Sequence[Array], axis: int) -> Array:

@@ -19,7 +19,7 @@ from minirnn.cells.lstm_variants import LSTMVariantCell
 from minirnn.cells.rnn import RNNCell
 from minirnn.cells.rnn_activations import ActivatedRNNCell, RampRNNCell
 from minirnn.errors import InputError
-from minirnn.fast import Stepper, unroll
+from minirnn.fast import Stepper, unroll_together
 from minirnn.layers.basic import Dropout, orthogonal, parameter, uniform
 from minirnn.layers.first_memory import check_first_memory, set_first_memory
 from minirnn.layers.module import Module
@@ -130,14 +130,12 @@ class Recurrent(Module):
         for layer in range(self.num_layers):
             if layer > 0:
                 x = self.dropout(x)
-            outputs = []
+            walks = []
             for direction in range(self.num_directions):
-                weights = self._weights(_suffix(layer, direction))
-                state_before = next(initial)
-                from_right = self.reverse or direction == 1
-                y, state_after = unroll(self.cell, x, weights, state_before, lengths, from_right)
-                outputs.append(y)
-                final.append(state_after)
+                weights, from_right = self._weights(_suffix(layer, direction)), self.reverse or direction == 1
+                walks.append((self.cell, x, weights, next(initial), lengths, from_right))
+            outputs, states_after = zip(*unroll_together(walks), strict=True)
+            final += states_after
             x = outputs[0] if len(outputs) == 1 else ops.concatenate(outputs, axis=-1)
         stacked = tuple(ops.stack(arrays) for arrays in zip(*final, strict=True))
         return x, stacked if self.cell.num_states > 1 else stacked[0]

@@ -1,57 +1,56 @@
-"""Files that are either whole or not there.
+"""Checkpoints: arrays by name and JSON in one file, which is either whole or not there.
 
 A checkpoint is one safetensors file: arrays by name, and in its header JSON and a checksum of both. One file means one
 rename, so that arrays and JSON can never come from different moments; and a single bit that a disk has turned, which
 would be a weight like any other, is found.
+
+The format (https://huggingface.co/docs/safetensors) is eight bytes with the length of the header, the header in JSON,
+and the arrays one after another. It is written here, piece by piece: the library's writer needs the memory of all
+arrays twice more, and where there is none it takes the process down. The library reads it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
+import math
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import load
 
 from minirnn.errors import InputError
+from minirnn.training.files import write_atomically
 
-
-def write_atomically(path: str | Path, data: bytes) -> None:
-    """Write a file so that a reader, or a crash at any moment, finds the old content or the new, never a part. What is
-    there and no file, such as /dev/stdout, is written to and not replaced."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        if path.exists() and not path.is_file():
-            path.write_bytes(data)
-            return
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        if error.errno is None:
-            raise
-        # A full disk does not say which file was too much, and others name the temporary one.
-        raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+TYPES = {"<f4": "F32", "<f8": "F64", "<f2": "F16", "<i8": "I64", "<i4": "I32", "|u1": "U8", "|i1": "I8", "|b1": "BOOL"}
+"""What safetensors calls the types of arrays that a checkpoint may have."""
 
 
 def save_checkpoint(path: str | Path, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
     """Write arrays and JSON-able `meta` to one file, atomically."""
-    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    text = json.dumps(meta)
-    write_atomically(path, save(contiguous, metadata={"minirnn": text, "sha256": _checksum(contiguous, text)}))
+    # The widest types first, so that every array begins at a multiple of its numbers' size.
+    names = sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name))
+    contiguous = {name: np.asarray(arrays[name], order="C") for name in names}
+    write_atomically(path, _pieces(contiguous, json.dumps(meta)))
+
+
+def _pieces(arrays: Mapping[str, np.ndarray], text: str) -> Iterator[bytes | memoryview]:
+    """The file, of which no array is copied."""
+    header: dict[str, Any] = {"__metadata__": {"minirnn": text, "sha256": _checksum(arrays, text)}}
+    end = 0
+    for name, array in arrays.items():
+        start, end = end, end + array.nbytes
+        header[name] = {"dtype": TYPES[array.dtype.str], "shape": array.shape, "data_offsets": (start, end)}
+    encoded = json.dumps(header).encode()
+    encoded += b" " * (-len(encoded) % 8)
+    yield struct.pack("<Q", len(encoded)) + encoded
+    for array in arrays.values():
+        yield array.reshape(-1).view(np.uint8).data
 
 
 def _checksum(arrays: Mapping[str, np.ndarray], text: str) -> str:
@@ -72,9 +71,8 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, 
     """
     data = Path(path).read_bytes()
     try:
+        header = _header(data)["__metadata__"]
         arrays = load(data)
-        header_size = struct.unpack("<Q", data[:8])[0]
-        header = json.loads(data[8 : 8 + header_size])["__metadata__"]
         if header.get("sha256") not in (None, _checksum(arrays, header["minirnn"])):
             raise ValueError("its checksum is wrong")
         meta = json.loads(header["minirnn"])
@@ -83,6 +81,33 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, 
     except (SafetensorError, struct.error, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a minirnn checkpoint, or damaged ({error})") from error
     return arrays, meta
+
+
+def count_numbers(path: str | Path, prefix: str) -> int:
+    """How many numbers the arrays have whose names begin with `prefix` and a slash, by the header alone.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        InputError: it is not a checkpoint, or damaged.
+    """
+    with open(path, "rb") as file:
+        start = file.read(8)
+        size = min(int.from_bytes(start, "little"), os.fstat(file.fileno()).st_size)
+        try:
+            header = _header(start + file.read(size))
+            shapes = [entry["shape"] for name, entry in header.items() if name.startswith(f"{prefix}/")]
+            if not all(type(n) is int and n >= 0 for shape in shapes for n in shape):
+                raise ValueError("its shapes are no counts")
+        except (struct.error, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+            raise InputError(f"{path}: not a minirnn checkpoint, or damaged ({error})") from error
+    return sum(math.prod(shape) for shape in shapes)
+
+
+def _header(data: bytes) -> dict[str, Any]:
+    (size,) = struct.unpack("<Q", data[:8])
+    if size > len(data) - 8:
+        raise ValueError("it is cut short")
+    return json.loads(data[8 : 8 + size])
 
 
 def subset(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

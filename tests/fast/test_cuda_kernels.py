@@ -31,7 +31,6 @@ def emulate(monkeypatch, one_launch=True):
     monkeypatch.setattr(
         walk, "stand_in", lambda cell, *rest: (cuda, cell) if cuda.knows(cell) else plainly(cell, *rest)
     )
-    monkeypatch.setattr(walk, "multiplies_unpacked", lambda: False)
     monkeypatch.setattr(slices, "multiplies_unpacked", lambda: False)
 
 

@@ -36,30 +36,69 @@ def test_walked_in_parts_and_chunks_a_batch_gives_the_same_as_plainly(name, reve
 
 
 def test_the_batch_is_divided_where_it_pays(monkeypatch):
-    monkeypatch.setattr(walk, "num_threads", lambda: 2)
-    monkeypatch.setattr(walk, "multiplies_unpacked", lambda: True)
+    monkeypatch.setattr(parallel, "num_threads", lambda: 2)
     layer = Recurrent("lstm", 8, 256, rng=0)
-    w = lambda layer: type("w", (), {"U": layer.U_l0.data})
-    parts = lambda layer, B: walk.divide(layer.cell, w(layer), np.zeros((5, B, 8), np.float32))
+
+    def parts(layer, B, walks=1):
+        weights, state = layer._weights("_l0"), [Tensor(np.zeros((B, layer.hidden_size), np.float32))] * 2
+        x = Tensor(np.zeros((5, B, 8), np.float32))
+        return walk._Walker(walks, layer.cell, x, weights, state[: layer.cell.num_states]).parts
+
     assert parts(layer, 32) == [slice(0, 16), slice(16, 32)]
     assert parts(layer, 33) == [slice(0, 16), slice(16, 33)]
+    assert parts(layer, 32, walks=2) == [slice(0, 32)]  # a thread for each direction
     assert parts(layer, 8) == [slice(0, 8)]
+    assert parts(layer, 0) == [slice(0, 0)]
     assert parts(Recurrent("lstm", 8, 16, rng=0), 32) == [slice(0, 32)]
     drawing = Recurrent("rnn-rrelu", 8, 512, rng=0)
     drawing.cell.rng = np.random.default_rng(0)
     assert parts(drawing, 128) == [slice(0, 128)]
     drawing.cell.rng = None
     assert len(parts(drawing, 128)) == 2
-    monkeypatch.setattr(walk, "num_threads", lambda: 3)
+    monkeypatch.setattr(parallel, "num_threads", lambda: 16)  # as many as pay, and not as many as there are
+    assert len(parts(layer, 32)) == 2
     assert len(parts(layer, 64)) == 3
-    monkeypatch.setattr(walk, "num_threads", lambda: 16)  # so many wait for Python's lock longer than they compute
-    assert parts(layer, 128) == [slice(0, 128)]
-    monkeypatch.setattr(walk.kernels, "compiles", lambda *_: True)  # compiled steps do without it
-    assert len(parts(layer, 128)) == 16
-    monkeypatch.undo()
-    monkeypatch.setattr(walk, "num_threads", lambda: 2)
-    monkeypatch.setattr(walk, "multiplies_unpacked", lambda: False)
-    assert parts(layer, 32) == [slice(0, 32)]
+    assert len(parts(layer, 64, walks=2)) == 2
+    monkeypatch.setattr(walk.kernels, "compiles", lambda *_: True)  # compiled steps wait less for Python's lock
+    assert len(parts(layer, 64)) == 5
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm-peephole", "rnn-rrelu"])
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("used", [(0, 1, 2, 3), (0,), (3,), (1, 2)])
+def test_two_directions_at_once_give_what_each_gives_by_itself(name, threads, used):
+    """Also where the loss depends on some of the outcomes alone, and where one direction is frozen."""
+    cell, x, _, state = random_case(name, 4, 6, 3, 5, seed=1)
+    lengths = np.array([4, 1, 0, 3, 2, 4])
+    weights = [random_case(name, 4, 6, 3, 5, seed=seed)[2] for seed in (2, 3)]
+    for tensor in weights[1].values():
+        tensor.requires_grad = threads != 2
+    walks = [(cell, x, w, state, lengths, reverse) for w, reverse in zip(weights, (False, True), strict=True)]
+    tensors = [x, *state, *weights[0].values(), *weights[1].values()]
+
+    def outcome(together):
+        for tensor in tensors:
+            tensor.grad = None
+        (a, finals), (b, finals_back) = together(walks)
+        found = [a, finals[0], b, finals_back[0]]
+        seed, loss = np.random.default_rng(0), Tensor(np.zeros(()))
+        for i, tensor in enumerate(found):
+            factor = seed.standard_normal(tensor.shape)
+            if i in used:
+                loss = loss + (tensor * factor).sum()
+        loss.backward()
+        loss.backward()
+        return [t.data for t in found], [t.grad for t in tensors]
+
+    expected, expected_gradients = outcome(lambda walks: [bptt.unroll(*w) for w in walks])
+    with in_parts(threads):
+        found, gradients_found = outcome(walk.unroll_together)
+    for a, b in zip(expected, found, strict=True):
+        np.testing.assert_allclose(b, a, rtol=0, atol=1e-12)
+    for a, b in zip(expected_gradients, gradients_found, strict=True):
+        assert (a is None) == (b is None)
+        if a is not None:
+            np.testing.assert_allclose(b, a, rtol=0, atol=1e-11)
 
 
 def check_slices(rows, K, B, stack, transposed, dtype, seed=0):
@@ -115,6 +154,46 @@ def test_a_transposed_input_is_copied_and_not_packed():
     np.testing.assert_allclose(Slices(matrix) @ x.T, matrix @ x.T)
 
 
+def test_a_product_in_parts_is_the_product(monkeypatch):
+    rng, shares = np.random.default_rng(0), []
+    in_parallel = parallel.in_parallel
+    monkeypatch.setattr(parallel, "in_parallel", lambda f, items: shares.append(len(items)) or in_parallel(f, items))
+    monkeypatch.setattr(parallel, "num_threads", lambda: 3)
+    for m, k, n in [(401, 300, 200), (200, 300, 401), (3, 70_000, 90), (1, 10, 1), (0, 5, 4), (4, 0, 5)]:
+        a, b = rng.standard_normal((m, k)), rng.standard_normal((k, n))
+        for left, right in [(a, b), (np.asfortranarray(a), b), (a, np.asfortranarray(b))]:
+            found = parallel.product(left, right)
+            assert found.flags.c_contiguous
+            np.testing.assert_allclose(found, a @ b, rtol=1e-12, atol=1e-10)
+    assert shares == [3] * 9
+    assert parallel.product(a.astype(np.float32), b.astype(np.float32)).dtype == np.float32
+
+
+def test_who_computes_a_part_does_not_change_it(monkeypatch):
+    """The caller takes what a busy helper has not begun: a computer that others use costs what they take, no wait."""
+    monkeypatch.setattr(parallel, "num_threads", lambda: 2)
+    me, a = threading.get_ident(), np.random.default_rng(0).standard_normal((3000, 300)).astype(np.float32)
+    together = parallel.product(a, a.T[:, :500])
+    parallel.in_parallel(lambda i: i, [0, 1])
+    (helper,) = [pool for n, pool in parallel._pools.items() if n == 1]
+    gate = threading.Event()
+    blocked = helper.submit(gate.wait)
+    try:
+        assert parallel.in_parallel(lambda _: threading.get_ident(), range(4)) == [me] * 4
+        alone = parallel.product(a, a.T[:, :500])
+    finally:
+        gate.set()
+    blocked.result()
+    np.testing.assert_array_equal(alone, together)
+
+
+def test_no_more_threads_than_pay(monkeypatch):
+    monkeypatch.setattr(parallel, "num_threads", lambda: 8)
+    assert [parallel.worthwhile(n, 100) for n in (0, 100, 399, 400, 899, 900, 6399, 6400, 10**9)] == [
+        *(1, 1, 1, 2, 2, 3, 7, 8, 8),
+    ]
+
+
 def test_results_in_order_and_the_blas_as_before():
     before, interval, seen = parallel.blas().get("num_threads"), sys.getswitchinterval(), set()
 
@@ -123,6 +202,9 @@ def test_results_in_order_and_the_blas_as_before():
         return i * i
 
     assert parallel.in_parallel(work, [3, 1, 2]) == [9, 1, 4]
+    assert parallel.in_parallel(work, [3, 1, 2], threads=1) == [9, 1, 4]
+    assert parallel.in_parallel(work, [3]) == [9]
+    assert parallel.in_parallel(work, []) == []
     assert {threads for _, threads in seen} <= {1, None}
     assert parallel.blas().get("num_threads") == before
     assert sys.getswitchinterval() == interval

@@ -127,7 +127,7 @@ def test_only_the_temporary_files_of_a_run_are_removed(run):
         (run.path / kept).touch()
     run.remove_temporaries()
     assert sorted(p.name for p in run.path.iterdir()) == [
-        ".last.safetensors.77", ".other.77.tmp", "last.safetensors.77.tmp", "run.json",
+        ".last.safetensors.77", ".lock", ".other.77.tmp", "last.safetensors.77.tmp", "run.json",
     ]  # fmt: skip
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
+from minirnn.cli.computing import open_run
 from minirnn.cli.lines import sentence
 from minirnn.cli.options import number, path
 from minirnn.cli.pictures import add_out, check_picture, draw, tell
 from minirnn.cli.translators import load_translator
 from minirnn.errors import InputError
 from minirnn.plots import plot_attention
-from minirnn.training import Run
 
 SHADES = " .:-=+*#%@"
 
@@ -38,7 +38,7 @@ def add_parser(pictures: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the translation and the map, and draw it."""
     check_picture(arguments.out)
-    translator = load_translator(Run(arguments.RUN), device=arguments.device)
+    translator = load_translator(open_run(arguments), device=arguments.device)
     if translator.attention is None:
         raise InputError(f"the model in {arguments.RUN} does not attend: train one with --decoder attention")
     found = translator.translate([arguments.SENTENCE], beam_size=arguments.beam)[0][0]

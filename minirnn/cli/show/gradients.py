@@ -17,7 +17,7 @@ from minirnn.inspection.gradients import Reach, reach, weight_norms
 from minirnn.layers import Linear, Recurrent
 from minirnn.plots import chart
 from minirnn.plots.gradients import plot_gradients
-from minirnn.training.checkpoint import write_atomically
+from minirnn.training.files import write_atomically
 
 CURVES: dict[str, tuple[str, dict[str, Any], float]] = {
     "RNN": ("rnn", {}, 1.0),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from minirnn.cli.computing import open_run
 from minirnn.cli.corpora import load_corpora
 from minirnn.cli.options import number, path
 from minirnn.cli.pictures import add_out, check_picture, draw, tell
@@ -15,7 +16,6 @@ from minirnn.data import length_histogram
 from minirnn.data.codec import SENTENCE_TOKENS
 from minirnn.errors import InputError
 from minirnn.plots import plot_lengths
-from minirnn.training import Run
 
 
 def add_parser(pictures: Any) -> None:
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.RUN and given:
         raise InputError(f"a run has its own corpus: leave out --{next(iter(given))}, or the run")
     if arguments.RUN:
-        run_directory = Run(arguments.RUN)
+        run_directory = open_run(arguments)
         options = read_run_options(run_directory)
         pairs, codecs = load_corpora(options).train, read_codecs(run_directory)
     else:

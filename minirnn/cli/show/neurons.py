@@ -13,7 +13,7 @@ from minirnn.errors import InputError
 from minirnn.inspection.neurons import activations, as_html, trackers
 from minirnn.plots.neurons import plot_neurons
 from minirnn.plots.text import one_column
-from minirnn.training.checkpoint import write_atomically
+from minirnn.training.files import write_atomically
 
 SHADES = "▁▂▃▄▅▆▇█"
 MOST, BEST = 2_000, 5
