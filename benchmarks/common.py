@@ -22,7 +22,7 @@ import numpy as np
 
 from minirnn import DeviceError, backend, num_threads, set_num_threads
 from minirnn.parallel import blas
-from minirnn.training.checkpoint import write_atomically
+from minirnn.training.files import write_atomically
 
 RESULTS = Path(__file__).parent / "results"
 FEWEST_ROUNDS = 7

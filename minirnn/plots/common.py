@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
 from minirnn.errors import InputError
-from minirnn.training.checkpoint import write_atomically
+from minirnn.training.files import write_atomically
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -26,7 +26,8 @@ from minirnn.backend import Array, array_module, to_device, to_host
 from minirnn.errors import InputError, NonFiniteLossError
 from minirnn.layers import Module
 from minirnn.metrics import perplexity
-from minirnn.training.checkpoint import load_checkpoint, save_checkpoint, subset
+from minirnn.parallel import one_thread_each
+from minirnn.training.checkpoint import load_checkpoint, subset
 from minirnn.training.optimizers import Optimizer, clip_grad_norm
 from minirnn.training.run import Run, check_rows
 from minirnn.training.schedules import Schedule, badness, waited
@@ -153,7 +154,8 @@ class Trainer(Generic[AnyTask]):
         epochs = integer("epochs", epochs, least=0)
         total = epochs * self.task.num_batches
         show = self.progress and sys.stderr is not None
-        with tqdm(total=total, initial=self.place.step, unit="batch", disable=not show) as bar:
+        bar = tqdm(total=total, initial=self.place.step, unit="batch", disable=not show)
+        with bar, one_thread_each():
             if self.run and not self.run.last.exists():
                 self.save()
             self._saved_at = time.monotonic()
@@ -283,7 +285,7 @@ class Trainer(Generic[AnyTask]):
         arrays |= {f"optimizer/{name}": array for name, array in self.optimizer.state_dict().items()}
         arrays |= {f"carry/{i}": to_host(state.data) for i, state in enumerate(carry)}
         decided = {"history": self.history, "learning_rate": self.optimizer.learning_rate}
-        save_checkpoint(self.run.last, arrays, {**vars(self.place), **decided})
+        self.run.save_last(arrays, {**vars(self.place), **decided})
         self._saved_at = time.monotonic()
 
     def resume(self) -> None:

@@ -9,6 +9,7 @@ metrics.jsonl       a line for each validation
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import math
@@ -26,9 +27,12 @@ except ImportError:  # Windows
 import numpy as np
 
 from minirnn.errors import InputError
-from minirnn.training.checkpoint import load_checkpoint, save_checkpoint, subset, write_atomically
+from minirnn.training.checkpoint import count_numbers, load_checkpoint, save_checkpoint, subset
+from minirnn.training.files import open_in_place, write_atomically
 
 FORMAT = 1
+WRITTEN = ("run.json", "last.safetensors", "best.safetensors", "metrics.jsonl")
+"""The files that are replaced as a whole, by way of a temporary one."""
 
 
 def check_rows(rows: Any) -> None:
@@ -72,19 +76,26 @@ class Run:
         if found != FORMAT:
             raise InputError(f"{config_file}: expected format {FORMAT}, found {found!r}")
         self.config: dict[str, Any] = config
+        self._place: tuple[int, int] | None = None  # the directory while it is locked
 
     @classmethod
     def create(cls, path: str | Path, config: Mapping[str, Any]) -> Run:
         """Make a new run directory.
 
         Raises:
-            InputError: the path exists and is not an empty directory; nothing of it is touched.
+            InputError: the path exists and is not an empty directory, or another process is making it; nothing of it is
+                touched.
         """
         path, data = Path(path), _to_json(config)
-        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-            raise InputError(f"{path} exists already: choose another directory, or resume the run if it is one")
+        taken = f"{path} exists already: choose another directory, or resume the run if it is one"
+        if path.exists() and not (path.is_dir() and _is_empty(path)):
+            raise InputError(taken)
         path.mkdir(parents=True, exist_ok=True)
-        write_atomically(path / "run.json", data)
+        with _locked(path, "beginning"):
+            if not _is_empty(path):  # another process was quicker
+                raise InputError(taken)
+            _remove_temporaries(path)
+            write_atomically(path / "run.json", data)
         return cls(path)
 
     @classmethod
@@ -101,6 +112,7 @@ class Run:
 
     def update(self, config: Mapping[str, Any]) -> None:
         """Change parts of the configuration, also in run.json."""
+        self._check_place()
         self.config |= config
         write_atomically(self.path / "run.json", _to_json(self.config))
 
@@ -111,13 +123,22 @@ class Run:
         Raises:
             InputError: another process is training it.
         """
-        with open(self.path / ".lock", "w") as file:
-            if fcntl is not None:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError as error:
-                    raise InputError(f"{self.path}: another process is training this run") from error
-            yield
+        with _locked(self.path, "training") as place:
+            self._place = place
+            try:
+                yield
+            finally:
+                self._place = None
+
+    def _check_place(self) -> None:
+        """See that the directory is still the one that is locked.
+
+        Raises:
+            InputError: it has been removed or moved; where another has been made in its place, it is not ours.
+        """
+        if self._place is not None and _identity(self.path) != self._place:
+            what = "is another directory now" if self.path.exists() else "is gone"
+            raise InputError(f"{self.path} {what}: the training that went on in it has nowhere to go on")
 
     @property
     def last(self) -> Path:
@@ -145,6 +166,16 @@ class Run:
             )
         return subset(arrays, "model")
 
+    def num_weights(self, which: str = "best") -> int | None:
+        """How many numbers the model in the best or last checkpoint has, without reading them; None without a
+        checkpoint.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        path = self.best if which == "best" and self.best.exists() else self.last
+        return count_numbers(path, "model") if path.exists() else None
+
     def metrics(self) -> list[dict[str, Any]]:
         """The lines of the metrics file; a last line that a crash cut short is left out.
 
@@ -165,22 +196,68 @@ class Run:
 
     def append_metrics(self, row: dict[str, Any]) -> None:
         """Add a line to the metrics file, on the disk when this returns."""
-        with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        self._check_place()
+        with open_in_place(self.path / "metrics.jsonl", os.O_APPEND) as file:
+            file.write(json.dumps(row).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
 
     def write_metrics(self, rows: list[dict[str, Any]]) -> None:
         """Replace the metrics file."""
+        self._check_place()
         text = "".join(json.dumps(row) + "\n" for row in rows)
         write_atomically(self.path / "metrics.jsonl", text.encode())
 
     def remove_temporaries(self) -> None:
         """Remove what a killed process left half written."""
-        for name in ("run.json", "last.safetensors", "best.safetensors", "metrics.jsonl"):
-            for path in self.path.glob(f".{name}.*.tmp"):
-                path.unlink()
+        _remove_temporaries(self.path)
 
-    def save_best(self, model: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
+    def save_last(self, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
+        """Replace the checkpoint to resume from."""
+        self._check_place()
+        save_checkpoint(self.last, arrays, meta)
+
+    def save_best(self, model: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
         """Replace the best checkpoint."""
+        self._check_place()
         save_checkpoint(self.best, {f"model/{name}": array for name, array in model.items()}, meta)
+
+
+def _temporaries(path: Path) -> list[Path]:
+    return [file for name in WRITTEN for file in path.glob(f".{name}.*.tmp")]
+
+
+def _remove_temporaries(path: Path) -> None:
+    for file in _temporaries(path):
+        file.unlink()
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether nothing is in a directory but what a process left that was killed when it had just made it."""
+    return not set(path.iterdir()).difference(_temporaries(path), [path / ".lock"])
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+@contextmanager
+def _locked(path: Path, doing: str) -> Iterator[tuple[int, int] | None]:
+    """Hold the lock of a run directory; gives the directory's identity."""
+    try:
+        file = open_in_place(path / ".lock", 0)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise InputError(f"{path / '.lock'} is a link: remove it") from error
+    with file:
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise InputError(f"{path}: another process is {doing} this run") from error
+        yield _identity(path)
