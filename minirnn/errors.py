@@ -12,6 +12,10 @@ class InputError(MinirnnError, ValueError):
     """A file, option, shape or value that cannot be used; the message says which and what would be right."""
 
 
+class TooManyWeightsError(InputError):
+    """A model has more weights than it was said that there are."""
+
+
 class DeviceError(MinirnnError, RuntimeError):
     """A device was asked for that this machine or installation does not have."""
 

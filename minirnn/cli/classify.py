@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
-from minirnn.cli.computing import open_run
+from minirnn.cli.computing import load_model, open_run
 from minirnn.cli.lines import read_lines
 from minirnn.cli.options import path
 from minirnn.cli.train.classify import OPTIONS, build_model, encode, read_learned
@@ -34,13 +34,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Print a line for each text."""
     run_directory = open_run(arguments)
     options, learned = read_options(run_directory, "classify", OPTIONS), read_learned(run_directory)
-    model = build_model(learned, {**options, "device": "cpu"}, backend.generator(0))
-    model.load_state_dict(run_directory.model_state())
-    model.eval()
+    model = load_model(run_directory, lambda: build_model(learned, {**options, "device": "cpu"}, backend.generator(0)))
     texts = arguments.TEXT or list(read_lines("label", "text"))
     if not texts:
         return 0
-    probs = np.exp(predict(model, encode(texts, learned, options["tokens"])))
+    probs = np.exp(predict(model, encode(texts, learned, options)))
     for text, row in zip(texts, probs, strict=True):
         best = np.argsort(-row, kind="stable")[:3]
         print(text.replace("\n", " ") + "\t" + "  ".join(f"{learned.labels[i]} {row[i]:.3f}" for i in best))

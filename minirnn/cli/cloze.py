@@ -10,7 +10,7 @@ import numpy as np
 from minirnn import backend
 from minirnn.autograd.losses import log_softmax
 from minirnn.autograd.recording import no_grad
-from minirnn.cli.computing import open_run
+from minirnn.cli.computing import load_model, open_run
 from minirnn.cli.options import path
 from minirnn.cli.texts import read_rules
 from minirnn.cli.train.cloze import BLANK, OPTIONS, build_models, read_vocabulary
@@ -37,9 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the filled text, and the three best for every blank by what is seen."""
     run_directory = open_run(arguments)
     options, vocabulary = read_options(run_directory, "cloze", OPTIONS), read_vocabulary(run_directory)
-    models = build_models(len(vocabulary), {**options, "device": "cpu"}, backend.generator(0))
-    models.load_state_dict(run_directory.model_state())
-    models.eval()
+    on_cpu, size = {**options, "device": "cpu"}, len(vocabulary)
+    models = load_model(run_directory, lambda: build_models(size, on_cpu, backend.generator(0)))
     text = arguments.TEXT if options["clean"] == "none" else arguments.TEXT.lower()
     pieces = tokenize(text, options["tokens"], read_rules(run_directory))
     blanks = [t for t, piece in enumerate(pieces) if piece == BLANK]

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from minirnn.cli.options import number
-from minirnn.errors import InputError
+from minirnn.errors import InputError, TooManyWeightsError
+from minirnn.layers import Module
+from minirnn.layers.basic import at_most
 from minirnn.parallel import FEWEST_OF_A_STEP, set_num_threads, worthwhile
 from minirnn.training import Run
 
 MOST_THREADS = 1024
+SPARE_WEIGHTS = 1_000_000
+AnyModule = TypeVar("AnyModule", bound=Module)
 
 
 def add_options(parser: argparse.ArgumentParser, default: Any = argparse.SUPPRESS) -> None:
@@ -38,6 +44,48 @@ def open_run(arguments: argparse.Namespace) -> Run:
     if arguments.threads is None:
         set_num_threads(kept_threads(run))
     return run
+
+
+@contextmanager
+def believed(run: Run, checkpoint: str) -> Iterator[None]:
+    """Let a model be made inside the block as the run.json describes it, as long as the checkpoint has the weights for
+    it. (A few more are made and not used, as for embeddings that share those of the output.)
+
+    Raises:
+        InputError: the checkpoint has far fewer.
+    """
+    weights = run.num_weights(checkpoint)
+    if weights is None:
+        yield
+        return
+    try:
+        with at_most(2 * weights + SPARE_WEIGHTS):
+            yield
+    except TooManyWeightsError as error:
+        raise InputError(f"{run.path / 'run.json'}: damaged: its {checkpoint} checkpoint has {weights:,} weights, but "
+                         f"{error}") from error  # fmt: skip
+
+
+def load_model(run: Run, build: Callable[[], AnyModule], checkpoint: str = "best") -> AnyModule:
+    """The trained model of a run, ready to be used.
+
+    Args:
+        run: has the weights.
+        build: makes the model that its run.json describes.
+        checkpoint: "best" or "last".
+
+    Raises:
+        InputError: there is no checkpoint, it is damaged, or it is that of another model.
+    """
+    with believed(run, checkpoint):
+        model = build()
+    state = run.model_state(checkpoint)
+    try:
+        model.load_state_dict(state)
+    except InputError as error:
+        raise InputError(f"{run.path}: the {checkpoint} checkpoint does not fit its run.json: {error}") from error
+    model.eval()
+    return model
 
 
 def kept_threads(run: Run) -> int | None:

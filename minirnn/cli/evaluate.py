@@ -21,7 +21,7 @@ from minirnn.errors import InputError
 from minirnn.metrics import bleu_details, exact_match, perplexity
 from minirnn.training import Run, Translation
 from minirnn.training.files import write_atomically
-from minirnn.translator import Translated, Translator
+from minirnn.translator import MOST_TOKENS, Translated, Translator
 
 
 def add_parser(commands: Any) -> None:
@@ -114,8 +114,8 @@ def _pairs(run_directory: Run, arguments: argparse.Namespace) -> tuple[list[Pair
 
 def _perplexity(translator: Translator, pairs: list[Pair]) -> float:
     sides = (
-        [translator.source.encode(pair.source) for pair in pairs],
-        [translator.target.encode(pair.target) for pair in pairs],
+        [translator.source.encode(pair.source, MOST_TOKENS) for pair in pairs],
+        [translator.target.encode(pair.target, MOST_TOKENS) for pair in pairs],
     )
     task = Translation(translator.model, sides, ([], []), batch_size=64, rng=np.random.default_rng(0))
     with no_grad():

@@ -10,6 +10,7 @@ import numpy as np
 
 from minirnn import backend
 from minirnn.cli.cells import cell_options, cell_settings
+from minirnn.cli.computing import load_model
 from minirnn.cli.options import number, path
 from minirnn.cli.texts import read_rules
 from minirnn.cli.training import FLAG, Options, optimization_options, read_options
@@ -98,10 +99,10 @@ def load_language_model(run_directory: Run, checkpoint: str, device: str) -> tup
         InputError: the run is not a language model's, or has no checkpoint.
     """
     config = read_config(run_directory)
-    model = build_model(len(config.vocabulary), {**config.options, "device": device}, backend.generator(0))
-    model.load_state_dict(run_directory.model_state(checkpoint))
-    model.eval()
-    return model, config.vocabulary
+    options, size = {**config.options, "device": device}, len(config.vocabulary)
+    return load_model(
+        run_directory, lambda: build_model(size, options, backend.generator(0)), checkpoint
+    ), config.vocabulary
 
 
 def load_writer(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import sys
@@ -15,6 +14,7 @@ import numpy as np
 from minirnn import __version__, use_kernels
 from minirnn.cli import classify, cloze, computing, evaluate, fetch, generate, gradcheck, show, train, translate
 from minirnn.cli.options import Parser, complain, describe
+from minirnn.cli.streams import harmless_streams, mend_streams
 from minirnn.errors import MinirnnError
 from minirnn.parallel import one_thread_each, set_num_threads
 
@@ -47,7 +47,12 @@ def build_parser() -> Parser:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 if all went well, 2 for wrong input, 130 after Ctrl-C or SIGTERM."""
-    _mend_streams()
+    mend_streams()
+    with harmless_streams():
+        _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> NoReturn:
     try:
         try:
             _heed_sigterm()
@@ -68,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _drop_output()
         sys.exit(2)
     except MemoryError as error:
-        complain("minirnn", f"not enough memory: {error}")
+        complain("minirnn", f"not enough memory{f': {error}' * bool(str(error))}")
         sys.exit(2)
     except KeyboardInterrupt:
         print("\nminirnn: interrupted", file=sys.stderr)
@@ -80,18 +85,6 @@ def _heed_sigterm() -> None:
     training then says how to go on."""
     if threading.current_thread() is threading.main_thread():  # no other may set a handler
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-
-
-def _mend_streams() -> None:
-    """Let whatever is written to stdout and stderr be taken: nowhere where they are closed, as by `2>&-`, and by its
-    number what the terminal has no character for."""
-    if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (it stays open)
-    if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def _drop_output() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from minirnn import backend, use_kernels
-from minirnn.cli.computing import in_words, kept_threads, threads_for_training
+from minirnn.cli.computing import believed, in_words, kept_threads, threads_for_training
 from minirnn.cli.options import number, path, quoted
 from minirnn.errors import InputError
 from minirnn.layers import Module
@@ -131,7 +131,8 @@ class Command:
             source = options.get(name)
             if source and name not in given and Path(source).exists() and not Path(source).is_file():  # a pipe, perhaps
                 raise InputError(f"{source} is not a file that can be read again: name the text with --{name}")
-        trainer = self.reopen(run, options, not arguments.quiet)
+        with believed(run, "last"):
+            trainer = self.reopen(run, options, not arguments.quiet)
         trainer.run = run
         computed = {"kernels": kernels, "threads": settle_threads(trainer, options, threads)}
         with run.lock():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from minirnn import backend
+from minirnn.cli.computing import load_model
 from minirnn.cli.tasks import read_run_options
 from minirnn.cli.translation import build_model
 from minirnn.data import Codec
@@ -35,12 +36,6 @@ def load_translator(run: Run, checkpoint: str = "best", device: str = "cpu") -> 
     """
     options = read_run_options(run)
     source, target = read_codecs(run)
-    model = build_model(
-        len(source.vocabulary), len(target.vocabulary), {**options, "device": device}, backend.generator(0)
-    )
-    try:
-        model.load_state_dict(run.model_state(checkpoint))
-    except InputError as error:
-        raise InputError(f"{run.path}: the {checkpoint} checkpoint does not fit its run.json: {error}") from error
-    model.eval()
+    options, sizes = {**options, "device": device}, (len(source.vocabulary), len(target.vocabulary))
+    model = load_model(run, lambda: build_model(*sizes, options, backend.generator(0)), checkpoint)
     return Translator(model, source, target)

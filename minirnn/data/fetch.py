@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import os
+import queue
+import threading
+import time
+import urllib.error
+import urllib.request
 import zipfile
 import zlib
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from minirnn.errors import MinirnnError
 
-BASE_URL = "http://d2l-data.s3-accelerate.amazonaws.com/"
+BASE_URL = "https://d2l-data.s3-accelerate.amazonaws.com/"
+PIECE = 2**16
+SILENCE = 30
+"""Seconds without a byte after which a server is given up."""
+LEAST_SPEED, PATIENCE = 10_000, 60
+"""A download may take so many seconds, and more as for its bytes at that speed a second."""
 
 
 class Dataset(NamedTuple):
     """A file on the server, and the text in it."""
 
     file: str
-    sha1: str
+    size: int
+    """Its bytes; a server that sends more sends something else."""
+    sha256: str
     member: str | None
     """Which member of the zip archive is the text; None where the file itself is."""
     task: str
@@ -25,8 +40,20 @@ class Dataset(NamedTuple):
 
 
 DATASETS = {
-    "fra-eng": Dataset("fra-eng.zip", "94646ad1522d915e7b0f9296181140edcf86a4f5", "fra-eng/fra.txt", "translate"),
-    "time-machine": Dataset("timemachine.txt", "090b5e7e70c295757f55df93cb0a180b9691891a", None, "lm"),
+    "fra-eng": Dataset(
+        "fra-eng.zip",
+        3_420_152,
+        "fa96382b2c8b609e1662654c1e6e6baeb8d30b3bf63dfb4a5a261cc36347df13",
+        "fra-eng/fra.txt",
+        "translate",
+    ),
+    "time-machine": Dataset(
+        "timemachine.txt",
+        178_979,
+        "8424dbd9532ac81f7e5f0b6add90e6952baea29158309d7d1bf3884f4e12c516",
+        None,
+        "lm",
+    ),
 }
 
 
@@ -52,30 +79,82 @@ def fetch_dataset(name: str, folder: str | Path | None = None) -> Path:
         cache = cache.expanduser()
     except RuntimeError as error:  # ~somebody, who has none
         raise MinirnnError(f"{cache}: there is no such home directory") from error
-    store = pooch.create(path=cache, base_url=base_url, registry={dataset.file: f"sha1:{dataset.sha1}"})
-    file = _download(pooch, store, dataset.file)
+    store = pooch.create(path=cache, base_url=base_url, registry={dataset.file: f"sha256:{dataset.sha256}"})
+    file = _download(store, dataset)
     return _extract(file, dataset.member) if dataset.member else file
 
 
-def _download(pooch: Any, store: Any, file: str) -> Path:
+def _download(store: Any, dataset: Dataset) -> Path:
     """pooch writes to a temporary file and renames it once its checksum is right."""
-    from requests import RequestException  # what pooch downloads with
-    from tqdm import tqdm
+    url = store.get_url(dataset.file)
 
-    # disable=None: no bar where stderr is not a terminal; total: pooch sets it, but takes a bar without one for none
-    progress = tqdm(desc=file, total=1, unit="B", unit_scale=True, disable=None, leave=False)
+    def transfer(url: str, path: str, _: Any) -> None:
+        from tqdm import tqdm
+
+        size = 0
+        # disable=None: no bar where stderr is not a terminal
+        bar = tqdm(desc=dataset.file, total=dataset.size, unit="B", unit_scale=True, disable=None, leave=False)
+        with (
+            bar,
+            open(path, "wb") as file,
+            contextlib.closing(_pieces(url, PATIENCE + dataset.size / LEAST_SPEED)) as pieces,
+        ):
+            for piece in pieces:
+                size += len(piece)
+                if size > dataset.size:
+                    raise ValueError(f"the server sends more than its {dataset.size:,} bytes")
+                file.write(piece)
+                bar.update(len(piece))
+
     try:
-        return Path(store.fetch(file, downloader=pooch.HTTPDownloader(progressbar=progress, chunk_size=2**16)))
-    except RequestException as error:
-        response = error.response
-        reason = f"no answer ({type(error).__name__})"
-        if response is not None:
-            reason = f"the server says {response.status_code} {response.reason}"
-        raise MinirnnError(f"cannot download {store.get_url(file)}: {reason}") from error
+        return Path(store.fetch(dataset.file, downloader=transfer))
+    except urllib.error.HTTPError as error:
+        raise MinirnnError(f"cannot download {url}: the server says {error.code} {error.reason}") from error
+    except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
+        reason = getattr(error, "reason", error)
+        said = getattr(reason, "strerror", None) or str(reason) or type(error).__name__
+        raise MinirnnError(f"cannot download {url}: no answer ({said})") from error
     except ValueError as error:  # the checksum, or an address that is none
-        raise MinirnnError(f"cannot download {store.get_url(file)}: {str(error).splitlines()[0]}") from error
+        raise MinirnnError(f"cannot download {url}: {str(error).splitlines()[0]}") from error
+
+
+def _pieces(url: str, seconds: float) -> Generator[bytes, None, None]:
+    """What a server sends, as it comes. It is read in a thread that can be left behind: while a byte comes now and
+    then, none of the system's own limits of time runs out.
+
+    Raises:
+        TimeoutError: it takes longer than so many seconds, all in all.
+        OSError, http.client.HTTPException, ValueError: as `urllib.request.urlopen`; ValueError also for an address of
+            another kind.
+    """
+    if not url.startswith(("https://", "http://")):
+        raise ValueError("expected an address that begins with https:// or http://")
+    arrived: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
+    enough, until = threading.Event(), time.monotonic() + seconds
+
+    def read() -> None:
+        try:
+            with urllib.request.urlopen(url, timeout=SILENCE) as response:
+                while (piece := response.read1(PIECE)) and not enough.is_set():
+                    arrived.put(piece)
+            arrived.put(b"")
+        except Exception as error:
+            arrived.put(error)
+
+    threading.Thread(target=read, daemon=True).start()
+    try:
+        while True:
+            try:
+                piece = arrived.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                raise TimeoutError(f"it takes longer than {seconds:.0f} s") from None
+            if isinstance(piece, Exception):
+                raise piece
+            if not piece:
+                return
+            yield piece
     finally:
-        progress.close()
+        enough.set()
 
 
 def _extract(archive: Path, member: str) -> Path:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import io
 import zlib
 from collections.abc import Callable, Iterator
 from itertools import chain
@@ -19,6 +20,9 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from minirnn.errors import InputError
+
+MOST_UNPACKED, MOST_SWELLING = 2**24, 50
+"""Bytes that any gzip file may hold, and how many times its own size."""
 
 _SEPARATORS = "\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 _MARK = "\ufeff"
@@ -36,18 +40,27 @@ def read_text(path: str | Path) -> str:
 
     Raises:
         FileNotFoundError, IsADirectoryError, PermissionError: the file cannot be opened.
-        InputError: it is empty, a damaged gzip file, or in another encoding; names the line and the byte.
+        InputError: it is empty or in another encoding (names the line and the byte), or a gzip file that is damaged or
+            holds fifty times its size.
     """
     data = Path(path).read_bytes()
-    if data.startswith(b"\x1f\x8b"):
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as error:
-            raise InputError(f"{path}: damaged gzip file: {error}") from error
-    text = decode_text(data, str(path))
+    text = decode_text(_unpacked(data, path) if data.startswith(b"\x1f\x8b") else data, str(path))
     if not text.strip():
         raise InputError(f"{path}: expected some text, found none")
     return text
+
+
+def _unpacked(data: bytes, path: str | Path) -> bytes:
+    """What a gzip file holds. Text is packed to a third or a tenth; what swells far beyond was made to do so."""
+    most = max(MOST_UNPACKED, MOST_SWELLING * len(data))
+    try:
+        with gzip.open(io.BytesIO(data)) as file:
+            unpacked = file.read(most + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: damaged gzip file: {error}") from error
+    if len(unpacked) > most:
+        raise InputError(f"{path}: its {len(data):,} bytes hold more than {most:,}: unpack it first, if that is meant")
+    return unpacked
 
 
 def decode_text(data: bytes, name: str) -> str:

@@ -27,7 +27,12 @@ class Subwords:
     """
 
     def __init__(self, model: bytes):
-        self._processor = _sentencepiece().SentencePieceProcessor(model_proto=model)
+        if not model:  # which sentencepiece takes, to fail at the first text
+            raise InputError("the subwords are damaged: there is no model")
+        try:
+            self._processor = _sentencepiece().SentencePieceProcessor(model_proto=model)
+        except (RuntimeError, OSError) as error:
+            raise InputError("the subwords are damaged: sentencepiece finds no model in them") from error
         self._model = model
 
     @classmethod

@@ -10,7 +10,7 @@ from minirnn import backend
 from minirnn.arguments import integer, number
 from minirnn.autograd import activations, ops
 from minirnn.autograd.tensor import Tensor
-from minirnn.layers.basic import parameter
+from minirnn.layers.basic import constant
 from minirnn.layers.module import Module
 
 
@@ -76,7 +76,7 @@ class PReLU(Module):
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25, *, dtype: Any = np.float32):
         size = integer("num_parameters", num_parameters)
-        self.weight = parameter(np.full(size, number("init", init)), dtype)
+        self.weight = constant(number("init", init), (size,), dtype)
 
     def forward(self, a: Tensor) -> Tensor:
         """(…, features) to the same shape."""

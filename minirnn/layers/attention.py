@@ -27,7 +27,7 @@ from minirnn.autograd.tensor import Tensor, require_tensor
 from minirnn.backend import Array, array_module, float_dtype, like
 from minirnn.cells.checks import lengths_or_all
 from minirnn.errors import InputError
-from minirnn.layers.basic import Linear, parameter, uniform
+from minirnn.layers.basic import Linear, constant, uniform
 from minirnn.layers.module import Module
 
 
@@ -123,7 +123,7 @@ class CosineScore(Score):
     def build(self, Q: int, E: int, A: int, options: dict[str, Any]) -> None:
         """β, one number."""
         super().build(Q, E, A, options)
-        self.strength = parameter(np.full((1,), 5.0), options["dtype"])
+        self.strength = constant(5, (1,), options["dtype"])
 
     @staticmethod
     def _unit(x: Tensor) -> Tensor:

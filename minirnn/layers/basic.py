@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -13,31 +16,61 @@ from minirnn.autograd import functional
 from minirnn.autograd.sequences import embedding
 from minirnn.autograd.tensor import Parameter, Tensor
 from minirnn.backend import Array, float_dtype
+from minirnn.errors import TooManyWeightsError
 from minirnn.layers.module import Module
 
+_left: ContextVar[list[int] | None] = ContextVar("_left", default=None)
 
-def parameter(values: np.ndarray, dtype: Any) -> Parameter:
+
+@contextmanager
+def at_most(numbers: int) -> Iterator[None]:
+    """Let the layers that are made inside the block have so many weights, all together. Sizes that stand in a file are
+    believed no further than that.
+
+    Raises:
+        TooManyWeightsError: there would be more; before there is room for them.
+    """
+    token = _left.set([numbers])
+    try:
+        yield
+    finally:
+        _left.reset(token)
+
+
+def parameter(shape: tuple[int, ...], values: Callable[[], np.ndarray], dtype: Any) -> Parameter:
     """A parameter that begins with these values. Every layer makes its weights by this, so that none has another dtype.
 
     Raises:
         InputError: the dtype is neither float32 nor float64.
+        TooManyWeightsError: see `at_most`.
     """
-    return Parameter(values.astype(float_dtype(dtype)))
+    left = _left.get()
+    if left is not None:
+        left[0] -= math.prod(shape)
+        if left[0] < 0:
+            raise TooManyWeightsError(f"the model has more weights than expected: one of its arrays is {shape}")
+    return Parameter(values().astype(float_dtype(dtype)))
+
+
+def constant(value: float, shape: tuple[int, ...], dtype: Any) -> Parameter:
+    """A parameter whose numbers are all the same at first."""
+    return parameter(shape, lambda: np.full(shape, value), dtype)
 
 
 def uniform(rng: np.random.Generator, bound: float, shape: tuple[int, ...], dtype: Any) -> Parameter:
     """A parameter drawn uniformly from [-bound, bound)."""
-    return parameter(rng.uniform(-bound, bound, shape), dtype)
+    return parameter(shape, lambda: rng.uniform(-bound, bound, shape), dtype)
 
 
 def orthogonal(rng: np.random.Generator, shape: tuple[int, int], dtype: Any) -> Parameter:
     """Square blocks (n, n) below one another (k n, n), each drawn uniformly from the orthogonal matrices (Saxe,
     McClelland & Ganguli 2014): multiplying by one changes no length, so nothing grows or fades at the beginning."""
-    blocks = []
-    for _ in range(shape[0] // shape[1]):
+
+    def block() -> np.ndarray:
         q, r = np.linalg.qr(rng.standard_normal((shape[1], shape[1])))
-        blocks.append(q * np.sign(np.diag(r)))  # QR alone would prefer some signs
-    return parameter(np.concatenate(blocks), dtype)
+        return q * np.sign(np.diag(r))  # QR alone would prefer some signs
+
+    return parameter(shape, lambda: np.concatenate([block() for _ in range(shape[0] // shape[1])]), dtype)
 
 
 class Linear(Module):
@@ -94,7 +127,8 @@ class Embedding(Module):
         dtype: Any = np.float32,
     ):
         shape = integer("num_embeddings", num_embeddings), integer("embedding_dim", embedding_dim)
-        self.weight = parameter(backend.generator(rng).standard_normal(shape), dtype)
+        rng = backend.generator(rng)
+        self.weight = parameter(shape, lambda: rng.standard_normal(shape), dtype)
 
     def forward(self, ids: Array) -> Tensor:
         """ids (…) to (…, embedding_dim). Raises InputError if a host id is out of range."""
@@ -115,7 +149,7 @@ class LayerNorm(Module):
 
     def __init__(self, features: int, epsilon: float = 1e-5, *, dtype: Any = np.float32):
         features = integer("features", features)
-        self.weight, self.bias = parameter(np.ones(features), dtype), parameter(np.zeros(features), dtype)
+        self.weight, self.bias = constant(1, (features,), dtype), constant(0, (features,), dtype)
         self.epsilon = number("epsilon", epsilon, above=0)
 
     def forward(self, x: Tensor) -> Tensor:

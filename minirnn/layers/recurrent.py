@@ -20,7 +20,7 @@ from minirnn.cells.rnn import RNNCell
 from minirnn.cells.rnn_activations import ActivatedRNNCell, RampRNNCell
 from minirnn.errors import InputError
 from minirnn.fast import Stepper, unroll_together
-from minirnn.layers.basic import Dropout, orthogonal, parameter, uniform
+from minirnn.layers.basic import Dropout, constant, orthogonal, uniform
 from minirnn.layers.first_memory import check_first_memory, set_first_memory
 from minirnn.layers.module import Module
 
@@ -96,7 +96,7 @@ class Recurrent(Module):
             size = self.input_size if layer == 0 else hidden_size * self.num_directions
             for name, shape in self.cell.weight_shapes(size, hidden_size).items():
                 if name in self.cell.initial_values:
-                    weight = parameter(np.full(shape, self.cell.initial_values[name]), dtype)
+                    weight = constant(self.cell.initial_values[name], shape, dtype)
                 elif name == "U" and recurrent_init == "orthogonal":
                     weight = orthogonal(rng, (shape[0], shape[1]), dtype)
                 else:

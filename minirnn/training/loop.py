@@ -82,6 +82,23 @@ class Place:
     best: float = float("inf")
     rng: dict[str, Any] = field(default_factory=dict)
 
+    def check(self) -> None:
+        """Refuse what stands in a file and is no place.
+
+        Raises:
+            ValueError: it is none.
+        """
+        for name in ("epoch", "batch", "step", "tokens"):
+            if type(n := getattr(self, name)) is not int or not 0 <= n < 2**63:
+                raise ValueError(f"{name} is no count: {n!r}")
+        for name in ("nll", "seconds", "best"):
+            if type(x := getattr(self, name)) not in (int, float) or math.isnan(x):
+                raise ValueError(f"{name} is no number: {x!r}")
+        if not (math.isfinite(self.nll) and 0 <= self.seconds < math.inf):
+            raise ValueError(f"nll is {self.nll!r}, seconds {self.seconds!r}")
+        if not isinstance(self.rng, dict):
+            raise ValueError(f"rng is no state of a generator: {self.rng!r}")
+
 
 AnyTask = TypeVar("AnyTask", bound=Task)
 
@@ -302,7 +319,7 @@ class Trainer(Generic[AnyTask]):
                 rows = self._take_up(arrays, meta, rows)
             except InputError as error:
                 raise InputError(f"{self.run.last}: {error}") from error
-            except (KeyError, TypeError, ValueError) as error:
+            except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
                 raise InputError(f"{self.run.last}: not a checkpoint to resume from, or damaged ({error!r})") from error
         elif rows or self.run.best.exists():
             raise InputError(f"{self.run.last} is missing: there is nothing to resume from")
@@ -318,8 +335,9 @@ class Trainer(Generic[AnyTask]):
         rows, rate = meta.pop("history", rows), meta.pop("learning_rate", self.optimizer.learning_rate)
         check_rows(rows)
         place = Place(**meta)
-        if not all(isinstance(n, int) and n >= 0 for n in (place.epoch, place.batch, place.step)):
-            raise ValueError("epoch, batch and step must be counts")
+        place.check()
+        if type(rate) not in (int, float) or not 0 <= rate < math.inf:
+            raise ValueError(f"the learning rate is {rate!r}")
         self.task.model.load_state_dict(subset(arrays, "model"))
         self.optimizer.load_state_dict(subset(arrays, "optimizer"))
         self.task.rng.bit_generator.state = place.rng

@@ -62,7 +62,7 @@ def test_a_run_that_was_begun_by_the_first_rules_keeps_them(task, here, monkeypa
     elif task == "cloze":
         assert run("cloze", "old", f"{DECOMPOSED} _") == 0
     else:
-        (ids,) = encode([DECOMPOSED], read_learned(Run("old")), "word")
+        (ids,) = encode([DECOMPOSED], read_learned(Run("old")), {"tokens": "word", "max-length": 99})
         np.testing.assert_array_equal(ids, [vocabulary.index(piece) for piece in pieces])
         assert run("classify", "old", DECOMPOSED) == 0
     assert capsys.readouterr().err == ""  # nothing is read as <unk>
@@ -100,11 +100,11 @@ def test_characters_that_are_only_read_are_composed(here, capsys):
     assert run("train", "classify", "--data", "labelled.tsv", *SMALL, "--out", "run") == 0
     learned = read_learned(Run("run"))
     assert "\u0301" not in learned.vocabulary
-    one, other = encode([COMPOSED, DECOMPOSED], learned, "char")
+    one, other = encode([COMPOSED, DECOMPOSED], learned, {"tokens": "char", "max-length": 99})
     np.testing.assert_array_equal(one, other)
     assert not (one == 0).any()
     first = learned._replace(rules=1)
-    assert len(encode([DECOMPOSED], first, "char")[0]) == len(DECOMPOSED) > len(one)
+    assert len(encode([DECOMPOSED], first, {"tokens": "char", "max-length": 99})[0]) == len(DECOMPOSED) > len(one)
 
 
 @pytest.mark.parametrize(("rules", "left"), [(1, "l e le ve a e te la"), (2, "l l ve a t l")])

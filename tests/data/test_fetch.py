@@ -1,10 +1,12 @@
 """Downloads, from a server of our own."""
 
+import contextlib
 import hashlib
 import io
 import logging
 import sys
 import threading
+import time
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -12,7 +14,7 @@ import pytest
 
 from minirnn.cli import fetch as command
 from minirnn.cli.options import Parser
-from minirnn.data import fetch_dataset
+from minirnn.data import fetch, fetch_dataset
 from minirnn.data.fetch import BASE_URL, DATASETS
 from minirnn.errors import MinirnnError
 
@@ -41,17 +43,20 @@ def server(tmp_path, monkeypatch):
             self.send_response(404 if content is None else 200)
             self.send_header("Content-Length", len(content or b"") + self.server.missing)
             self.end_headers()
-            self.wfile.write(content or b"")
+            with contextlib.suppress(OSError):  # of whom has heard enough
+                for piece in self.server.drip(content or b""):
+                    self.wfile.write(piece)
 
         def log_message(self, *_):
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.files = {"/data/fra-eng.zip": archive(), "/data/timemachine.txt": NOVEL}
-    server.asked, server.missing = [], 0
+    server.asked, server.missing, server.drip = [], 0, lambda content: [content]
     for name, dataset in DATASETS.items():
-        sha1 = hashlib.sha1(server.files[f"/data/{dataset.file}"]).hexdigest()
-        monkeypatch.setitem(DATASETS, name, dataset._replace(sha1=sha1))
+        content = server.files[f"/data/{dataset.file}"]
+        sha256 = hashlib.sha256(content).hexdigest()
+        monkeypatch.setitem(DATASETS, name, dataset._replace(sha256=sha256, size=len(content)))
     monkeypatch.setenv("MINIRNN_MIRROR", f"http://127.0.0.1:{server.server_port}/data")
     monkeypatch.setenv("MINIRNN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -123,7 +128,7 @@ def failure(name="fra-eng"):
 
 
 def test_a_wrong_checksum_leaves_nothing(server, cache):
-    server.files["/data/fra-eng.zip"] += b"x"
+    server.files["/data/fra-eng.zip"] = server.files["/data/fra-eng.zip"][:-1] + b"x"
     message = failure()
     assert message.startswith("cannot download http://127.0.0.1:")
     assert "hash" in message
@@ -139,8 +144,44 @@ def test_a_wrong_checksum_does_not_replace_what_was_unpacked(server, cache):
 
 
 def test_a_broken_connection_leaves_nothing(server, cache):
-    server.missing = 1000  # promises more than it sends
+    server.drip = lambda content: [content[:-1000]]  # less than it has promised
     assert "cannot download" in failure()
+    assert left_in(cache) == []
+
+
+def test_more_than_the_file_is_not_taken(server, cache):
+    """600 MB would otherwise be stored before the checksum refused them."""
+    sent = []
+
+    def without_end(content):
+        yield content
+        while True:
+            sent.append(len(content))
+            yield content
+
+    server.missing, server.drip = 10**9, without_end
+    assert "the server sends more than its" in failure("time-machine")
+    assert len(sent) < 1000
+    assert left_in(cache) == []
+
+
+@pytest.mark.parametrize("where", ["the text", "the head"])
+def test_a_byte_now_and_then_is_given_up(server, cache, monkeypatch, where):
+    monkeypatch.setattr(fetch, "PATIENCE", 0.3)
+    monkeypatch.setattr(fetch, "LEAST_SPEED", 10**9)
+
+    def slowly(content):
+        for byte in content:
+            time.sleep(0.01)
+            yield bytes([byte])
+
+    if where == "the text":
+        server.drip = slowly
+    else:
+        monkeypatch.setattr(server.RequestHandlerClass, "end_headers", lambda handler: time.sleep(1))
+    started = time.monotonic()
+    assert "no answer (it takes longer than 0 s)" in failure("time-machine")
+    assert time.monotonic() - started < 0.9
     assert left_in(cache) == []
 
 
@@ -152,9 +193,11 @@ def test_a_missing_file(server, cache):
 
 def test_no_server(server, monkeypatch):
     monkeypatch.setenv("MINIRNN_MIRROR", "http://127.0.0.1:9/")
-    assert failure() == "cannot download http://127.0.0.1:9/fra-eng.zip: no answer (ConnectionError)"
+    assert failure() == "cannot download http://127.0.0.1:9/fra-eng.zip: no answer (Connection refused)"
     monkeypatch.setenv("MINIRNN_MIRROR", "nowhere")
     assert "cannot download nowhere/fra-eng.zip: " in failure()
+    monkeypatch.setenv("MINIRNN_MIRROR", "file:///etc/")
+    assert failure().endswith("expected an address that begins with https:// or http://")
 
 
 def test_without_pooch_and_without_such_a_data_set(server, monkeypatch):
@@ -180,11 +223,12 @@ def test_the_command(server, tmp_path, capsys):
 
 
 def test_the_checksums_are_those_of_the_real_files(data_folder):
-    assert BASE_URL.startswith("http")
+    assert BASE_URL.startswith("https://")
     for dataset in DATASETS.values():
         if not (data_folder / dataset.file).exists():
             pytest.skip(f"no {dataset.file} in the data folder")
-        assert hashlib.sha1((data_folder / dataset.file).read_bytes()).hexdigest() == dataset.sha1
+        content = (data_folder / dataset.file).read_bytes()
+        assert (hashlib.sha256(content).hexdigest(), len(content)) == (dataset.sha256, dataset.size)
 
 
 def test_a_home_that_nobody_has_is_said(server):

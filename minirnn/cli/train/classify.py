@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from minirnn.cli.options import number, path, quoted
 from minirnn.cli.pictures import attempt, tell
 from minirnn.cli.texts import read_rules
 from minirnn.cli.train.recipe import Recipe
-from minirnn.cli.training import FLAG, Command, Options, draw_losses, make_trainer, optimization_options
+from minirnn.cli.training import FLAG, Command, Options, draw_losses, make_trainer, optimization_options, read_options
 from minirnn.data import Vocabulary, tokenize
 from minirnn.data.labelled import Labelled, brackets, names, read_labelled
 from minirnn.data.text import TOKENS
@@ -34,6 +34,7 @@ OPTIONS: Options = {
     ),
     "tokens": ("char", {"choices": TOKENS, "help": "what texts are cut into"}),
     "min-frequency": (1, {**_count, "help": "rarer tokens become <unk>"}),
+    "max-length": (1000, {**_count, "help": "read the first N tokens of a text"}),
     **cell_options("gru"),
     "layers": (1, {**_count, "help": "recurrent layers"}),
     "hidden": (64, {**_count, "help": "units of each direction"}),
@@ -44,6 +45,12 @@ OPTIONS: Options = {
     "batch-size": (64, {**_count, "help": "texts in a batch"}),
     **optimization_options(lr=0.003, epochs=8),
 }
+MOST_LABELS = 1000
+"""More are texts that stand where labels should."""
+MOST_SHOWN = 20
+"""Labels in the table of confusions."""
+LONGEST_TOKEN = 100
+"""Characters of a text that are looked at for each token that is read."""
 Splits = tuple[list[Labelled], list[Labelled], list[Labelled]]
 
 
@@ -102,6 +109,9 @@ def _learn(splits: Splits, options: dict[str, Any]) -> Learned:
     labels = sorted({one.label for one in splits[0]})
     if len(labels) < 2:
         raise InputError(f"expected at least two different labels, found only {labels[0]!r}")
+    if len(labels) > MOST_LABELS:
+        raise InputError(f"found {len(labels):,} different labels, such as {labels[0][:40]!r}, and expected at most "
+                         f"{MOST_LABELS:,}: a line is a label, a tab and a text")  # fmt: skip
     return Learned(vocabulary, labels, rules)
 
 
@@ -125,10 +135,12 @@ def read_learned(run: Run) -> Learned:
     return Learned(vocabulary, labels, read_rules(run))
 
 
-def encode(texts: Sequence[str], learned: Learned, tokens: str) -> list[np.ndarray]:
-    """The ids of texts; one without any token is a single <unk>, for there is no sequence without a step."""
-    encoded = [learned.vocabulary.encode(_cut(text, tokens, learned.rules)) for text in texts]
-    return [ids if len(ids) else np.zeros(1, np.int64) for ids in encoded]
+def encode(texts: Sequence[str], learned: Learned, options: Mapping[str, Any]) -> list[np.ndarray]:
+    """The ids of texts, of which so many tokens are read as the options say: one endless text would make all that stand
+    in its batch as long. A text without any token is a single <unk>, for there is no sequence without a step."""
+    most, tokens = options["max-length"], options["tokens"]
+    cut = (_cut(text[: LONGEST_TOKEN * most], tokens, learned.rules)[:most] for text in texts)
+    return [ids if len(ids) else np.zeros(1, np.int64) for ids in map(learned.vocabulary.encode, cut)]
 
 
 def _cut(text: str, tokens: str, rules: int) -> list[str]:
@@ -166,7 +178,7 @@ def _trainer(splits: Splits, learned: Learned, options: dict[str, Any], progress
     # A label that training has not seen cannot be predicted; what has it is left out of the held-out parts.
     known = [[one for one in split if one.label in number_of] for split in splits]
     train, valid = (
-        (encode([one.text for one in split], learned, options["tokens"]),
+        (encode([one.text for one in split], learned, options),
          np.array([number_of[one.label] for one in split], np.int64))
         for split in known[:2]
     )  # fmt: skip
@@ -189,30 +201,41 @@ def _announce(trainer: Trainer[_Classification], options: dict[str, Any]) -> str
 
 def _report(run: Run, trainer: Trainer[_Classification]) -> None:
     """Accuracy against always saying the most frequent label, the confusions, some errors, and the loss curve."""
-    task, options = trainer.task, run.config["options"]
+    task, options = trainer.task, read_options(run, "classify", OPTIONS)
     learned = read_learned(run)
     labels = learned.labels
     task.model.load_state_dict(run.model_state())
     texts, truth = [one.text for one in task.test], [one.label for one in task.test]
     if texts:
-        log_probs = predict(task.model, encode(texts, learned, options["tokens"]))
+        log_probs = predict(task.model, encode(texts, learned, options))
         said = [labels[i] for i in log_probs.argmax(axis=1)]
         right = np.mean([a == b for a, b in zip(said, truth, strict=True)])
         most = Counter(labels[int(i)] for i in task.train_examples[1]).most_common(1)[0][0]
         always = np.mean([label == most for label in truth])
-        print(f"accuracy on {len(texts):,} test texts: {100 * right:.2f} %; always {most!r}: {100 * always:.2f} %\n")
+        always_most = f"always {shortened(most)!r}: {100 * always:.2f} %"
+        print(f"accuracy on {len(texts):,} test texts: {100 * right:.2f} %; {always_most}\n")
         print(confusions(truth, said, labels))
         wrong = [(t, a, b) for t, a, b in zip(texts, truth, said, strict=True) if a != b][:5]
         for text, label, guess in wrong:
-            print(f"  wrong: {text!r} is {label}, not {guess}")
+            print(f"  wrong: {shortened(text)!r} is {shortened(label)}, not {shortened(guess)}")
     tell(attempt(draw_losses, run, trainer))
     print(f"\nmore: minirnn classify {quoted(run.path)} TEXT")
 
 
 def confusions(truth: Sequence[str], said: Sequence[str], labels: Sequence[str]) -> str:
-    """A row for each label of the truth, a column for each that was said."""
-    counts = Counter(zip(truth, said, strict=True))
-    width = max(6, *(len(label) for label in labels)) + 1
-    lines = ["is \\ said".ljust(width) + "".join(label.rjust(width) for label in labels)]
-    lines += [a.ljust(width) + "".join(str(counts[a, b]).rjust(width) for b in labels) for a in labels]
+    """A row for each label of the truth, a column for each that was said; of many labels, for the most frequent."""
+    counts, frequent = Counter(zip(truth, said, strict=True)), dict(Counter(truth).most_common(MOST_SHOWN))
+    shown = [label for label in labels if label in frequent] if len(labels) > MOST_SHOWN else labels
+    names = [shortened(label) for label in shown]
+    width = max(6, *map(len, names)) + 1
+    lines = ["is \\ said".ljust(width) + "".join(name.rjust(width) for name in names)]
+    for a, name in zip(shown, names, strict=True):
+        lines.append(name.ljust(width) + "".join(str(counts[a, b]).rjust(width) for b in shown))
+    if len(shown) < len(labels):
+        lines.append(f"… and {len(labels) - len(shown)} labels more")
     return "\n".join(lines)
+
+
+def shortened(text: str, most: int = 3 * MOST_SHOWN) -> str:
+    """The text, or its beginning if it is long."""
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -31,6 +31,7 @@ from minirnn.training.schedules import (
     step_decay,
     warmup,
 )
+from minirnn.translator import MOST_TOKENS
 
 CHANGEABLE = (
     *("data", "source", "target", "valid-data", "valid-source", "valid-target"),
@@ -110,7 +111,7 @@ def _trainer(
         corpora,
         model,
         cut(corpora.train, options["max-length"]),
-        cut(corpora.valid, None),
+        cut(corpora.valid, MOST_TOKENS),
         batch_size=options["batch-size"],
         rng=rng,
         references=[target.reference(pair.target) for pair in corpora.valid],
