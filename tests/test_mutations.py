@@ -288,7 +288,7 @@ MISTAKES = {
         regularisation_tests.test_a_layer_walked_step_by_step_keeps_the_mask_of_its_sequence,
     ),
     "one orthogonal block for all gates": (
-        basic.orthogonal, "np.concatenate(blocks)", "np.concatenate(blocks[:1] * len(blocks))",
+        basic.orthogonal, "[block() for _ in range(shape[0] // shape[1])]", "[block()] * (shape[0] // shape[1])",
         regularisation_tests.test_orthogonal_blocks_are_orthogonal_and_differ,
     ),
     # LSTM

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -54,16 +55,17 @@ def believed(run: Run, checkpoint: str) -> Iterator[None]:
     Raises:
         InputError: the checkpoint has far fewer.
     """
-    weights = run.num_weights(checkpoint)
-    if weights is None:
-        yield
-        return
+
+    def limit() -> float:
+        weights = run.num_weights(checkpoint)
+        return math.inf if weights is None else 2 * weights + SPARE_WEIGHTS
+
     try:
-        with at_most(2 * weights + SPARE_WEIGHTS):
+        with at_most(limit):
             yield
     except TooManyWeightsError as error:
-        raise InputError(f"{run.path / 'run.json'}: damaged: its {checkpoint} checkpoint has {weights:,} weights, but "
-                         f"{error}") from error  # fmt: skip
+        message = f"damaged: its {checkpoint} checkpoint has {run.num_weights(checkpoint):,} weights, but {error}"
+        raise InputError(f"{run.path / 'run.json'}: {message}") from error
 
 
 def load_model(run: Run, build: Callable[[], AnyModule], checkpoint: str = "best") -> AnyModule:

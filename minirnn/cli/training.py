@@ -149,6 +149,10 @@ class Command:
         except KeyboardInterrupt:
             print(f"\ninterrupted; go on with: {again}", file=sys.stderr)
             return 130
+        except (OSError, MemoryError) as error:  # a disk that is full or can no longer be written to, most likely
+            if not isinstance(error, BrokenPipeError):
+                print(f"\ninterrupted; when that is mended go on with: {again}", file=sys.stderr)
+            raise
         if not trainer.history:
             print(f"nothing has been validated yet; go on with: {again} --epochs {trainer.place.epoch + 1}")
             return 0

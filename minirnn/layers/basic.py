@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,18 +20,28 @@ from minirnn.backend import Array, float_dtype
 from minirnn.errors import TooManyWeightsError
 from minirnn.layers.module import Module
 
-_left: ContextVar[list[int] | None] = ContextVar("_left", default=None)
+_left: ContextVar[Callable[[int], float]] = ContextVar("_left", default=lambda numbers: math.inf)
 
 
 @contextmanager
-def at_most(numbers: int) -> Iterator[None]:
+def at_most(limit: Callable[[], float]) -> Iterator[None]:
     """Let the layers that are made inside the block have so many weights, all together. Sizes that stand in a file are
     believed no further than that.
+
+    Args:
+        limit: says how many; asked when there are the first.
 
     Raises:
         TooManyWeightsError: there would be more; before there is room for them.
     """
-    token = _left.set([numbers])
+    taken, most = 0, functools.cache(limit)
+
+    def left(numbers: int) -> float:
+        nonlocal taken
+        taken += numbers
+        return most() - taken
+
+    token = _left.set(left)
     try:
         yield
     finally:
@@ -44,11 +55,8 @@ def parameter(shape: tuple[int, ...], values: Callable[[], np.ndarray], dtype: A
         InputError: the dtype is neither float32 nor float64.
         TooManyWeightsError: see `at_most`.
     """
-    left = _left.get()
-    if left is not None:
-        left[0] -= math.prod(shape)
-        if left[0] < 0:
-            raise TooManyWeightsError(f"the model has more weights than expected: one of its arrays is {shape}")
+    if _left.get()(math.prod(shape)) < 0:
+        raise TooManyWeightsError(f"the model has more weights than expected: one of its arrays is {shape}")
     return Parameter(values().astype(float_dtype(dtype)))
 
 

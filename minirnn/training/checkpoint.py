@@ -104,6 +104,8 @@ def count_numbers(path: str | Path, prefix: str) -> int:
 
 
 def _header(data: bytes) -> dict[str, Any]:
+    if len(data) < 8:
+        raise ValueError("it is cut short")
     (size,) = struct.unpack("<Q", data[:8])
     if size > len(data) - 8:
         raise ValueError("it is cut short")
