@@ -1,4 +1,4 @@
-"""A computer that others use too. (`MINIRNN_THOROUGH=1` measures it: minutes, on a machine that has nothing else to do.)"""
+"""A computer that others use too. (`MINIRNN_THOROUGH=1` measures it: minutes, on a machine with nothing else to do.)"""
 
 import os
 import subprocess

@@ -6,6 +6,7 @@ writes a line of JSON for each file that did anything but work or end in one lin
 """
 
 import contextlib
+import copy
 import gzip
 import io
 import itertools
@@ -106,7 +107,7 @@ def twisted(rng, value):
     value = json.loads(json.dumps(value))
     for _ in range(int(rng.integers(1, 3))):
         path = list(places(value))[int(rng.integers(sum(1 for _ in places(value))))]
-        odd = ODD[int(rng.integers(len(ODD)))]
+        odd = copy.deepcopy(ODD[int(rng.integers(len(ODD)))])
         if not path:
             return odd
         holder = value
