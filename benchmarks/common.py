@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minirnn import DeviceError, backend, num_threads, set_num_threads
+from minirnn.data.writing import write_atomically
 from minirnn.parallel import blas
-from minirnn.training.files import write_atomically
 
 RESULTS = Path(__file__).parent / "results"
 FEWEST_ROUNDS = 7

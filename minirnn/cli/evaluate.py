@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minirnn.autograd.recording import no_grad
-from minirnn.cli.computing import open_run
+from minirnn.cli.computing import in_words, open_run
 from minirnn.cli.corpora import digest, load_corpora, mismatch, test_pairs
 from minirnn.cli.options import check_output, describe, number, path
 from minirnn.cli.tasks import read_run_options
@@ -17,10 +17,11 @@ from minirnn.cli.training import check_data
 from minirnn.cli.translate import add_search_options, search_options
 from minirnn.cli.translators import load_translator
 from minirnn.data import Pair, read_aligned, read_pairs
+from minirnn.data.writing import write_atomically
 from minirnn.errors import InputError
 from minirnn.metrics import bleu_details, exact_match, perplexity
+from minirnn.parallel import num_threads
 from minirnn.training import Run, Translation
-from minirnn.training.files import write_atomically
 from minirnn.translator import MOST_TOKENS, Translated, Translator
 
 
@@ -71,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     hypotheses = [one.words for one in found]
     bleu = bleu_details(hypotheses, references)
     how = "greedy" if arguments.beam == 1 else f"beam {arguments.beam}"
-    print(f"{len(pairs):,} {what}, {how}: {seconds:.1f} s")
+    print(f"{len(pairs):,} {what}, {how}: {seconds:.1f} s, at most {in_words(num_threads())}")
     print(f"BLEU          {bleu.score:.2f}  ({' '.join(f'{p:.1f}' for p in bleu.precisions)}, "
           f"brevity penalty {bleu.brevity_penalty:.3f})")  # fmt: skip
     print(f"length ratio  {bleu.length_ratio:.3f}  ({bleu.hypothesis_length:,} words for {bleu.reference_length:,})")

@@ -16,6 +16,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from minirnn.data.writing import write_atomically
 from minirnn.errors import MinirnnError
 
 BASE_URL = "https://d2l-data.s3-accelerate.amazonaws.com/"
@@ -165,15 +166,7 @@ def _extract(archive: Path, member: str) -> Path:
             return path
         data = files.read(member)
     path.parent.mkdir(exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_atomically(path, data)
     return path
 
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
+from minirnn.data.writing import write_atomically
 from minirnn.errors import InputError
-from minirnn.training.files import write_atomically
 
 P = ParamSpec("P")
 R = TypeVar("R")

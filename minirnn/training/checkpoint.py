@@ -24,8 +24,8 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
+from minirnn.data.writing import write_atomically
 from minirnn.errors import InputError
-from minirnn.training.files import write_atomically
 
 TYPES = {"<f4": "F32", "<f8": "F64", "<f2": "F16", "<i8": "I64", "<i4": "I32", "|u1": "U8", "|i1": "I8", "|b1": "BOOL"}
 """What safetensors calls the types of arrays that a checkpoint may have."""

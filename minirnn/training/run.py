@@ -26,9 +26,9 @@ except ImportError:  # Windows
 
 import numpy as np
 
+from minirnn.data.writing import open_in_place, write_atomically
 from minirnn.errors import InputError
 from minirnn.training.checkpoint import count_numbers, load_checkpoint, save_checkpoint, subset
-from minirnn.training.files import open_in_place, write_atomically
 
 FORMAT = 1
 WRITTEN = ("run.json", "last.safetensors", "best.safetensors", "metrics.jsonl")

@@ -221,9 +221,9 @@ def run(folder, kind, count, seed):
                 path.unlink()
         for path, data in originals.items():
             path.write_bytes(data)
-        for copy in ("spoilt", "original"):
-            shutil.rmtree(copy, ignore_errors=True)
-            shutil.copytree(task, copy)
+        for name in ("spoilt", "original"):
+            shutil.rmtree(name, ignore_errors=True)
+            shutil.copytree(task, name)
         if "--out" in command:
             shutil.rmtree("spoilt")
         command = ["spoilt" if word == "RUN" else word for word in command]

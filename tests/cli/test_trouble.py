@@ -17,10 +17,9 @@ from trainings import TRAININGS, write_data
 
 from minirnn import load_checkpoint, save_checkpoint
 from minirnn.cli.streams import Harmless, harmless_streams
-from minirnn.data import Subwords
+from minirnn.data import Subwords, writing
 from minirnn.errors import InputError
 from minirnn.layers import basic
-from minirnn.training import files
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ def train(task, *more):
 def test_a_disk_that_turns_read_only_ends_in_a_line_and_a_way_on(trouble, when, here, capsys, monkeypatch):
     assert run("train", "lm", *TRAININGS["lm"], "--epochs", 3, "--quiet", "--out", "whole") == 0
     capsys.readouterr()
-    calls, replace = [], files._replace
+    calls, replace = [], writing._replace
 
     def failing(path, pieces):
         calls.append(path)
@@ -48,7 +47,7 @@ def test_a_disk_that_turns_read_only_ends_in_a_line_and_a_way_on(trouble, when, 
         replace(path, pieces)
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "_replace", failing)
+        patch.setattr(writing, "_replace", failing)
         command = ("train", "lm", *TRAININGS["lm"], "--epochs", 3, "--save-every", 0, "--quiet", "--out", "r")
         assert run(*command) == 2
     err = capsys.readouterr().err.strip().splitlines()

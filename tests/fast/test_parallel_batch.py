@@ -282,3 +282,32 @@ def test_a_step_asks_the_system_for_no_memory_anew():
     for _ in range(10):
         step()
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 10 < 200  # some 1,250 otherwise
+
+
+def test_a_blas_that_is_loaded_later_keeps_to_one_thread_as_well(monkeypatch):
+    class Library:
+        threads = 4
+
+        def __init__(self, filepath):
+            self.filepath = filepath
+
+        def get_num_threads(self):
+            return self.threads
+
+        def set_num_threads(self, threads):
+            self.threads = threads
+
+    first, second = Library("a"), Library("b")
+    found = [first]
+    monkeypatch.setattr(parallel, "_libraries", lambda: found)
+    parallel._libraries.cache_clear = lambda: None
+    with parallel.one_thread_each():
+        found.append(second)
+        parallel.look_again()
+        assert (first.threads, second.threads) == (1, 1)
+        parallel.look_again()
+        set_num_threads(3)  # holds outside
+        assert (first.threads, second.threads) == (1, 1)
+    assert (first.threads, second.threads) == (3, 3)
+    monkeypatch.undo()
+    set_num_threads(None)

@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from minirnn import InputError, Run, load_checkpoint, save_checkpoint
-from minirnn.training import files
+from minirnn.data import writing
 from minirnn.training.checkpoint import count_numbers
 
 
@@ -91,7 +91,7 @@ def test_a_picture_replaces_a_link(tmp_path):
     (tmp_path / "loss.png").symlink_to(other)
     (tmp_path / "null.png").symlink_to("/dev/null")
     for name in ("loss.png", "null.png"):
-        files.write_atomically(tmp_path / name, b"picture")
+        writing.write_atomically(tmp_path / name, b"picture")
         assert (tmp_path / name).read_bytes() == b"picture"
         assert not (tmp_path / name).is_symlink()
     assert other.read_text() == "mine"
@@ -99,7 +99,7 @@ def test_a_picture_replaces_a_link(tmp_path):
 
 def test_a_temporary_of_a_process_with_our_number_is_replaced(tmp_path):
     (tmp_path / f".a.{os.getpid()}.tmp").write_text("of another time")
-    files.write_atomically(tmp_path / "a", b"x")
+    writing.write_atomically(tmp_path / "a", b"x")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 

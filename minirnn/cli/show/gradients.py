@@ -11,13 +11,13 @@ import numpy as np
 
 from minirnn.cli.options import check_output, number, path
 from minirnn.cli.pictures import add_out, check_picture, draw, tell
+from minirnn.data.writing import write_atomically
 from minirnn.errors import InputError
 from minirnn.inspection.compare import SYMBOLS, remember_batches
 from minirnn.inspection.gradients import Reach, reach, weight_norms
 from minirnn.layers import Linear, Recurrent
 from minirnn.plots import chart
 from minirnn.plots.gradients import plot_gradients
-from minirnn.training.files import write_atomically
 
 CURVES: dict[str, tuple[str, dict[str, Any], float]] = {
     "RNN": ("rnn", {}, 1.0),

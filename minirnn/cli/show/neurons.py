@@ -9,11 +9,11 @@ from minirnn.cli.options import check_output, number, path
 from minirnn.cli.pictures import add_out, check_picture, draw, tell
 from minirnn.cli.reader import of_run, small
 from minirnn.data import read_text
+from minirnn.data.writing import write_atomically
 from minirnn.errors import InputError
 from minirnn.inspection.neurons import activations, as_html, trackers
 from minirnn.plots.neurons import plot_neurons
 from minirnn.plots.text import one_column
-from minirnn.training.files import write_atomically
 
 SHADES = "▁▂▃▄▅▆▇█"
 MOST, BEST = 2_000, 5
