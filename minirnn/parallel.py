@@ -209,9 +209,10 @@ def in_parallel(function: Callable[[Item], Result], items: Sequence[Item], threa
         # A copy of the context brings the caller's settings along, such as numpy.errstate.
         futures = [_pools[helpers].submit(contextvars.copy_context().run, function, item) for item in items[1:]]
         try:
-            results = [function(items[0])]
-            for future, item in zip(futures, items[1:], strict=True):
-                results.append(function(item) if future.cancel() else future.result())
+            own = {0: function(items[0])}
+            for i in reversed(range(1, len(items))):  # the others come from the front
+                if futures[i - 1].cancel():
+                    own[i] = function(items[i])
         finally:
             wait([future for future in futures if not future.cancel()])
-    return results
+    return [own[i] if i in own else futures[i - 1].result() for i in range(len(items))]

@@ -183,6 +183,12 @@ class Trainer(Generic[AnyTask]):
         self.task.model.eval()
         return self.history
 
+    def best_row(self, *measures: str) -> dict[str, Any] | None:
+        """The row of the history with the lowest loss on held-out data, of those that have it and these measures: what
+        is taken up from a file may have others. None if there is no such row."""
+        rows = [row for row in self.history if {"valid_loss", *measures} <= row.keys()]
+        return min(rows, key=lambda row: row["valid_loss"], default=None)
+
     def stopped_early(self) -> bool:
         """Whether the patience has run out."""
         return self.patience is not None and waited(self.history, self.monitor) >= self.patience

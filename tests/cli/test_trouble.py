@@ -113,6 +113,17 @@ def test_a_place_that_is_none_is_refused(here, capsys):
         assert "no num_steps that is a count" in refused(capsys, "train", "lm", "--resume", "r", "--epochs", 2)
 
 
+@pytest.mark.parametrize("task", TRAININGS)
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_history_without_measures_is_no_traceback(task, epochs, here, capsys):
+    assert train(task) == 0
+    arrays, meta = load_checkpoint("r/last.safetensors")
+    bare = [{name: row[name] for name in ("epoch", "step", "train_loss")} for row in meta["history"]]
+    save_checkpoint("r/last.safetensors", arrays, {**meta, "history": bare})
+    assert run("train", task, "--resume", "r", "--epochs", epochs, "--quiet") == 0
+    assert ("valid" in Path("r/metrics.jsonl").read_text()) == (epochs == 2)
+
+
 @pytest.mark.parametrize("model", [b"", b"x", bytes(range(256)), b"\x0a\x03abc" * 100])
 def test_subwords_that_are_no_model_are_refused_whatever_their_checksum(model):
     pytest.importorskip("sentencepiece")

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -311,3 +312,20 @@ def test_a_blas_that_is_loaded_later_keeps_to_one_thread_as_well(monkeypatch):
     assert (first.threads, second.threads) == (3, 3)
     monkeypatch.undo()
     set_num_threads(None)
+
+
+def test_all_threads_are_at_work_also_on_more_parts_than_there_are_threads(monkeypatch):
+    monkeypatch.setattr(parallel, "num_threads", lambda: 2)
+    at_work, most, lock = [0], [0], threading.Lock()
+
+    def work(i):
+        with lock:
+            at_work[0] += 1
+            most[0] += at_work[0] == 2
+        time.sleep(0.01)
+        with lock:
+            at_work[0] -= 1
+        return -i
+
+    assert parallel.in_parallel(work, range(20)) == [-i for i in range(20)]
+    assert most[0] >= 8

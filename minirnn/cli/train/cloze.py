@@ -96,9 +96,10 @@ def _announce(trainer: Trainer[Cloze], options: dict[str, Any]) -> str:
 
 def _report(run: Run, trainer: Trainer[Cloze]) -> None:
     """The three models side by side, and the loss curve."""
-    best = min(trainer.history, key=lambda row: row["valid_loss"])
-    print("\nheld-out tokens, each blanked in turn:\nsees   perplexity  accuracy")
-    for sides in SIDES:
-        print(f"{sides:5}  {best[f'perplexity_{sides}']:10.3f}  {100 * best[f'accuracy_{sides}']:7.2f} %")
+    best = trainer.best_row(*(f"{measure}_{sides}" for sides in SIDES for measure in ("perplexity", "accuracy")))
+    if best is not None:
+        print("\nheld-out tokens, each blanked in turn:\nsees   perplexity  accuracy")
+        for sides in SIDES:
+            print(f"{sides:5}  {best[f'perplexity_{sides}']:10.3f}  {100 * best[f'accuracy_{sides}']:7.2f} %")
     tell(attempt(draw_losses, run, trainer))
     print(f"\nmore: minirnn cloze {quoted(run.path)} 'The stat{BLANK}ment is tr{BLANK}e.'")

@@ -90,12 +90,12 @@ def _baseline(task: LanguageModeling) -> str:
 
 def _report(run_directory: Run, trainer: Trainer) -> None:
     """The result in one line, the loss curve, and a sample."""
-    last = trainer.history[-1]
-    if "valid_perplexity" in last:
-        best = min(trainer.history, key=lambda row: row["valid_loss"])
+    last, best = trainer.history[-1], trainer.best_row("valid_perplexity")
+    if best is not None:
         print(f"perplexity on held-out text: {best['valid_perplexity']:.3f} (best, after epoch {best['epoch']})")
         print(_baseline(trainer.task))
-    print(f"perplexity on training text: {last['train_perplexity']:.3f} (last epoch)")
+    if "train_perplexity" in last:
+        print(f"perplexity on training text: {last['train_perplexity']:.3f} (last epoch)")
     tell(attempt(draw_losses, run_directory, trainer))
     prefix = read_config(run_directory).prefix
     print(f"\na sample, after {prefix!r}:\n")
