@@ -11,15 +11,20 @@ from minirnn import (
     Adam,
     AdamW,
     AttentionDecoder,
+    AvgPool2d,
+    Conv2d,
     Embedding,
     EncoderDecoder,
     HandoverDecoder,
     InputError,
     LanguageModel,
     Linear,
+    MaxPool2d,
     Parameter,
     RecurrentEncoder,
+    ReLU,
     RMSProp,
+    Sequential,
     Tensor,
     Translation,
     clip_grad_norm,
@@ -231,3 +236,25 @@ def test_clipping(max_norm, rng):
     assert norm == pytest.approx(torch.nn.utils.clip_grad_norm_(torch_parameters, max_norm).item(), rel=1e-6)
     for p, tp in zip(parameters, torch_parameters, strict=True):
         np.testing.assert_allclose(p.grad, tp.grad.numpy(), rtol=2e-6)  # torch divides by the norm + 1e-6
+
+
+def test_convolution_and_pooling(rng):
+    ours = Sequential(
+        Conv2d(2, 4, (3, 2), stride=(2, 1), padding=1, dtype=np.float64), ReLU(), MaxPool2d(3, stride=2, padding=1),
+        Conv2d(4, 3, 3, padding=(2, 1), dtype=np.float64), AvgPool2d(2, padding=1),
+    )  # fmt: skip
+    theirs = torch.nn.Sequential(
+        torch.nn.Conv2d(2, 4, (3, 2), stride=(2, 1), padding=1), torch.nn.ReLU(), torch.nn.MaxPool2d(3, 2, 1),
+        torch.nn.Conv2d(4, 3, 3, padding=(2, 1)), torch.nn.AvgPool2d(2, padding=1),
+    ).double()  # fmt: skip
+    ours.load_torch(theirs.state_dict())
+    x = rng.standard_normal((3, 2, 11, 9))
+    X, their_x = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    y, expected = ours(X), theirs(their_x)
+    np.testing.assert_allclose(y.data, expected.detach().numpy(), **CLOSE)
+    (y * y).sum().backward()
+    (expected * expected).sum().backward()
+    np.testing.assert_allclose(X.grad, their_x.grad.numpy(), **CLOSE)
+    for name, p in theirs.named_parameters():
+        np.testing.assert_allclose(ours.named_parameters()[name].grad, p.grad.numpy(), **CLOSE)
+    theirs.load_state_dict({key: torch.from_numpy(value) for key, value in ours.to_torch().items()})

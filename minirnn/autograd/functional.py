@@ -14,6 +14,7 @@ import numpy as np
 from minirnn.arguments import number
 from minirnn.autograd import ops
 from minirnn.autograd.attention import additive_scores, dot_scores, weighted_sum
+from minirnn.autograd.convolution import avg_pool2d, conv2d, max_pool2d
 from minirnn.autograd.losses import cross_entropy, log_softmax, softmax
 from minirnn.autograd.pending import pending_product
 from minirnn.autograd.recording import record
@@ -25,7 +26,9 @@ from minirnn.parallel import product
 
 __all__ = [
     "additive_scores",
+    "avg_pool2d",
     "check_ids",
+    "conv2d",
     "cross_entropy",
     "dot_scores",
     "dropout",
@@ -34,6 +37,7 @@ __all__ = [
     "layer_norm",
     "linear",
     "log_softmax",
+    "max_pool2d",
     "one_hot",
     "pack",
     "require_tensor",

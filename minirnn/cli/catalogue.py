@@ -31,7 +31,7 @@ from minirnn.cli.recipes import (
     stream,
 )
 from minirnn.fast import unroll
-from minirnn.layers import Dropout, Embedding, LayerNorm, Linear, Module, PReLU, Recurrent
+from minirnn.layers import Conv2d, Dropout, Embedding, LayerNorm, Linear, Module, PReLU, Recurrent
 from minirnn.layers.attention import SCORES
 from minirnn.models import (
     AttentionDecoder,
@@ -122,6 +122,14 @@ def functional_recipes() -> Iterator[tuple[str, Recipe]]:
         loss = partial(functional.cross_entropy, targets=targets, **options)
         yield f"cross_entropy ({label})", recipe(loss, logits=logits)
     yield "pack", recipe(lambda x: functional.pack(x, np.array([3, 1])), x=logits)
+    pictures, filters = normal(2, 2, 5, 4), normal(3, 2, 3, 2)
+    for label, stride in (("stretches", 1), ("strides", (2, 1))):
+        convolve: Any = partial(functional.conv2d, stride=stride, padding=(1, 2))
+        yield f"conv2d ({label})", recipe(convolve, x=pictures, w=filters, b=normal(3))
+        pooled: dict[str, Any] = {"stride": stride, "padding": 1}
+        pool = partial(functional.max_pool2d, kernel_size=(3, 2), **pooled)
+        yield f"max_pool2d ({label})", recipe(pool, x=apart(2, 2, 5, 4))
+        yield f"avg_pool2d ({label})", recipe(partial(functional.avg_pool2d, kernel_size=2, **pooled), x=pictures)
     query, keys = normal(3, 4), normal(3, 2, 4)
     yield "additive_scores", recipe(functional.additive_scores, query=query, keys=keys, w=normal(4))
     yield "dot_scores", recipe(functional.dot_scores, query=query, keys=keys)
@@ -178,6 +186,7 @@ def layer_recipes() -> Iterator[tuple[str, Recipe]]:
     yield "layer LayerNorm", module_recipe(lambda rng: LayerNorm(4, **DOUBLE), x=normal(2, 3, 4))
     yield "layer PReLU", module_recipe(lambda rng: PReLU(4, **DOUBLE), x=away_from((0.0,), 2, 3, 4))
     yield "layer Linear", module_recipe(_double(partial(Linear, 3, 2)), x=normal(2, 2, 3))
+    yield "layer Conv2d", module_recipe(_double(partial(Conv2d, 2, 3, (2, 3), padding=1)), x=normal(2, 2, 3, 4))
     make: Any = partial(Embedding, 4, 3)
     yield "layer Embedding", module_recipe(_double(make), lambda table: table(np.array([[1, 3], [1, 0]])))
 

@@ -3,6 +3,7 @@
 from minirnn.layers.activations import ELU, LeakyReLU, PReLU, ReLU, ReLU6, RReLU, Sigmoid, Tanh
 from minirnn.layers.attention import SCORES, Attention
 from minirnn.layers.basic import Dropout, Embedding, LayerNorm, Linear
+from minirnn.layers.convolution import AvgPool2d, Conv2d, MaxPool2d, Sequential
 from minirnn.layers.module import Module
 from minirnn.layers.recurrent import GRU, LSTM, RNN, Recurrent, detach
 
@@ -13,17 +14,21 @@ __all__ = [
     "RNN",
     "SCORES",
     "Attention",
+    "AvgPool2d",
+    "Conv2d",
     "Dropout",
     "Embedding",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "MaxPool2d",
     "Module",
     "PReLU",
     "RReLU",
     "ReLU",
     "ReLU6",
     "Recurrent",
+    "Sequential",
     "Sigmoid",
     "Tanh",
     "detach",

@@ -1,0 +1,120 @@
+"""Layers over pictures (batch, channels, height, width), and layers one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from minirnn import backend
+from minirnn.arguments import integer
+from minirnn.autograd.convolution import Pair, as_pair, avg_pool2d, conv2d, max_pool2d
+from minirnn.autograd.tensor import Tensor
+from minirnn.errors import InputError
+from minirnn.layers.basic import uniform
+from minirnn.layers.module import Module
+
+
+class Conv2d(Module):
+    """Filters that slide over pictures; see `conv2d` for the formula (LeCun et al. 1989).
+
+    Args:
+        in_channels, out_channels: of the pictures, and how many filters there are.
+        kernel_size: of a filter: one number, or (height, width).
+        stride: how far it moves, in pixels.
+        padding: the width of a margin of zeros.
+        bias: whether there is one for each filter.
+        rng: a generator or seed for the initial weights, uniform in ±1/√(in_channels · kernel area) as in torch.nn.
+        dtype: float32 or float64.
+
+    Raises:
+        InputError: a size is below 1 (the padding below 0) or no integer, or the dtype is another.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Pair,
+        *,
+        stride: Pair = 1,
+        padding: Pair = 0,
+        bias: bool = True,
+        rng: int | np.random.Generator | None = None,
+        dtype: Any = np.float32,
+    ):
+        in_channels, out_channels = integer("in_channels", in_channels), integer("out_channels", out_channels)
+        height, width = as_pair("kernel_size", kernel_size, 1)
+        self.stride, self.padding = as_pair("the stride", stride, 1), as_pair("the padding", padding, 0)
+        rng, bound = backend.generator(rng), (in_channels * height * width) ** -0.5
+        self.weight = uniform(rng, bound, (out_channels, in_channels, height, width), dtype)
+        self.bias = uniform(rng, bound, (out_channels,), dtype) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in_channels, H, W) to (B, out_channels, ⌊(H + 2·padding - kernel) / stride⌋ + 1, …)."""
+        return conv2d(x, self.weight, self.bias, stride=self.stride, padding=self.padding)
+
+
+class MaxPool2d(Module):
+    """The greatest number in each window.
+
+    Args:
+        kernel_size, stride, padding: as for `max_pool2d`.
+
+    Raises:
+        InputError: one is out of its range.
+    """
+
+    def __init__(self, kernel_size: Pair, *, stride: Pair | None = None, padding: Pair = 0):
+        self.kernel_size = as_pair("kernel_size", kernel_size, 1)
+        self.stride = self.kernel_size if stride is None else as_pair("the stride", stride, 1)
+        self.padding = as_pair("the padding", padding, 0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C, ⌊(H + 2·padding - kernel) / stride⌋ + 1, …)."""
+        return max_pool2d(x, self.kernel_size, stride=self.stride, padding=self.padding)
+
+
+class AvgPool2d(MaxPool2d):
+    """The mean of each window; otherwise as `MaxPool2d`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C, ⌊(H + 2·padding - kernel) / stride⌋ + 1, …)."""
+        return avg_pool2d(x, self.kernel_size, stride=self.stride, padding=self.padding)
+
+
+class Sequential(Module):
+    """Modules one after another, each given what the one before it returns. They can be counted, indexed and iterated.
+
+    Args:
+        modules: in their order.
+
+    Raises:
+        InputError: something is no Module.
+    """
+
+    def __init__(self, *modules: Module):
+        for i, module in enumerate(modules):
+            if not isinstance(module, Module):
+                raise InputError(f"expected modules, but number {i} is a {type(module).__name__}")
+        self.layers = list(modules)
+
+    def children(self) -> Iterator[tuple[str, Module]]:
+        """The modules by their numbers, as in torch."""
+        yield from ((str(i), module) for i, module in enumerate(self.layers))
+
+    def forward(self, x: Any) -> Any:
+        """Through all of them."""
+        for module in self.layers:
+            x = module(x)
+        return x
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self.layers)
+
+    def __getitem__(self, i: int) -> Module:
+        return self.layers[i]
