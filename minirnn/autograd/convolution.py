@@ -32,7 +32,7 @@ from minirnn.parallel import cut, in_parallel
 Pair = int | tuple[int, int]
 """The same for height and width, or (height, width)."""
 
-AT_ONCE = 2**17
+AT_ONCE = 2**19
 """Numbers in the columns of the pictures that are taken together on the CPU: few enough for the cache."""
 
 
@@ -80,6 +80,22 @@ class _Windows:
                 else:
                     yield i, j, padded[:, :, i : i + down * rows : down, j : j + right * columns : right]
 
+    def columns(self, pictures: Array) -> Array:
+        """What stands in the windows of pictures (B, C, H, W), side by side: (B, C · kh · kw, all places)."""
+        (B, C, *_), taken = pictures.shape, self.places[0] * self.across
+        by_pixel = array_module(pictures).empty((B, C, *self.kernel, taken), dtype=pictures.dtype)
+        for i, j, pixels in self.pixels(self.pad(pictures)):
+            by_pixel[:, :, i, j].reshape(pixels.shape)[...] = pixels
+        return by_pixel.reshape(B, C * self.kernel[0] * self.kernel[1], taken)
+
+    def sent_back(self, d_columns: Array, channels: int) -> Array:
+        """What columns send back to the pictures (B, C, H, W): the sum over all windows in which a pixel stood."""
+        by_pixel = d_columns.reshape(len(d_columns), channels, *self.kernel, self.places[0] * self.across)
+        d_padded = self.margin(by_pixel)
+        for i, j, pixels in self.pixels(d_padded):
+            pixels += by_pixel[:, :, i, j].reshape(pixels.shape)
+        return self.inside(d_padded)
+
     def at_places(self, found: Array) -> Array:
         """What was computed at all places, (B, filters, rows, places[1])."""
         return found.reshape(*found.shape[:2], self.places[0], self.across)[..., : self.places[1]]
@@ -113,49 +129,34 @@ def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, stride: Pai
         raise InputError(f"the filters have {weight.shape[1]} channels, the pictures {x.shape[1]}")
     if bias is not None and bias.shape != weight.shape[:1]:
         raise InputError(f"expected a bias for each of {weight.shape[0]} filters, not one of shape {bias.shape}")
-    (B, C, *_), filters, taken = x.shape, len(weight.data), windows.places[0] * windows.across
-    X, W, xp = x.data, weight.data.reshape(filters, -1), array_module(x.data)
-    parts = cut(B, max(1, min(B, B * W.shape[1] * taken // AT_ONCE)))
+    X, W, xp = x.data, weight.data.reshape(len(weight.data), -1), array_module(x.data)
+    taken = windows.places[0] * windows.across
+    parts = cut(len(X), max(1, min(len(X), len(X) * W.shape[1] * taken // AT_ONCE)))
     each = in_parallel if device_of(X) == "cpu" else lambda act, parts: [act(part) for part in parts]
-
-    def columns(part: slice) -> Array:
-        pictures = X[part]
-        found = xp.empty((len(pictures), W.shape[1], taken), dtype=X.dtype)
-        by_pixel = found.reshape(len(pictures), C, *windows.kernel, taken)
-        for i, j, pixels in windows.pixels(windows.pad(pictures)):
-            by_pixel[:, :, i, j].reshape(pixels.shape)[...] = pixels
-        return found
-
-    y = xp.empty((B, filters, *windows.places), dtype=X.dtype)
+    y = xp.empty((len(X), len(W), *windows.places), dtype=X.dtype)
 
     def forward(part: slice) -> None:
-        y[part] = windows.at_places(W @ columns(part))
+        y[part] = windows.at_places(W @ windows.columns(X[part]))
         if bias is not None:
             y[part] += bias.data[:, None, None]
 
-    each(forward, parts)
-
     def backward(dy: Array) -> list[Array | None]:
         def back(part: slice) -> tuple[Array | None, Array | None]:
-            d_found = xp.zeros((len(dy[part]), filters, taken), dtype=X.dtype)
+            d_found = xp.zeros((len(dy[part]), len(W), taken), dtype=X.dtype)
             windows.at_places(d_found)[...] = dy[part]
-            dW = (d_found @ columns(part).swapaxes(1, 2)).sum(axis=0) if weight.requires_grad else None
-            return _added_up(W.T @ d_found) if x.requires_grad else None, dW
-
-        def _added_up(d_columns: Array) -> Array:
-            by_pixel = d_columns.reshape(len(d_columns), C, *windows.kernel, taken)
-            d_padded = windows.margin(by_pixel)
-            for i, j, pixels in windows.pixels(d_padded):
-                pixels += by_pixel[:, :, i, j].reshape(pixels.shape)
-            return windows.inside(d_padded)
+            dx = windows.sent_back(W.T @ d_found, X.shape[1]) if x.requires_grad else None
+            if not weight.requires_grad:
+                return dx, None
+            # dW transposed, because OpenBLAS multiplies a high matrix sooner than a wide one.
+            return dx, (windows.columns(X[part]) @ d_found.swapaxes(1, 2)).sum(axis=0).T
 
         dxs, dWs = zip(*each(back, parts), strict=True)
         dx = xp.concatenate(dxs) if x.requires_grad else None
         dW = functools.reduce(operator.iadd, dWs).reshape(weight.shape) if weight.requires_grad else None
         return [dx, dW] if bias is None else [dx, dW, dy.sum(axis=(0, 2, 3))]
 
-    inputs = [x, weight] if bias is None else [x, weight, bias]
-    return record_many((y,), inputs, backward, rule=conv2d)[0]
+    each(forward, parts)
+    return record_many((y,), [x, weight] if bias is None else [x, weight, bias], backward, rule=conv2d)[0]
 
 
 def max_pool2d(x: Tensor, kernel_size: Pair, *, stride: Pair | None = None, padding: Pair = 0) -> Tensor:
