@@ -51,7 +51,7 @@ def test_the_paths_are_those_that_are_called_so():
 def test_no_path_is_empty_or_holds_what_no_path_can(words, action, capsys):
     option = action.option_strings[:1]
     rest = ["x"] * ("attention" in words or "cloze" in words)
-    for wrong, shown in (("", "''"), ("a\0b", r"'a\x00b'")):
+    for wrong, shown in (("", "''"), ("a\0b", r"'a\x00b'"), ("\ud800x", r"'\ud800x'")):
         message = refused(capsys, *words, *(option or ["--"]), wrong, *([] if option else rest))
         assert f"argument {option[0] if option else 'RUN'}: expected a path, found {shown}" in message
 
