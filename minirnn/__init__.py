@@ -84,6 +84,7 @@ from minirnn.layers import (
     detach,
 )
 from minirnn.metrics import (
+    cider_d,
     corpus_bleu,
     d2l_bleu,
     exact_match,
@@ -184,6 +185,7 @@ __all__ = [
     "Vocabulary",
     "activations",
     "beam_search",
+    "cider_d",
     "clip_grad_norm",
     "corpus_bleu",
     "cross_entropy",
