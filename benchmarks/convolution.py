@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+import torch
+
 from benchmarks import common
 from benchmarks.common import Contender
 from minirnn import Tensor, num_threads
@@ -23,8 +25,6 @@ TIMING = {"rounds": 21, "seconds": 2.0, "pause": 0.02}
 
 def calls(shape: tuple[int, int, int, int]) -> dict[str, Callable[[], None]]:
     """Forward and backward, with the same numbers."""
-    import torch
-
     B, C, filters, size = shape
     rng = np.random.default_rng(0)
     arrays = [rng.standard_normal(s).astype(np.float32) for s in ((B, C, size, size), (filters, C, 3, 3), (filters,))]
@@ -52,6 +52,7 @@ def main() -> None:
     folder, rows = parser.parse_args().out, []
     for shape in SHAPES:
         for threads in sorted({1, num_threads()}):
+            torch.set_num_threads(threads)
             contenders = [Contender(name, call, threads=threads) for name, call in calls(shape).items()]
             facts = {"benchmark": "convolution", "model": "conv2d", "mode": "step", "amount": 1, "dtype": "float32"}
             found = common.compare(contenders, TIMING, **facts)

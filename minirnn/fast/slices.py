@@ -39,11 +39,12 @@ FAR_APART = 2048
 out of a long row of the matrix, and at such distances they push one another out of the cache."""
 
 
-def for_steps(w: Weights) -> Weights:
-    """The weights of a cell for many steps in one thread, W and U as `Slices` where that is faster."""
+def for_steps(w: Weights, B: int) -> Weights:
+    """The weights of a cell for many steps of B sequences in one thread, W and U as `Slices` where that is faster."""
     if array_module(w.U) is not np or not multiplies_unpacked():
         return w
-    return SimpleNamespace(**{**vars(w), "W": Slices(w.W), "U": Slices(w.U)})
+    sliced = {name: Slices(a) for name in ("W", "U") if (a := getattr(w, name)).size * B > UNPACKED_LIMIT}
+    return SimpleNamespace(**{**vars(w), **sliced}) if sliced else w
 
 
 class Slices:

@@ -103,7 +103,7 @@ class _Walker:
         self.keep, self.threads = needs_grad(self.inputs), threads_for(cell, w, x.data, walks)
         self.parts = divide(B, self.threads // walks)
         self.walk, *self.steps = stand_in(cell, w, x.data, len(self.parts), T if self.keep else 1)
-        self.w = slices.for_steps(w) if T > 1 else w
+        self.w = slices.for_steps(w, B // len(self.parts)) if T > 1 else w
         self.traces: tuple[Trace, ...] = ()
 
     def forward(self, i: int) -> tuple[Array, State, Trace]:
