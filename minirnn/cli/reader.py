@@ -55,14 +55,14 @@ class Reader(NamedTuple):
             return self.model.embedding(ids).data
 
 
-def of_run(path: str) -> Reader:
+def of_run(run: Run) -> Reader:
     """The model of a run of `train lm`.
 
     Raises:
         InputError: the run is another task's, is damaged, or has no checkpoint.
     """
-    config = read_config(Run(path))
-    model, vocabulary = load_language_model(Run(path), "best", "cpu")
+    config = read_config(run)
+    model, vocabulary = load_language_model(run, "best", "cpu")
     return Reader(model, vocabulary, config.prefix, config.options["tokens"], config.options["clean"], config.rules)
 
 

@@ -56,7 +56,7 @@ def test_a_run_that_was_begun_by_the_first_rules_keeps_them(task, here, monkeypa
     pieces = tokenize(DECOMPOSED, "word", 1)
     if task == "lm":
         assert run("generate", "old", "--prefix", DECOMPOSED, "--length", 1) == 0
-        reader = of_run("old")
+        reader = of_run(Run("old"))
         assert reader.cut(DECOMPOSED) == pieces
         assert reader.rules == read_config(Run("old")).rules == 1
     elif task == "cloze":

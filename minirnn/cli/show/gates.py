@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minirnn.cli.computing import open_run
 from minirnn.cli.options import path
 from minirnn.cli.pictures import add_out, check_picture, draw, tell
 from minirnn.cli.reader import of_run, small
@@ -43,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_picture(arguments.out)
     if arguments.RUN and arguments.cell:
         raise InputError("--cell goes without a run, which has its own")
-    reader = of_run(arguments.RUN) if arguments.RUN else small(arguments.cell or "gru")
+    reader = of_run(open_run(arguments)) if arguments.RUN else small(arguments.cell or "gru")
     pieces = reader.cut(reader.text[:SHOWN] if arguments.text is None else arguments.text)
     found = {name: gate[:, 0] for name, gate in gates(reader.model.recurrent, reader.inputs(pieces)).items()}
     found = {name: gate for name, gate in found.items() if name in NAMES}

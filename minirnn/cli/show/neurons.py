@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from minirnn.cli.computing import open_run
 from minirnn.cli.options import check_output, number, path
 from minirnn.cli.pictures import add_out, check_picture, draw, tell
 from minirnn.cli.reader import of_run, small
@@ -45,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_picture(arguments.out)
     check_output(arguments.html)
     text = read_text(arguments.data)[:MOST] if arguments.data else None
-    reader = of_run(arguments.RUN) if arguments.RUN else small("lstm")
+    reader = of_run(open_run(arguments)) if arguments.RUN else small("lstm")
     pieces = reader.cut(reader.text if text is None else text)
     h = activations(reader.model.recurrent, reader.inputs(pieces))
     if arguments.unit is not None and arguments.unit >= h.shape[1]:
