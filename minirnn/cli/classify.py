@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
-from minirnn.cli.computing import load_model, open_run
 from minirnn.cli.lines import read_lines
 from minirnn.cli.options import path
+from minirnn.cli.runs import load_model, open_run
 from minirnn.cli.train.classify import OPTIONS, build_model, encode, read_learned
 from minirnn.cli.training import read_options
 from minirnn.data.reading import unify

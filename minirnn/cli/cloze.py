@@ -10,8 +10,8 @@ import numpy as np
 from minirnn import backend
 from minirnn.autograd.losses import log_softmax
 from minirnn.autograd.recording import no_grad
-from minirnn.cli.computing import load_model, open_run
 from minirnn.cli.options import path
+from minirnn.cli.runs import load_model, open_run
 from minirnn.cli.texts import read_rules
 from minirnn.cli.train.cloze import BLANK, OPTIONS, build_models, read_vocabulary
 from minirnn.cli.training import read_options

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from minirnn.autograd.recording import no_grad
-from minirnn.cli.computing import in_words, open_run
+from minirnn.cli.computing import in_words
 from minirnn.cli.corpora import digest, load_corpora, mismatch, test_pairs
 from minirnn.cli.options import check_output, describe, number, path
+from minirnn.cli.runs import open_run
 from minirnn.cli.tasks import read_run_options
 from minirnn.cli.training import check_data
 from minirnn.cli.translate import add_search_options, search_options

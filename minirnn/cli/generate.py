@@ -6,9 +6,9 @@ import argparse
 from typing import Any
 
 from minirnn import backend
-from minirnn.cli.computing import open_run
 from minirnn.cli.lm import load_writer, read_config
 from minirnn.cli.options import number, path
+from minirnn.cli.runs import open_run
 from minirnn.data.reading import unify
 from minirnn.decoding import greedy, sampler
 

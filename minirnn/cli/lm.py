@@ -10,8 +10,8 @@ import numpy as np
 
 from minirnn import backend
 from minirnn.cli.cells import cell_options, cell_settings
-from minirnn.cli.computing import load_model
 from minirnn.cli.options import number, path
+from minirnn.cli.runs import load_model
 from minirnn.cli.texts import read_rules
 from minirnn.cli.training import FLAG, Options, optimization_options, read_options
 from minirnn.data import UNKNOWN, Vocabulary, detokenize, tokenize
@@ -100,9 +100,8 @@ def load_language_model(run_directory: Run, checkpoint: str, device: str) -> tup
     """
     config = read_config(run_directory)
     options, size = {**config.options, "device": device}, len(config.vocabulary)
-    return load_model(
-        run_directory, lambda: build_model(size, options, backend.generator(0)), checkpoint
-    ), config.vocabulary
+    model = load_model(run_directory, lambda: build_model(size, options, backend.generator(0)), checkpoint)
+    return model, config.vocabulary
 
 
 def load_writer(

@@ -63,11 +63,12 @@ def quoted(path: str | Path) -> str:
 def path(text: str) -> str:
     """An argparse type: a path. An empty one, as from an unset shell variable, is a mistake and not the default."""
     try:
-        if text and b"\0" not in os.fsencode(text):
-            return text
-    except UnicodeEncodeError:  # half a surrogate pair, which JSON can hold, and which no byte of a name stands for
-        pass
-    raise argparse.ArgumentTypeError(f"expected a path, found {text!r}")
+        name = os.fsencode(text)
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON can hold, and which stands for no byte of a name
+        name = b""
+    if not name or b"\0" in name:
+        raise argparse.ArgumentTypeError(f"expected a path, found {text!r}")
+    return text
 
 
 def number(

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from minirnn import backend, use_kernels
-from minirnn.cli.computing import believed, in_words, kept_threads, threads_for_training
+from minirnn.cli.computing import in_words, kept_threads
 from minirnn.cli.options import number, path, quoted
+from minirnn.cli.runs import believed
 from minirnn.errors import InputError
 from minirnn.layers import Module
-from minirnn.parallel import num_threads, set_num_threads
+from minirnn.parallel import FEWEST_OF_A_STEP, num_threads, set_num_threads, worthwhile
 from minirnn.plots import plot_losses
 from minirnn.training import OPTIMIZERS, Optimizer, Run, Trainer
 from minirnn.training.loop import AnyTask
@@ -163,7 +164,7 @@ class Command:
 def settle_threads(trainer: Trainer, options: Mapping[str, Any], threads: int | None) -> int:
     """Compute with so many threads; or, if that is None, with as many as pay for the model. Returns how many."""
     if threads is None:
-        threads = threads_for_training(trainer.task.model.num_parameters(), options["batch-size"])
+        threads = worthwhile(trainer.task.model.num_parameters() * options["batch-size"], FEWEST_OF_A_STEP)
     set_num_threads(threads)
     return threads
 

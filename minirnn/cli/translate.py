@@ -9,10 +9,10 @@ from itertools import islice
 from typing import Any
 
 from minirnn import backend
-from minirnn.cli.computing import open_run
 from minirnn.cli.lines import at_terminal, read_lines, sentence
 from minirnn.cli.options import number, path
 from minirnn.cli.pictures import check_picture, draw
+from minirnn.cli.runs import open_run
 from minirnn.cli.translators import load_translator
 from minirnn.data.vocabulary import SPECIALS
 from minirnn.decoding import gnmt_penalty, power_penalty, sampler

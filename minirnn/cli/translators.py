@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from minirnn import backend
-from minirnn.cli.computing import load_model
+from minirnn.cli.runs import load_model
 from minirnn.cli.tasks import read_run_options
 from minirnn.cli.translation import build_model
 from minirnn.data import Codec

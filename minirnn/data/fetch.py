@@ -89,7 +89,7 @@ def _download(store: Any, dataset: Dataset) -> Path:
     """pooch writes to a temporary file and renames it once its checksum is right."""
     url = store.get_url(dataset.file)
 
-    def transfer(url: str, path: str, _: Any) -> None:
+    def transfer(_: str, path: str, __: Any) -> None:
         from tqdm import tqdm
 
         size = 0

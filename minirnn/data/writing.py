@@ -27,11 +27,11 @@ def write_atomically(path: str | Path, data: bytes | Iterable[bytes | memoryview
     path = Path(path)
     pieces = [data] if isinstance(data, bytes) else data
     try:
-        if (not path.is_symlink() and path.exists() and not path.is_file()) or _is_stream(path):
+        if _is_stream(path):
             with path.open("wb") as file:
                 file.writelines(pieces)
-            return
-        _replace(path, pieces)
+        else:
+            _replace(path, pieces)
     except OSError as error:
         if error.errno is None:
             raise
@@ -40,27 +40,28 @@ def write_atomically(path: str | Path, data: bytes | Iterable[bytes | memoryview
 
 
 def _is_stream(path: Path) -> bool:
-    """Whether a link leads to something that cannot be replaced by a file, as /dev/stdout does."""
-    return path.parent == Path("/dev") or str(path.parent).startswith(("/dev/", "/proc/"))
+    """Whether a path is that of a device or a pipe, which no file can take the place of. A link to one is followed only
+    where the system itself lays them, as it does for /dev/stdout."""
+    if path.parent in (Path("/dev"), Path("/dev/fd")) or path.match("/proc/*/fd/*"):
+        return True
+    return not path.is_symlink() and path.exists() and not path.is_file()
 
 
 def _replace(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    made = False
+    with contextlib.suppress(FileNotFoundError):  # of a killed process with our number; or a link in wait for us
+        temporary.unlink()
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINKS, 0o666)
     try:
-        with contextlib.suppress(FileNotFoundError):  # of a killed process with our number; or a link in wait for us
-            temporary.unlink()
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINKS, 0o666), "wb") as file:
-            made = True
+        with open(handle, "wb") as file:
             file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-        made = False
-    finally:
-        if made:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
 
 
 def open_in_place(path: Path, flags: int) -> BinaryIO:

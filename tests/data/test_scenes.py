@@ -89,7 +89,7 @@ def test_the_same_scenes_come_out_again():
     for one, other in zip(again, SPLITS["train"], strict=False):
         np.testing.assert_array_equal(one.picture, other.picture)
         assert one.captions == other.captions
-    assert scenes("train", 5, seed=1)[0].captions != again[0].captions or len(again) != 20
+    assert (scenes("train", 1, seed=1)[0].picture != again[0].picture).any()
 
 
 def scene_with(count):

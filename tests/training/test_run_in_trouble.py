@@ -4,8 +4,10 @@ import errno
 import json
 import os
 import shutil
+import tempfile
 import threading
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -140,3 +142,13 @@ def test_weights_are_counted_by_the_header_alone(tmp_path):
         path.write_bytes(data)
         with pytest.raises(InputError, match="not a minirnn checkpoint, or damaged"):
             count_numbers(path, "model")
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="there is no folder in memory")
+def test_a_folder_in_memory_is_a_folder_as_any_other():
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        other, link = Path(folder, "other"), Path(folder, "link")
+        other.write_text("mine")
+        link.symlink_to(other)
+        writing.write_atomically(link, b"ours")
+        assert (link.read_bytes(), link.is_symlink(), other.read_text()) == (b"ours", False, "mine")

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
-from minirnn.cli.computing import open_run
 from minirnn.cli.lines import sentence
 from minirnn.cli.options import number, path
 from minirnn.cli.pictures import add_out, check_picture, draw, tell
+from minirnn.cli.runs import open_run
 from minirnn.cli.translators import load_translator
 from minirnn.errors import InputError
 from minirnn.plots import plot_attention

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.cli.computing import open_run
 from minirnn.cli.options import path
 from minirnn.cli.pictures import add_out, check_picture, draw, tell
 from minirnn.cli.reader import of_run, small
+from minirnn.cli.runs import open_run
 from minirnn.data.reading import unify
 from minirnn.errors import InputError
 from minirnn.inspection.gates import NAMES, extreme_cases, gates, saturation

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from minirnn.cli.computing import open_run
 from minirnn.cli.corpora import load_corpora
 from minirnn.cli.options import number, path
 from minirnn.cli.pictures import add_out, check_picture, draw, tell
+from minirnn.cli.runs import open_run
 from minirnn.cli.tasks import read_run_options
 from minirnn.cli.translation import OPTIONS, build_codecs
 from minirnn.cli.translators import read_codecs

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from minirnn.cli.computing import open_run
 from minirnn.cli.options import check_output, number, path
 from minirnn.cli.pictures import add_out, check_picture, draw, tell
 from minirnn.cli.reader import of_run, small
+from minirnn.cli.runs import open_run
 from minirnn.data import read_text
 from minirnn.data.writing import write_atomically
 from minirnn.errors import InputError
