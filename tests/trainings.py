@@ -2,6 +2,9 @@
 
 import itertools
 
+import numpy as np
+from PIL import Image
+
 from minirnn import load_checkpoint, save_checkpoint
 
 TRAININGS = {
@@ -9,6 +12,7 @@ TRAININGS = {
     "cloze": ("--data", "text.txt", "--hidden", 8, "--embedding", 4, "--batch-size", 4, "--steps", 16),
     "translate": ("--data", "pairs.tsv", "--hidden", 8, "--embedding", 4, "--batch-size", 8, "--valid-fraction", 0.1),
     "classify": ("--data", "labelled.tsv", "--hidden", 4, "--embedding", 4),
+    "caption": ("--captions", "captions.tsv", "--images", "pictures", "--size", 8, "--hidden", 6, "--filters", 4),
     "forecast": ("--data", "series.txt", "--hidden", 4, "--steps", 8, "--validate-every", 1),
 }
 """The options of each `minirnn train` command, in a folder that has the data."""
@@ -21,7 +25,21 @@ def write_data(folder):
     pairs = [(f"{a} {b}", f"{x} {y}") for (a, x), (b, y) in itertools.product(words, words)]
     (folder / "pairs.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in pairs))
     (folder / "labelled.tsv").write_text("".join(f"{'ab'[i % 2]}\t{'ab'[i % 2]} w{i}\n" for i in range(40)))
+    write_pictures(folder / "pictures", folder / "captions.tsv")
     (folder / "series.txt").write_text("\n".join(str(i % 7) for i in range(60)))
+
+
+def write_pictures(folder, captions, count=20):
+    """So many pictures of 8 by 8, red or blue, bright on the left or on the right, and two captions of each."""
+    folder.mkdir(exist_ok=True)
+    lines = []
+    for i in range(count):
+        colour, side = ("red", "blue")[i % 2], ("left", "right")[i // 2 % 2]
+        pixels = np.full((8, 8, 3), 3 * i, np.uint8)
+        pixels[:, slice(0, 3) if side == "left" else slice(5, 8), 0 if colour == "red" else 2] = 250
+        Image.fromarray(pixels).save(folder / f"{i}.png")
+        lines += [f"{i}.png\ta {colour} stripe on the {side}\n", f"{i}.png\tthe {side} is {colour}\n"]
+    captions.write_text("".join(lines))
 
 
 def forget_validations(run):

@@ -72,7 +72,8 @@ class _Windows:
         """For each pixel (i, j) of the window a view (B, C, …) of what stands there at all places: `across` of them in
         each row, of which the first `places[1]` are of one row."""
         (down, right), (rows, columns), width = self.stride, self.places, self.padded[1]
-        stretches = padded.reshape(*padded.shape[:2], (self.padded[0] + 1) * width)
+        if self.in_stretches:
+            stretches = padded.reshape(*padded.shape[:2], (self.padded[0] + 1) * width)
         for i in range(self.kernel[0]):
             for j in range(self.kernel[1]):
                 if self.in_stretches:
@@ -173,21 +174,18 @@ def max_pool2d(x: Tensor, kernel_size: Pair, *, stride: Pair | None = None, padd
         InputError: a shape, the stride or the padding does not fit.
     """
     windows = _pooling(x, kernel_size, stride, padding)
-    xp, width = array_module(x.data), windows.kernel[1]
-    best: Any = None
-    where: Any = None
-    for i, j, pixels in windows.pixels(windows.pad(x.data, -xp.inf)):
-        if best is None:
-            best, where = pixels.copy(), xp.zeros(pixels.shape, dtype=xp.int32)
-        else:
-            higher = (pixels > best) | xp.isnan(pixels)
-            best, where = xp.where(higher, pixels, best), xp.where(higher, i * width + j, where)
+    xp, data = array_module(x.data), x.data
+    padded = windows.pad(data, -xp.inf) if any(windows.padding) or windows.in_stretches else data
+    best = functools.reduce(xp.maximum, (pixels for _, _, pixels in windows.pixels(padded)))
 
     def backward(dy: Array) -> Array:
-        d_padded, d_best = windows.margin(x.data), xp.zeros(best.shape, dtype=dy.dtype)
+        d_padded, d_best = windows.margin(data), xp.zeros(best.shape, dtype=dy.dtype)
         windows.at_places(d_best)[...] = dy
-        for i, j, pixels in windows.pixels(d_padded):
-            pixels += d_best * (where == i * width + j)
+        waiting = xp.ones(best.shape, dtype=bool)  # for the first pixel that is the greatest
+        for (*_, pixels), (*_, d_pixels) in zip(windows.pixels(padded), windows.pixels(d_padded), strict=True):
+            here = (pixels == best) & waiting
+            waiting ^= here
+            d_pixels += d_best * here
         return windows.inside(d_padded)
 
     return record(xp.ascontiguousarray(windows.at_places(best)), (x, backward))

@@ -1,4 +1,4 @@
-"""`minirnn evaluate`: how good a trained translation model is."""
+"""`minirnn evaluate`: how good a trained translation or caption model is."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from minirnn.autograd.recording import no_grad
+from minirnn.cli import captioned
+from minirnn.cli.caption import caption_search
 from minirnn.cli.computing import in_words
 from minirnn.cli.corpora import digest, load_corpora, mismatch, test_pairs
 from minirnn.cli.options import check_output, describe, number, path
@@ -30,9 +32,9 @@ def add_parser(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
         "evaluate",
-        help="measure a trained translation model",
-        description="BLEU, perplexity and length ratio on pairs of sentences. Without data: on the test set of the "
-        "built-in corpus, or on what the run held out.",
+        help="measure a trained translation or caption model",
+        description="BLEU, perplexity and length ratio on pairs of sentences; of captions also CIDEr-D and whether the "
+        "model looks. Without data: on the test set of the built-in corpus, or on what the run held out.",
         epilog="example: minirnn evaluate runs/translate-1 --source test.de --target test.en --beam 5",
     )
     parser.add_argument("RUN", type=path, help="the run directory")
@@ -44,6 +46,9 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--target", type=path, metavar="FILE", help="and their translations, line by line")
     parser.add_argument("--max-pairs", type=number(int, 1), metavar="N", help="the first N pairs only")
+    parser.add_argument("--images", type=path, metavar="FOLDER", help="of a caption model: pictures, or videos")
+    parser.add_argument("--features", type=path, metavar="FILE", help="or an .npz with features of pictures")
+    parser.add_argument("--captions", type=path, metavar="FILE", help="and their captions: file name, tab, caption")
     add_search_options(parser)
     parser.add_argument(
         "--exact",
@@ -63,6 +68,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.output:
         check_output(arguments.output)
     run_directory = open_run(arguments)
+    of_captions = run_directory.config.get("task") == "caption"
+    _check_data(arguments, of_captions)
+    if of_captions:
+        captioned.evaluate(run_directory, arguments, caption_search(arguments))
+        return 0
     pairs, what = _pairs(run_directory, arguments)
     translator = load_translator(run_directory, arguments.checkpoint, arguments.device)
     started = time.perf_counter()
@@ -84,6 +94,21 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.output:
         write_atomically(arguments.output, "".join(" ".join(words) + "\n" for words in hypotheses).encode())
     return 0
+
+
+def _check_data(arguments: argparse.Namespace, of_captions: bool) -> None:
+    """Refuse data of another kind of model.
+
+    Raises:
+        InputError: it says which.
+    """
+    wrong = ("data", "source", "target", "max_pairs", "exact") if of_captions else ("images", "features", "captions")
+    for name in wrong:
+        if getattr(arguments, name):
+            kind = "a translation" if of_captions else "a caption"
+            raise InputError(f"--{name.replace('_', '-')} goes with {kind} model, and {arguments.RUN} is none")
+    if of_captions and bool(arguments.images or arguments.features) != bool(arguments.captions):
+        raise InputError("--images or --features and --captions go together: give both or neither")
 
 
 def _pairs(run_directory: Run, arguments: argparse.Namespace) -> tuple[list[Pair], str]:

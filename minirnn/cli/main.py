@@ -12,13 +12,25 @@ from typing import Any, NoReturn
 import numpy as np
 
 from minirnn import __version__, use_kernels
-from minirnn.cli import classify, cloze, computing, evaluate, fetch, generate, gradcheck, show, train, translate
+from minirnn.cli import (
+    caption,
+    classify,
+    cloze,
+    computing,
+    evaluate,
+    fetch,
+    generate,
+    gradcheck,
+    show,
+    train,
+    translate,
+)
 from minirnn.cli.options import Parser, complain, describe
 from minirnn.cli.streams import harmless_streams, mend_streams
 from minirnn.errors import MinirnnError
 from minirnn.parallel import one_thread_each, set_num_threads
 
-COMMANDS: tuple[Any, ...] = (translate, evaluate, generate, classify, cloze, fetch, gradcheck)
+COMMANDS: tuple[Any, ...] = (translate, evaluate, generate, classify, caption, cloze, fetch, gradcheck)
 GROUPS: tuple[tuple[str, str, str, str, tuple[Any, ...]], ...] = (
     ("train", "TASK", "train a model", "Train a model.", train.COMMANDS),
     ("show", "PICTURE", "see what a network does", "Draw a picture, and write it as text.", show.COMMANDS),

@@ -128,7 +128,7 @@ class Command:
                 raise InputError(f"--{name} cannot change on --resume; only --{', --'.join(self.changeable)} can")
         options |= given
         backend.library(options["device"])
-        for name in PATHS:
+        for name in FILES:
             source = options.get(name)
             if source and name not in given and Path(source).exists() and not Path(source).is_file():  # a pipe, perhaps
                 raise InputError(f"{source} is not a file that can be read again: name the text with --{name}")
@@ -169,8 +169,12 @@ def settle_threads(trainer: Trainer, options: Mapping[str, Any], threads: int | 
     return threads
 
 
-PATHS = ("data", "source", "target", "valid-data", "valid-source", "valid-target")
-"""The options that name files."""
+FILES = (
+    *("data", "source", "target", "valid-data", "valid-source", "valid-target"),
+    *("captions", "valid-captions", "features"),
+)
+PATHS = (*FILES, "images")
+"""The options that name files, and those that name a file or a folder."""
 
 
 def absolute_paths(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
 
 from minirnn.arguments import shown
 from minirnn.errors import InputError
@@ -14,6 +15,14 @@ Tokens = Sequence[Hashable]
 References = Tokens | Sequence[Tokens]
 
 TRANSPOSED = "if they are sets, as sacrebleu has them, give list(zip(*references)), for each hypothesis its own"
+
+
+@contextmanager
+def of_each() -> Iterator[None]:
+    """Inside the block references are known to be those of each hypothesis, whatever they look like."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="the references fit the hypotheses better")
+        yield
 
 
 def pairs(hypotheses: Sequence[Tokens], references: Sequence[References]) -> list[tuple[Tokens, list[Tokens]]]:

@@ -2,10 +2,11 @@
 
 from minirnn.models.classifier import SequenceClassifier
 from minirnn.models.cloze import ClozeModel
-from minirnn.models.decoders import AttentionDecoder, ContextDecoder, Decoder, HandoverDecoder
+from minirnn.models.decoders import AttentionDecoder, ContextDecoder, Decoder, HandoverDecoder, MergeDecoder
 from minirnn.models.encoders import Bridge, Encoder, RecurrentEncoder
 from minirnn.models.language_model import LanguageModel
 from minirnn.models.ngram import NGram
+from minirnn.models.picture_encoders import PictureEncoder, RegionEncoder, VideoEncoder
 from minirnn.models.seq2seq import EncoderDecoder
 
 __all__ = [
@@ -18,7 +19,11 @@ __all__ = [
     "EncoderDecoder",
     "HandoverDecoder",
     "LanguageModel",
+    "MergeDecoder",
     "NGram",
+    "PictureEncoder",
     "RecurrentEncoder",
+    "RegionEncoder",
     "SequenceClassifier",
+    "VideoEncoder",
 ]

@@ -1,7 +1,8 @@
-"""Three decoders: how the source reaches the target.
+"""Four decoders: how the source reaches the target.
 
     HandoverDecoder   as the first state only                 h_t = cell(x_t, h_{t-1})         (Sutskever et al. 2014)
     ContextDecoder    also as one vector fed at every step    h_t = cell([x_t; c], h_{t-1})    (Cho et al. 2014)
+    MergeDecoder      as one vector, beside the output       h_t = cell(x_t, h_{t-1})         (Tanti et al. 2018)
     AttentionDecoder  as a context looked up at every step    h_t = cell([x_t; c_t], h_{t-1})  (Bahdanau et al. 2015)
 
 x_t is the embedding of the target token before. All have the same two halves: `forward` walks along any number of steps
@@ -36,7 +37,7 @@ class DecoderState:
     context: Tensor | None = None  # (B, M): the source in one vector
     memory: Memory | None = None  # what attention looks at
     weights: Tensor | None = None  # (B, S): where it looked last
-    feed: Tensor | None = None  # (B, R): the last features, where they are fed back
+    feed: Tensor | None = None  # (B, R) or (B, M): the last readout or context, where it is fed back
 
     def select(self, rows: np.ndarray) -> DecoderState:
         """The state of the given rows of the batch, in that order; a row may be taken several times."""
@@ -218,8 +219,16 @@ class ContextDecoder(Decoder):
         assert state.context is not None
         x = self.embed(ids, state)
         context = ops.broadcast_to(state.context, (len(x), *state.context.shape))
-        h, hidden = self.recurrent(ops.concatenate([x, context], axis=-1), state.hidden)
+        seen = ops.concatenate([x, context], axis=-1) if self.context_in_input else x
+        h, hidden = self.recurrent(seen, state.hidden)
         return Decoded(self.features(h, context, x), replace(state, hidden=hidden), None)
+
+
+class MergeDecoder(ContextDecoder):
+    """The recurrent layer reads the target alone, and never sees the source; both meet in the output (Tanti, Gatt &
+    Camilleri 2018). With a readout it has a layer in which they meet. Arguments as for `Decoder`."""
+
+    context_in_input = False
 
 
 class AttentionDecoder(Decoder):
@@ -235,7 +244,7 @@ class AttentionDecoder(Decoder):
         h_t = cell(x_t, h_{t-1})     c_t = attention(h_t)     r_t = tanh(W_r [h_t; c_t] + b_r)
 
     With input feeding (Luong et al.), the readout of the step before is part of the input too, and the decoder knows
-    what was looked at and said:  h_t = cell([x_t; r_{t-1}], h_{t-1}).
+    what was looked at and said:  h_t = cell([x_t; r_{t-1}], h_{t-1}). Without a readout it is the context, c_{t-1}.
 
     The query is always the h of the top layer.
 
@@ -243,10 +252,10 @@ class AttentionDecoder(Decoder):
         score, normalize: of the `Attention`.
         attention_size: A, for scores that have it; H by default.
         attend: "before" or "after".
-        input_feeding: whether; needs a readout.
+        input_feeding: whether.
 
     Raises:
-        InputError: as `Decoder` and `Attention`, or options that do not go together.
+        InputError: as `Decoder` and `Attention`, or the place to attend is unknown.
     """
 
     attends = True
@@ -269,8 +278,6 @@ class AttentionDecoder(Decoder):
     ):
         if attend not in ("before", "after"):
             raise InputError(f"unknown place to attend {attend!r}: expected 'before' or 'after'")
-        if input_feeding and options.get("readout_size") is None:
-            raise InputError("input feeding feeds the readout: give a readout_size")
         rng = backend.generator(rng)
         self.context_in_input, self.input_feeding = attend == "before", input_feeding
         super().__init__(vocabulary_size, embedding_size, hidden_size, memory_size, rng=rng, dtype=dtype, **options)
@@ -278,7 +285,7 @@ class AttentionDecoder(Decoder):
         self.attention = Attention(score, hidden_size, memory_size, size, normalize=normalize, rng=rng, dtype=dtype)
 
     def _extra_input_size(self, memory_size: int, readout_size: int | None) -> int:
-        fed = (readout_size or 0) if self.input_feeding else 0
+        fed = (readout_size or memory_size) if self.input_feeding else 0
         return fed + super()._extra_input_size(memory_size, readout_size)
 
     def start(self, encoding: Encoding, hidden: tuple[Tensor, ...]) -> DecoderState:
@@ -289,7 +296,8 @@ class AttentionDecoder(Decoder):
             return Tensor(array_module(encoding.outputs.data).zeros((B, n), dtype=encoding.outputs.dtype))
 
         memory = self.attention.remember(encoding.outputs, encoding.lengths)
-        feed = zeros(self.readout.weight.shape[0]) if self.input_feeding and self.readout else None
+        fed = self.readout.weight.shape[0] if self.readout else self.memory_size
+        feed = zeros(fed) if self.input_feeding else None
         return DecoderState(_unwrap(hidden), memory=memory, weights=zeros(S), feed=feed)
 
     def forward(self, ids: Array, state: DecoderState) -> Decoded:
@@ -307,9 +315,11 @@ class AttentionDecoder(Decoder):
             else:
                 h = stepper(ops.concatenate(parts, axis=-1))
                 context, weights = self.attention(h, state.memory, weights)
-            if feed is not None:
+            if feed is not None and self.readout:
                 feed = self.features(h, context, x_t)
                 said.append(feed)
+            elif feed is not None:
+                feed = context
             hs.append(h)
             contexts.append(context)
             looks.append(weights)

@@ -21,24 +21,47 @@ BRIDGES = ("copy", "learned", "zero", "z0")
 
 class Encoding(NamedTuple):
     """What an encoder hands on: its outputs (S, B, E), 0 on padding; for each array of its cell's state the final one,
-    (layers · directions, B, H), never taken from padding; and the lengths (B,)."""
+    (layers · directions, B, H), never taken from padding; and the lengths (B,). What has no cell hands on one array,
+    the whole source as a vector."""
 
     outputs: Tensor
     state: tuple[Tensor, ...]
     lengths: np.ndarray
 
+    def repeat(self, rows: np.ndarray) -> Encoding:
+        """The encoding of the given rows of the batch, for sources of which each has several targets."""
+        if np.array_equal(rows, np.arange(self.outputs.shape[1])):
+            return self
+        outputs, *state = (ops.getitem(x, (slice(None), rows)) for x in (self.outputs, *self.state))
+        return Encoding(outputs, tuple(state), self.lengths[rows])
+
+
+class HandedOn(NamedTuple):
+    """The shape of an `Encoding`'s state: of how many arrays it is made, each (layers · directions, B, H)."""
+
+    num_states: int
+    num_layers: int
+    num_directions: int
+    hidden_size: int
+
 
 class Encoder(Module):
-    """The base of encoders. A subclass sets these attributes and implements `forward(ids, lengths) -> Encoding`."""
+    """The base of encoders. A subclass sets these attributes and implements `forward(source, lengths) -> Encoding`."""
 
     output_size: int
     """E, the features of an output."""
 
-    embedding: Embedding
-    """Of the source tokens."""
+    handed_on: HandedOn
+    """Of the state that it hands on."""
 
-    recurrent: Recurrent
-    """The layer whose final state is handed on."""
+    embedding: Embedding | None = None
+    """Of the source tokens, if it reads tokens."""
+
+
+def final_state(recurrent: Recurrent) -> HandedOn:
+    """Of an encoder that hands on the final state of a recurrent layer."""
+    sizes = recurrent.num_layers, recurrent.num_directions, recurrent.hidden_size
+    return HandedOn(recurrent.cell.num_states, *sizes)
 
 
 class RecurrentEncoder(Encoder):
@@ -61,6 +84,8 @@ class RecurrentEncoder(Encoder):
     Raises:
         InputError: a number or the dtype is out of its range, or as `Recurrent`.
     """
+
+    embedding: Embedding
 
     def __init__(
         self,
@@ -99,6 +124,7 @@ class RecurrentEncoder(Encoder):
         self.embedding_dropout = Dropout(embedding_dropout, rng=rng)
         self.output_dropout = Dropout(output_dropout, rng=rng)
         self.output_size = self.recurrent.hidden_size * self.recurrent.num_directions
+        self.handed_on = final_state(self.recurrent)
 
     def forward(self, ids: Array, lengths: Any) -> Encoding:
         """Encode source ids (S, B) of sentences of `lengths` (B,) host integers, None for S.
@@ -123,8 +149,8 @@ class Bridge(Module):
 
     Args:
         kind: one of these four.
-        source: the encoder's recurrent layer.
-        target: the decoder's.
+        source: what the encoder hands on, or its recurrent layer.
+        target: the decoder's recurrent layer.
         rng, dtype: as for every layer.
 
     Raises:
@@ -135,7 +161,7 @@ class Bridge(Module):
     def __init__(
         self,
         kind: str,
-        source: Recurrent,
+        source: HandedOn | Recurrent,
         target: Recurrent,
         *,
         rng: int | np.random.Generator | None = None,
@@ -144,6 +170,7 @@ class Bridge(Module):
         if kind not in BRIDGES:
             raise InputError(f"unknown bridge {kind!r}: expected one of {', '.join(BRIDGES)}")
         rng, dtype = backend.generator(rng), float_dtype(dtype)
+        source = final_state(source) if isinstance(source, Recurrent) else source
         self.kind, self.directions = kind, source.num_directions
         self.num_states, self.num_layers, self.hidden_size = (
             target.cell.num_states,
@@ -160,7 +187,7 @@ class Bridge(Module):
         self.maps: list[Linear] = []
         self.constants: list[Tensor] = []
         if kind == "learned":
-            handed_on = min(self.num_states, source.cell.num_states)
+            handed_on = min(self.num_states, source.num_states)
             self.maps = [Linear(width, rows, rng=rng, dtype=dtype) for _ in range(handed_on)]
         elif kind == "z0":
             shape = (target.num_layers, 1, H)

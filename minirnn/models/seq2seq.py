@@ -47,7 +47,7 @@ class EncoderDecoder(Module):
         dtype: Any = np.float32,
     ):
         self.encoder, self.decoder = encoder, decoder
-        self.bridge = Bridge(bridge, encoder.recurrent, decoder.recurrent, rng=rng, dtype=dtype)
+        self.bridge = Bridge(bridge, encoder.handed_on, decoder.recurrent, rng=rng, dtype=dtype)
         if decoder.sees_memory and decoder.memory_size != encoder.output_size:
             raise InputError(
                 f"the encoder's outputs have {encoder.output_size} features, but the decoder expects "
@@ -55,30 +55,43 @@ class EncoderDecoder(Module):
             )
         if bridge in ("zero", "z0") and not decoder.sees_memory:
             raise InputError(f"with the bridge {bridge!r} this decoder would never see the source")
-        if tied and encoder.embedding.weight.shape != decoder.embedding.weight.shape:
-            shapes = f"{encoder.embedding.weight.shape} and {decoder.embedding.weight.shape}"
-            raise InputError(f"one embedding for both sides needs one vocabulary and one size, not {shapes}")
         if tied:
-            encoder.embedding.weight = decoder.embedding.weight
+            read, written = encoder.embedding, decoder.embedding
+            if read is None:
+                raise InputError("this encoder reads no tokens: there is no embedding to be shared")
+            if read.weight.shape != written.weight.shape:
+                shapes = f"{read.weight.shape} and {written.weight.shape}"
+                raise InputError(f"one embedding for both sides needs one vocabulary and one size, not {shapes}")
+            read.weight = written.weight
 
-    def start(self, source: Array, lengths: Any) -> DecoderState:
+    def start(self, source: Array, lengths: Any, rows: np.ndarray | None = None) -> DecoderState:
         """Encode.
 
         Args:
-            source: (S, B) ids, padded.
+            source: what the encoder reads: (S, B) ids, padded, or pictures.
             lengths: (B,) host integers, how much of each is real; None for all.
+            rows: (targets,) host integers, which source each target belongs to, if not one to each in their order.
 
         Returns:
             The state from which the decoder begins.
         """
         encoding = self.encoder(source, lengths)
+        if rows is not None:
+            encoding = encoding.repeat(rows)
         return self.decoder.start(encoding, self.bridge(encoding))
 
-    def forward(self, source: Array, lengths: Any, inputs: Array, own: np.ndarray | None = None) -> Decoded:
+    def forward(
+        self,
+        source: Array,
+        lengths: Any,
+        inputs: Array,
+        own: np.ndarray | None = None,
+        rows: np.ndarray | None = None,
+    ) -> Decoded:
         """Read the source, then the target.
 
         Args:
-            source, lengths: as for `start`.
+            source, lengths, rows: as for `start`.
             inputs: (T, B) target ids, each the one before the token to be predicted: `<bos>` first.
             own: (T, B) booleans: where true, the decoder is fed not the input but its own most probable token of the
                 step before (scheduled sampling, Bengio et al. 2015; everywhere: no teacher forcing at all). No gradient
@@ -92,7 +105,7 @@ class EncoderDecoder(Module):
             InputError: there are no steps of source or target, a shape does not fit, or an id or length is out of
                 range.
         """
-        state = self.start(source, lengths)
+        state = self.start(source, lengths, rows)
         if own is not None:
             own = _as_coins(own, np.shape(inputs))
         if own is None or not own[1:].any():

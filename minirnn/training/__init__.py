@@ -1,5 +1,6 @@
 """Optimisers, checkpoints, and the one training loop."""
 
+from minirnn.training.captioning import Captioning
 from minirnn.training.checkpoint import load_checkpoint, save_checkpoint
 from minirnn.training.language_modeling import LanguageModeling
 from minirnn.training.loop import Trainer
@@ -12,6 +13,7 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "Captioning",
     "LanguageModeling",
     "Optimizer",
     "RMSProp",

@@ -43,6 +43,12 @@ def step_decay(epochs: int, factor: float) -> Schedule:
     return lambda place, history: factor ** (place.epoch // epochs)
 
 
+def cosine(steps: int) -> Schedule:
+    """From 1 to 0 over `steps` steps, along half a wave (Loshchilov & Hutter 2017)."""
+    steps = integer("the steps of the decay", steps)
+    return lambda place, history: 0.5 * (1 + math.cos(math.pi * min(place.step / steps, 1.0)))
+
+
 def plateau(factor: float, patience: int, monitor: str = "valid_loss") -> Schedule:
     """Times `factor` whenever `monitor` had no new best for `patience` validations, which then count anew."""
     factor, patience = _decay(factor), integer("the patience", patience)

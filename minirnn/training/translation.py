@@ -122,17 +122,11 @@ class Translation:
         ratio = self.teacher_forcing(step)
         own = self.rng.random(Y.shape) >= ratio if ratio < 1 else None
         decoded = self.model(X, X_lengths, shift_right(Y), own)
-        total = self._cross_entropy(decoded.features, Y, Y_lengths, self.label_smoothing, "mean")
+        total = sentence_loss(self.model, decoded.features, Y, Y_lengths, label_smoothing=self.label_smoothing)
         if self.attention_penalty and decoded.attention is not None:
             uneven = attention_regularizer(decoded.attention, X_lengths, Y_lengths, self.attention_target)
             total = total + self.attention_penalty * uneven
         return total, int(Y_lengths.sum()), None
-
-    def _cross_entropy(self, features: Tensor, Y: np.ndarray, lengths: np.ndarray, eps: float, how: str) -> Tensor:
-        """Over the real tokens alone: padding is dropped before the output layer, the costliest of all."""
-        real = np.arange(len(Y))[:, None] < lengths
-        logits = self.model.decoder.logits(pack(features, lengths))
-        return cross_entropy(logits, Y[real], reduction=how, label_smoothing=eps)
 
     def validate(self) -> dict[str, float]:
         """Of the held-out pairs: loss per token (teacher-forced, `<eos>` counted, padding not), and of their greedy
@@ -152,7 +146,7 @@ class Translation:
         nll = 0.0
         for X, X_lengths, Y, Y_lengths in pair_batches(sources, targets, self.batch_size, None, PAD_ID):
             decoded = self.model(X, X_lengths, shift_right(Y))
-            nll += self._cross_entropy(decoded.features, Y, Y_lengths, 0.0, "sum").item()
+            nll += sentence_loss(self.model, decoded.features, Y, Y_lengths, reduction="sum").item()
         return nll, sum(len(target) for target in targets)
 
     def greedy(self) -> list[tuple[int, ...]]:
@@ -173,22 +167,43 @@ def shift_right(Y: np.ndarray) -> np.ndarray:
     return np.concatenate([np.full_like(Y[:1], BOS_ID), Y[:-1]])
 
 
-def attention_regularizer(attention: Tensor, source_lengths: np.ndarray, lengths: np.ndarray, target: float) -> Tensor:
+def sentence_loss(
+    model: EncoderDecoder,
+    features: Tensor,
+    Y: np.ndarray,
+    lengths: np.ndarray,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """The cross-entropy of targets Y (T, B) over their real tokens alone: padding is dropped before the output layer,
+    the costliest of all."""
+    real = np.arange(len(Y))[:, None] < lengths
+    logits = model.decoder.logits(pack(features, lengths))
+    return cross_entropy(logits, Y[real], reduction=reduction, label_smoothing=label_smoothing)
+
+
+def attention_regularizer(
+    attention: Tensor, source_lengths: np.ndarray, lengths: np.ndarray, target: float | None
+) -> Tensor:
     """Σ_i (τ - Σ_t α_ti)² over the real source positions i and target steps t, averaged over the sentences: every
-    source word should be looked at about τ times in all (Xu et al. 2015).
+    source position should be looked at about τ times in all (Xu et al. 2015).
+
+    At every step the weights add up to 1, so over T steps to T, which S positions can share alike only as τ = T / S:
+    the paper's τ = 1 is out of reach where T is not S, and then pulls at all weights for nothing.
 
     Args:
         attention: α (T, B, S).
         source_lengths, lengths: (B,), how much of S and T is real.
-        target: τ.
+        target: τ; None: T / S of each sentence.
 
     Returns:
         A tensor without axes.
     """
     T, B, S = attention.shape
+    wanted = np.asarray(lengths)[:, None] / np.asarray(source_lengths)[:, None] if target is None else target
     xp, data = array_module(attention.data), attention.data
     real_steps = like(np.arange(T)[:, None] < lengths, data).astype(data.dtype)
     real_positions = like(np.arange(S) < source_lengths[:, None], data).astype(data.dtype)
     looked = ops.sum(attention * xp.expand_dims(real_steps, -1), axis=0)  # Σ_t α_ti: (B, S)
-    missing = (target - looked) * real_positions
+    missing = (like(np.asarray(wanted, data.dtype), data) - looked) * real_positions
     return ops.sum(missing * missing) / B

@@ -7,7 +7,8 @@ import pytest
 
 from minirnn import InputError
 from minirnn.data import scenes as module
-from minirnn.data.scenes import COLOURS, RELATIONS, SHAPES, SIZE, combinations, home, is_true, nouns, parse, scenes
+from minirnn.data.scenes import RELATIONS, SIZE, combinations, home, is_true, nouns, parse, relation, scenes
+from minirnn.data.shapes import COLOURS, SHAPES, SIZES, Thing, box, coverage
 
 SPLITS = {split: scenes(split, 400) for split in ("train", "valid", "test")}
 ALL = [scene for found in SPLITS.values() for scene in found]
@@ -25,28 +26,26 @@ def test_a_scene_is_a_picture_with_five_true_captions():
 
 def test_things_are_where_their_boxes_are_and_do_not_touch():
     for scene in ALL:
-        covered = [module._coverage(t.shape, module.SIZES[t.size], t.middle) for t in scene.things]
+        covered = [thing.coverage(SIZE) for thing in scene.things]
         assert np.sum([c > 0 for c in covered], axis=0).max() == 1
         for thing, cover in zip(scene.things, covered, strict=True):
-            top, left, bottom, right = thing.box
+            top, left, bottom, right = thing.box(SIZE)
             assert 0 <= top < bottom <= SIZE
             assert 0 <= left < right <= SIZE
             assert cover.sum() == pytest.approx(cover[top:bottom, left:right].sum(), rel=0.25)
             assert max(cover[0].max(), cover[-1].max(), cover[:, 0].max(), cover[:, -1].max()) == 0  # none is cut off
-        share = [(t.box[2] - t.box[0]) * (t.box[3] - t.box[1]) / SIZE**2 for t in scene.things]
-        assert max(share) <= 0.15
+            assert (bottom - top) * (right - left) / SIZE**2 <= 0.15
 
 
 def test_things_have_their_colours_and_shapes():
     for scene in ALL:
         for thing in scene.things:
-            cover = module._coverage(thing.shape, module.SIZES[thing.size], thing.middle)
-            seen = scene.picture[cover == 1].mean(axis=0)
+            seen = scene.picture[thing.coverage(SIZE) == 1].mean(axis=0)
             distance = {name: np.abs(seen - np.array(rgb)).sum() for name, rgb in COLOURS.items()}
             assert min(distance, key=distance.get) == thing.colour
     areas = {}
     for name in SHAPES:
-        cover = module._coverage(name, 10, (15.5, 15.5))
+        cover = coverage(name, 10, (15.5, 15.5), SIZE)
         areas[name] = cover.sum()
         assert ((cover > 0) & (cover < 1)).sum() > 10 or name in ("square", "cross")  # antialiased
     assert areas["disc"] == pytest.approx(np.pi * 100, rel=0.01)
@@ -58,17 +57,51 @@ def test_things_have_their_colours_and_shapes():
 
 def test_relations_are_as_the_picture_has_them():
     for scene in ALL:
-        (y, x), *others = (thing.middle for thing in scene.things)
-        for relation, (other_y, other_x) in zip(scene.relations, others, strict=True):
+        for one, other in itertools.permutations(scene.things, 2):
+            (y, x), (other_y, other_x) = one.middle, other.middle
             down, across = other_y - y, other_x - x
             assert max(abs(down), abs(across)) > 3 * min(abs(down), abs(across))
             upright = abs(down) > abs(across)
             expected = ("above", "below") if upright else ("left of", "right of")
-            assert relation == expected[(down if upright else across) < 0]
+            assert relation(one, other) == expected[(down if upright else across) < 0]
+            assert relation(other, one) == RELATIONS[relation(one, other)]
+        if len(scene.things) == 3:  # the first stands between the others
+            assert relation(scene.things[0], scene.things[1]) == RELATIONS[relation(scene.things[0], scene.things[2])]
+
+
+def test_a_thing_said_from_the_far_side_is_true_too():
+    middle, upper, lower = (
+        Thing("small", colour, "disc", (y, 9.0)) for colour, y in (("red", 15), ("blue", 5), ("gray", 25))
+    )
+    scene = module.Scene(np.zeros((SIZE, SIZE, 3), np.uint8), [], [middle, upper, lower])
+    for caption in (
+        "a red disc above a gray disc and below a blue disc",
+        "you see a blue disc above a red disc and above a small gray disc",
+        "there is a gray disc below a blue disc and below a red disc",
+    ):
+        assert is_true(caption, scene)
+    assert not is_true("a blue disc above a red disc and below a gray disc", scene)
+    assert not is_true("a red disc above a blue disc and below a gray disc", scene)
+
+
+def test_the_box_is_around_what_is_covered():
+    covered = np.zeros((6, 6))
+    covered[2:4, 1:5] = 1
+    covered[0, 0] = 0.2  # a soft edge
+    assert box(covered) == (2, 1, 4, 5)
+    assert Thing("large", "red", "square", (10.0, 12.0)).box(SIZE) == (6, 8, 15, 17)
+
+
+def test_what_begins_with_a_vowel_has_an_n():
+    thing = Thing("small", "orange", "star", (10.0, 12.0))
+    assert thing.name() == "a small orange star"
+    assert thing.name(with_size=False) == "an orange star"
+    assert parse("an orange star") == ([(None, "orange", "star", 2)], [])
+    assert is_true("an orange star", module.Scene(np.zeros((SIZE, SIZE, 3), np.uint8), [], [thing]))
 
 
 def test_training_has_none_of_the_combinations_of_the_test():
-    seen = {split: [combinations(s.things, s.relations) for s in found] for split, found in SPLITS.items()}
+    seen = {split: [combinations(s.things) for s in found] for split, found in SPLITS.items()}
     for split in ("train", "valid"):
         assert all(home(one) == "train" for found in seen[split] for one in found)
     assert all(any(home(one) == "test" for one in found) for found in seen["test"])
@@ -77,7 +110,7 @@ def test_training_has_none_of_the_combinations_of_the_test():
     words = {word for found in seen["train"] for one in found for word in one}
     assert words >= {*COLOURS, *SHAPES}  # in other company training has seen each of them
     there = {split: {s.picture.tobytes() for s in found} for split, found in SPLITS.items()}
-    whole = {split: {str((s.things, s.relations)) for s in found} for split, found in SPLITS.items()}
+    whole = {split: {str(s.things) for s in found} for split, found in SPLITS.items()}
     for a, b in itertools.combinations(SPLITS, 2):
         assert not there[a] & there[b]
         assert not whole[a] & whole[b]
@@ -102,11 +135,11 @@ def test_a_caption_with_anything_wrong_or_missing_is_not_true(count):
     for caption in scene.captions:
         words = caption.split()
         for i, word in enumerate(words):
-            for group in (COLOURS, SHAPES, module.SIZES, ["above", "below"], ["left", "right"]):
+            for group in (COLOURS, SHAPES, SIZES, ["above", "below"], ["left", "right"]):
                 if word in group:
                     for wrong in set(group) - {word}:
                         assert not is_true(" ".join([*words[:i], wrong, *words[i + 1 :]]), scene)
-            assert not is_true(" ".join(words[:i] + words[i + 1 :]), scene) or word in module.SIZES
+            assert not is_true(" ".join(words[:i] + words[i + 1 :]), scene) or word in SIZES
             assert not is_true(" ".join([*words[:i], word, *words[i:]]), scene)
     thing = scene.things[0]
     assert not is_true("", scene)

@@ -11,6 +11,7 @@ from minirnn import (
     EncoderDecoder,
     HandoverDecoder,
     InputError,
+    MergeDecoder,
     Recurrent,
     RecurrentEncoder,
     Tensor,
@@ -236,9 +237,34 @@ def test_the_options_of_attention_reach_it(rng):
         decoder = AttentionDecoder(V, E, H, M, score="general", normalize=normalize, rng=0, **DOUBLE)
         looks = decoder(IDS, decoder.start(given, (Tensor(np.ones((1, 2, H))),))).attention.data
         assert np.allclose(looks.sum(axis=-1), 1) == sums
-    for options in ({"attend": "during"}, {"input_feeding": True}, {"input_feeding": True, "readout_size": None}):
-        with pytest.raises(InputError, match=r"place to attend|give a readout_size"):
-            AttentionDecoder(V, E, H, M, **options)
+    with pytest.raises(InputError, match="place to attend"):
+        AttentionDecoder(V, E, H, M, attend="during")
+
+
+@pytest.mark.parametrize("attend", ["before", "after"])
+def test_without_a_readout_it_is_the_context_that_is_fed(attend, rng):
+    decoder = AttentionDecoder(V, E, H, M, attend=attend, input_feeding=True, rng=0, **DOUBLE)
+    state = decoder.start(encoding(rng), (Tensor(rng.standard_normal((1, 2, H))),))
+    assert not state.feed.data.any()
+    whole = decoder(IDS, state)
+    first = decoder(IDS[:1], state)
+    values, weights = state.memory.values.data, first.attention.data[0]
+    np.testing.assert_allclose(first.state.feed.data, np.einsum("bs,bsm->bm", weights, values), rtol=0, atol=1e-14)
+    rest = decoder(IDS[1:], first.state)
+    np.testing.assert_allclose(rest.features.data, whole.features.data[1:], rtol=0, atol=1e-14)
+    forgot = decoder(IDS[1:], first.state.select([0, 1]).__class__(**{**vars(first.state), "feed": state.feed}))
+    assert not np.allclose(forgot.features.data, rest.features.data)
+
+
+def test_merged_the_recurrent_layer_never_sees_the_source(rng):
+    decoder = MergeDecoder(V, E, H, M, readout_size=6, rng=0, **DOUBLE)
+    hidden = (Tensor(np.zeros((1, 2, H))),)
+    one, other = (decoder(IDS, decoder.start(encoding(rng), hidden)) for _ in range(2))
+    np.testing.assert_array_equal(one.state.hidden.data, other.state.hidden.data)
+    assert not np.allclose(one.features.data, other.features.data)
+    fed = ContextDecoder(V, E, H, M, rng=0, **DOUBLE)
+    one, other = (fed(IDS, fed.start(encoding(rng), hidden)) for _ in range(2))
+    assert not np.allclose(one.state.hidden.data, other.state.hidden.data)
 
 
 def test_tied_weights_are_one_array_of_small_numbers():

@@ -385,7 +385,6 @@ def test_tied_embeddings_are_one_parameter():
         (lambda: build("handover", bridge="zero"), "would never see the source"),
         (lambda: EncoderDecoder(RecurrentEncoder(9, 3, 4), ContextDecoder(V, 3, 4, 4), tied=True), "one vocabulary"),
         (lambda: functional.pack(Tensor(np.zeros((2, 3, 1))), [1, 3, 1]), "lengths between 0 and 2"),
-        (lambda: AttentionDecoder(V, 3, 4, 4, input_feeding=True), "give a readout_size"),
         (lambda: AttentionDecoder(V, 3, 4, 4, normalize="max"), "unknown normalisation"),
         (lambda: HandoverDecoder(V, 3, 4, 4, tied=True), "tied embeddings need a readout of their size, 3, not 7"),
         (lambda: RecurrentEncoder(V, 3, 4, bidirectional=True, reverse=True), "both directions already"),

@@ -1,4 +1,4 @@
-"""`minirnn show attention`: where a translation model looked."""
+"""`minirnn show attention`: where a translation model looked in a sentence, or a caption model in a picture."""
 
 from __future__ import annotations
 
@@ -8,14 +8,22 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
+from minirnn.cli.caption import attends, read_given
+from minirnn.cli.captioned import looks
+from minirnn.cli.captions import Part, load_captioner
 from minirnn.cli.lines import sentence
 from minirnn.cli.options import number, path
 from minirnn.cli.pictures import add_out, check_picture, draw, tell
 from minirnn.cli.runs import open_run
 from minirnn.cli.translators import load_translator
+from minirnn.data.pictures import read_picture
 from minirnn.errors import InputError
 from minirnn.plots import plot_attention
+from minirnn.plots.looks import plot_looks
+from minirnn.training import Run
 
+PICTURE_PIXELS = 256
+"""To which a picture is brought that maps are laid over."""
 SHADES = " .:-=+*#%@"
 
 
@@ -23,12 +31,15 @@ def add_parser(pictures: Any) -> None:
     """Add the command to the parser."""
     parser = pictures.add_parser(
         "attention",
-        help="where a translation model looked",
-        description="Translate a sentence, and draw for every token written how much it looked at each source token.",
+        help="where a translation or caption model looked",
+        description="Translate a sentence, or caption a picture or a video, and draw for every token written how much "
+        "it looked at each source token, each region or each frame.",
         epilog="example: minirnn show attention runs/translate-1 'The old cat sees a white bird.'",
     )
-    parser.add_argument("RUN", type=path, help="a run of `train translate` or `train task`")
-    parser.add_argument("SENTENCE", type=sentence, help="what to translate")
+    parser.add_argument("RUN", type=path, help="a run of `train translate`, `train task` or `train caption`")
+    parser.add_argument("SENTENCE", type=sentence, help="what to translate; or the picture, or the folder of frames")
+    parser.add_argument("--name", metavar="NAME", help="which picture of a file of features (default: the first)")
+    parser.add_argument("--picture", type=path, metavar="FILE", help="the picture itself, to lay the map over it")
     parser.add_argument("--beam", type=number(int, 1), default=1, metavar="N", help="beam size (default: 1, greedy)")
     parser.add_argument("--device", choices=backend.DEVICES, default="cpu", help="where to compute (default: cpu)")
     add_out(parser, "attention.png")
@@ -38,7 +49,12 @@ def add_parser(pictures: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the translation and the map, and draw it."""
     check_picture(arguments.out)
-    translator = load_translator(open_run(arguments), device=arguments.device)
+    opened = open_run(arguments)
+    if opened.config.get("task") == "caption":
+        return _of_a_picture(opened, arguments)
+    if arguments.name or arguments.picture:
+        raise InputError(f"--name and --picture go with a caption model, and {arguments.RUN} is none")
+    translator = load_translator(opened, device=arguments.device)
     if translator.attention is None:
         raise InputError(f"the model in {arguments.RUN} does not attend: train one with --decoder attention")
     found = translator.translate([arguments.SENTENCE], beam_size=arguments.beam)[0][0]
@@ -47,6 +63,31 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{found.text}\n")
     print(as_text(found.attention, found.source, found.target))
     tell(draw(plot_attention, found.attention, found.source, found.target, arguments.out))
+    return 0
+
+
+def _of_a_picture(opened: Run, arguments: argparse.Namespace) -> int:
+    captioner, learned, options = load_captioner(opened, device=arguments.device)
+    attends(captioner, arguments.RUN)
+    if (arguments.name or arguments.picture) and learned.look is not None:
+        raise InputError("--name and --picture go with features, not with pictures")
+    part = read_given([arguments.SENTENCE], learned, options)[0]
+    name = part.names[0] if arguments.name is None else arguments.name
+    if name not in part.names:
+        raise InputError(f"{arguments.SENTENCE}: there is no {name!r} among its names, such as {part.names[0]!r}")
+    at = part.names.index(name)
+    shown = Part([name], part.seen[at : at + 1], [])
+    found = captioner.caption(learned.sights(shown.seen), beam_size=arguments.beam)[0][0]
+    [look] = looks(captioner, learned, shown, [found])
+    if arguments.picture:
+        look = look._replace(seen=read_picture(arguments.picture, PICTURE_PIXELS))
+    print(f"{found.text}\n")
+    for token, weights in zip(look.words, look.weights, strict=True):
+        best = int(weights.argmax())
+        row, column = divmod(best, look.grid[1]) if look.grid else (0, best)
+        where = f"row {row + 1}, column {column + 1}" if look.grid else f"number {best + 1}"
+        print(f"{token!r:>16}  most at {where}: {weights[best]:.2f}")
+    tell(draw(plot_looks, [look], arguments.out))
     return 0
 
 

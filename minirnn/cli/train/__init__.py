@@ -1,6 +1,6 @@
 """`minirnn train`: one file for each task."""
 
-from minirnn.cli.train import classify, cloze, forecast, lm, task, translate
+from minirnn.cli.train import caption, classify, cloze, forecast, lm, task, translate
 
-COMMANDS = (lm, translate, task, forecast, classify, cloze)
+COMMANDS = (lm, translate, task, forecast, classify, caption, cloze)
 """In the order of the help."""

@@ -54,9 +54,9 @@ def add_parser(tasks: Any) -> None:
 class _Translation(Translation):
     """The task with the text of its pairs, for the report: the files may be gone by then."""
 
-    def __init__(self, corpora: Corpora, *arguments: Any, **options: Any):
+    def __init__(self, corpora: Corpora, codecs: tuple[Codec, Codec], *arguments: Any, **options: Any):
         super().__init__(*arguments, **options)
-        self.corpora = corpora
+        self.corpora, self.codecs = corpora, codecs
 
 
 def begin(options: dict[str, Any], progress: bool) -> tuple[Trainer, dict[str, Any]]:
@@ -109,6 +109,7 @@ def _trainer(
     model = build_model(len(source.vocabulary), len(target.vocabulary), options, rng)
     task = _Translation(
         corpora,
+        codecs,
         model,
         cut(corpora.train, options["max-length"]),
         cut(corpora.valid, MOST_TOKENS),
@@ -150,7 +151,7 @@ def _schedule(options: dict[str, Any], monitor: str) -> Schedule | None:
 def announce(trainer: Trainer[_Translation], options: dict[str, Any]) -> str:
     """The line before training."""
     task = trainer.task
-    sizes = [p.weight.shape[0] for p in (task.model.encoder.embedding, task.model.decoder.embedding)]
+    sizes = [len(codec.vocabulary) for codec in task.codecs]
     dropped = f" ({task.corpora.dropped:,} with an empty side left out)" if task.corpora.dropped else ""
     return (
         f"{len(task.train_pairs[0]):,} pairs to learn from, {len(task.valid_pairs[0]):,} held out{dropped}, "

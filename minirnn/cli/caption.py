@@ -1,0 +1,97 @@
+"""`minirnn caption`: what a trained model says is to be seen."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minirnn.captioner import Captioner
+from minirnn.cli.captioned import check_features
+from minirnn.cli.captions import Learned, Part, load_captioner
+from minirnn.cli.options import number, path
+from minirnn.cli.runs import open_run
+from minirnn.cli.translate import add_search_options, search_options
+from minirnn.data.pictures import read_features, read_frames, read_picture
+from minirnn.errors import InputError
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "caption",
+        help="caption pictures or videos with a trained model",
+        description="Say what is to be seen in pictures (PNG, JPEG, …), in videos (folders of frames), or in an .npz "
+        "with features, according to what the run was trained on. One line each.",
+        epilog="example: minirnn caption runs/caption-1 photo.png other.jpg --beam 3",
+    )
+    parser.intermixed = True
+    parser.add_argument("RUN", type=path, help="the run directory")
+    parser.add_argument("PICTURE", nargs="+", type=path, help="what to caption")
+    add_search_options(parser)
+    parser.add_argument("--n-best", type=number(int, 1), metavar="N", help="show the N best, with their scores")
+    parser.add_argument("--no-unknown", action="store_true", help="never write <unk>")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print a line for each picture."""
+    n_best = arguments.n_best or 1
+    if n_best > arguments.beam:
+        raise InputError(f"--n-best {n_best} needs a beam at least as wide: add --beam {n_best}")
+    search = caption_search(arguments) | {"n_best": n_best, "allow_unknown": not arguments.no_unknown}
+    captioner, learned, options = load_captioner(open_run(arguments), arguments.checkpoint, arguments.device)
+    for part in read_given(arguments.PICTURE, learned, options):
+        found = captioner.caption(learned.sights(part.seen), **search)
+        for name, best in zip(part.names, found, strict=True):
+            before = f"{name}\t" if len(arguments.PICTURE) > 1 or len(part.names) > 1 else ""
+            for one in best:
+                score = f"{one.score:.4f}\t" if arguments.n_best else ""
+                print(f"{before}{score}{' '.join(one.text.split())}", flush=True)
+    return 0
+
+
+def caption_search(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What `Captioner.caption` needs of `add_search_options`.
+
+    Raises:
+        InputError: an option does not go with captions.
+    """
+    if arguments.coverage_penalty:
+        raise InputError("--coverage-penalty goes with translations: not every region of a picture need be looked at")
+    search = search_options(arguments)
+    del search["coverage_penalty"]
+    return search
+
+
+def read_given(files: list[str], learned: Learned, options: dict[str, Any]) -> list[Part]:
+    """What a command was given, as its run can read it. All of it is read before anything is said of the first.
+
+    Raises:
+        OSError, InputError: a file cannot be read, or is not of the kind that the run was trained on.
+    """
+    parts = []
+    for file in files:
+        if learned.look is None:
+            features = read_features(file)
+            check_features(learned, features.values, file)
+            parts.append(Part(list(features.names), features.values, []))
+        elif options["video"]:
+            if not Path(file).is_dir():
+                raise InputError(f"{file}: expected a folder with the frames of a video, as the run learned from")
+            parts.append(Part([file], [read_frames(file, learned.look.size)], []))
+        else:
+            parts.append(Part([file], read_picture(file, learned.look.size)[np.newaxis], []))
+    return parts
+
+
+def attends(captioner: Captioner, run: str) -> None:
+    """See that a model looks at all.
+
+    Raises:
+        InputError: it does not.
+    """
+    if captioner.attention is None:
+        raise InputError(f"the model in {run} does not attend: train one with --inject attention")

@@ -1,0 +1,415 @@
+"""What `minirnn train caption` can be told, the pictures and captions that this names, and the model built from it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minirnn.captioner import Captioner
+from minirnn.cli.cells import cell_options, cell_settings
+from minirnn.cli.options import number, path
+from minirnn.cli.runs import load_model
+from minirnn.cli.training import FLAG, Options, optimization_options, read_options
+from minirnn.data import Codec, moving, scenes
+from minirnn.data.codec import SENTENCE_TOKENS
+from minirnn.data.moving import Moving
+from minirnn.data.pictures import (
+    Features,
+    Preprocessing,
+    read_captions,
+    read_features,
+    read_frames,
+    read_picture,
+)
+from minirnn.data.scenes import Scene
+from minirnn.data.sights import Pictures, Regions, Sights, Videos
+from minirnn.data.text import CLEANING
+from minirnn.data.writing import write_atomically
+from minirnn.errors import InputError
+from minirnn.layers.attention import SCORES
+from minirnn.models import (
+    AttentionDecoder,
+    ContextDecoder,
+    EncoderDecoder,
+    HandoverDecoder,
+    MergeDecoder,
+    PictureEncoder,
+    RegionEncoder,
+    VideoEncoder,
+)
+from minirnn.models.encoders import Encoder
+from minirnn.training import Run
+
+_file = {"type": path, "metavar": "FILE"}
+_count = {"type": number(int, 1), "metavar": "N"}
+_probability = {"type": number(float, 0, 1), "metavar": "P"}
+INJECT = ("attention", "start", "each", "merge")
+
+OPTIONS: Options = {
+    "images": (None, {"type": path, "metavar": "FOLDER", "help": "pictures; without any, built-in scenes of shapes"}),
+    "captions": (None, {**_file, "help": "file name, tab, caption; several lines of a file are several captions"}),
+    "features": (None, {**_file, "help": "instead of pictures: an .npz with features (N, regions, features), names "
+                        "(N,), and the grid (rows, columns) of the regions"}),
+    "video": (False, {**FLAG, "help": "videos: of --images every folder is one; without any, built-in moving shapes"}),
+    "valid-captions": (None, {**_file, "help": "captions to hold out (default: a part of the pictures)"}),
+    "valid-fraction": (0.1, {**_probability, "metavar": "X", "help": "the part of the pictures to hold out"}),
+    "examples": (None, {**_count, "help": "built-in pictures or videos to learn from (default: all)"}),
+    "size": (None, {"type": number(int, 8, 513), "metavar": "N", "help": "pixels down and across to which pictures are "
+                    "brought (default: 32, or 24 for videos)"}),
+    "inject": ("attention", {"choices": INJECT, "help": "where the picture goes: looked at at every step, the first "
+                             "state, the input of each step, or the output"}),
+    "score": ("additive", {"choices": tuple(SCORES), "help": "the attention score"}),
+    "attend": ("after", {"choices": ("before", "after"), "help": "before the step as Xu, or after it, when the word "
+                         "before is known"}),
+    "filters": (None, {**_count, "help": "of the first convolution (default: 32, or 16 for videos)"}),
+    "regions": (80, {"type": number(int, 17), "metavar": "N", "help": "features of a region or a frame"}),
+    "tokens": ("word", {"choices": SENTENCE_TOKENS, "help": "what captions are cut into"}),
+    "clean": ("lower", {"choices": CLEANING, "help": "simplify captions: lower case, or lower-case letters only"}),
+    "min-frequency": (1, {**_count, "help": "rarer tokens become <unk>"}),
+    "vocabulary": (None, {**_count, "help": "at most N tokens"}),
+    "max-length": (60, {"type": number(int, 2), "metavar": "N", "help": "cut longer captions in training"}),
+    **cell_options("gru"),
+    "hidden": (128, {**_count, "help": "units of the decoder, and of each direction over the frames of a video"}),
+    "embedding": (64, {**_count, "help": "features of the embedding"}),
+    "dropout": (0.0, {**_probability, "help": "on what is attended to and before the output"}),
+    "embedding-dropout": (0.3, {**_probability, "help": "on the embedding: a model that reads the words before too "
+                                "well does not look"}),
+    "attention-penalty": (0.0, {"type": number(float, 0), "metavar": "X", "help": "weight of the attention penalty"}),
+    "attention-target": (None, {"type": number(float, 0), "metavar": "X", "help": "the attention a region wants "
+                                "(default: words / regions, of each caption)"}),
+    "label-smoothing": (0.0, {**_probability, "metavar": "X", "help": "share of the target given to all tokens alike"}),
+    "captions-per-picture": (1, {**_count, "help": "of each picture in an epoch, drawn anew"}),
+    "batch-size": (32, {**_count, "help": "pictures in a batch"}),
+    **optimization_options(lr=0.004, epochs=6),
+    "epochs": (None, {**_count, "help": "passes through the data (default: 6, or 16 for videos)"}),
+    "warmup": (200, {"type": number(int, 0), "metavar": "N", "help": "steps in which the learning rate rises"}),
+    "constant": (False, {**FLAG, "help": "a learning rate that does not fall"}),
+}  # fmt: skip
+ATTENTION_SIZE = 64
+SPARE = 10
+"""Tokens that a caption may have beyond twice the longest of training."""
+
+
+class Collection(NamedTuple):
+    """Pictures or videos with captions, in three parts; the last may be the held-out part once more.
+
+    Attributes:
+        train, valid, test: names, what is to be seen, and captions.
+        truth: the scenes or moving scenes of valid and test, where they are built in.
+        grid: how the regions of features lie, (rows, columns), if that is known.
+    """
+
+    train: Part
+    valid: Part
+    test: Part
+    truth: dict[str, list[Any]]
+    grid: tuple[int, int] | None = None
+
+
+class Part(NamedTuple):
+    """Names, what is to be seen as it was read, and the captions of each."""
+
+    names: list[str]
+    seen: Any
+    captions: list[list[str]]
+
+
+def check(options: dict[str, Any]) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        InputError: it says which.
+    """
+    own = options["images"] or options["features"]
+    if options["images"] and options["features"]:
+        raise InputError("--images goes without --features: give one of them")
+    if bool(own) != bool(options["captions"]):
+        raise InputError("--images or --features and --captions go together: give both or neither")
+    if options["features"] and options["video"]:
+        raise InputError("--video goes with --images: features are of the regions of pictures")
+    if options["features"] and (options["size"] or options["filters"]):
+        raise InputError("--size and --filters go with pictures, not with --features")
+    if options["examples"] and own:
+        raise InputError("--examples goes with the built-in pictures")
+    if options["valid-captions"] and not own:
+        raise InputError("--valid-captions goes with --images or --features")
+    attends = options["inject"] == "attention"
+    needs = {
+        "score": (attends, "--inject attention"),
+        "attend": (attends, "--inject attention"),
+        "attention-penalty": (attends, "--inject attention"),
+        "attention-target": (options["attention-penalty"], "--attention-penalty"),
+    }
+    for name, (company, what) in needs.items():
+        if options[name] != OPTIONS[name][0] and not company:
+            raise InputError(f"--{name} goes with {what}")
+
+
+def size_of(options: dict[str, Any]) -> int:
+    """The size to which pictures are brought."""
+    return options["size"] or (moving.SIZE if options["video"] else scenes.SIZE)
+
+
+def load(options: dict[str, Any]) -> Collection:
+    """The pictures and captions that the options name.
+
+    Raises:
+        FileNotFoundError, InputError: a file is missing or damaged, or captions and pictures do not fit.
+    """
+    check(options)
+    if not (options["images"] or options["features"]):
+        return _built_in(options)
+    everything = read_part(options, options["captions"])
+    if options["valid-captions"]:
+        train, valid = everything, read_part(options, options["valid-captions"])
+    else:
+        order = np.random.default_rng(options["seed"]).permutation(len(everything.names))
+        held_out = int(len(order) * options["valid-fraction"])
+        train, valid = (_take(everything, np.sort(part)) for part in (order[held_out:], order[:held_out]))
+    grid = read_features(options["features"]).grid if options["features"] else None
+    return Collection(train, valid, valid, {}, grid)
+
+
+def _built_in(options: dict[str, Any]) -> Collection:
+    module: Any = moving if options["video"] else scenes
+    draw = moving.moving if options["video"] else scenes.scenes
+    if options["size"] not in (None, module.SIZE):
+        raise InputError(f"the built-in pictures have a size of {module.SIZE}: leave out --size")
+    parts, truth = dict[str, Part](), dict[str, list[Any]]()
+    for split in module.SPLITS:
+        found: Any = draw(split, options["examples"] if split == "train" else None)
+        parts[split], truth[split] = part_of(found), found
+    del truth["train"]
+    return Collection(parts["train"], parts["valid"], parts["test"], truth)
+
+
+def part_of(found: Sequence[Scene] | Sequence[Moving]) -> Part:
+    """Built-in pictures or videos."""
+    seen: Any = [one.picture if isinstance(one, Scene) else one.frames for one in found]
+    if isinstance(found[0], Scene):
+        seen = np.stack(seen)
+    return Part([str(i) for i in range(len(found))], seen, [one.captions for one in found])
+
+
+def read_part(options: dict[str, Any], captions: str) -> Part:
+    """The pictures, videos or features of which a file has captions."""
+    by_name = read_captions(captions)
+    names = list(by_name)
+    if options["features"]:
+        features = read_features(options["features"])
+        return Part(
+            names, features.values[_rows(features, names, captions, options["features"])], list(by_name.values())
+        )
+    folder, read = Path(options["images"]), read_frames if options["video"] else read_picture
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder of pictures" if folder.exists() else f"{folder}: there is no such "
+                         "folder of pictures")  # fmt: skip
+    if missing := [name for name in names if not (folder / name).exists()]:
+        more = f", and {len(missing) - 1:,} more" if len(missing) > 1 else ""
+        raise InputError(f"{captions}: there is no {missing[0]} in {folder}, of which it has a caption{more}")
+    seen: Any = [read(folder / name, size_of(options)) for name in names]
+    return Part(names, seen if options["video"] else np.stack(seen), list(by_name.values()))
+
+
+def _rows(features: Features, names: Sequence[str], captions: str, file: str) -> list[int]:
+    row_of = {name: i for i, name in enumerate(features.names)}
+    if missing := [name for name in names if name not in row_of]:
+        raise InputError(f"{captions}: there is no {missing[0]!r} among the names of {file}, such as "
+                         f"{features.names[0]!r}, of which it has a caption")  # fmt: skip
+    return [row_of[name] for name in names]
+
+
+def _take(part: Part, at: np.ndarray) -> Part:
+    seen = part.seen[at] if isinstance(part.seen, np.ndarray) else [part.seen[i] for i in at]
+    return Part([part.names[i] for i in at], seen, [part.captions[i] for i in at])
+
+
+def digest(collection: Collection) -> str:
+    """What tells pictures and captions from others."""
+    sha256 = hashlib.sha256()
+    for names, seen, captions in (collection.train, collection.valid):
+        for name, one, texts in zip(names, seen, captions, strict=True):
+            sha256.update(repr((name, one.shape, one.dtype.str, texts)).encode("utf-8", "backslashreplace"))
+            sha256.update(np.ascontiguousarray(one).data)
+    return sha256.hexdigest()
+
+
+def mismatch(options: dict[str, Any]) -> str:
+    """What is wrong where a run finds other pictures than its own, up to the name of the run."""
+    what = options["captions"] or ("the built-in videos" if options["video"] else "the built-in scenes")
+    return f"{what}: these are not the pictures and captions that"
+
+
+class Learned(NamedTuple):
+    """What a run learns from its data when it begins.
+
+    Attributes:
+        codec: of the captions.
+        look: how pictures are made ready; None for features.
+        shape: (regions, features) of features; None for pictures.
+        grid: how regions lie, (rows, columns), if that is known.
+        max_length: the most tokens of a caption that is written.
+    """
+
+    codec: Codec
+    look: Preprocessing | None
+    shape: tuple[int, int] | None
+    grid: tuple[int, int] | None
+    max_length: int
+
+    def sights(self, seen: Any) -> Sights:
+        """What was read, as the encoder takes it."""
+        if self.look is None:
+            return Regions(seen)
+        return Pictures(seen, self.look) if isinstance(seen, np.ndarray) else Videos(seen, self.look)
+
+    def to_json(self) -> dict[str, Any]:
+        """As run.json has it."""
+        shape = {"shape": self.shape, "grid": self.grid, "most_tokens": self.max_length}
+        return {"codec": self.codec.to_json(), "look": self.look.to_json() if self.look else None, **shape}
+
+
+def learn(collection: Collection, options: dict[str, Any]) -> Learned:
+    """What has to be known of the data."""
+    train = collection.train
+    if not train.names:
+        raise InputError("there are no pictures to learn from: lower --valid-fraction")
+    texts = [text for of_one in train.captions for text in of_one]
+    limits = {"min_frequency": options["min-frequency"], "max_vocabulary": options["vocabulary"]}
+    codec = Codec.build(texts, options["tokens"], options["clean"], **limits)
+    longest = max(len(codec.encode(text, options["max-length"])) for text in texts)
+    if options["features"]:
+        L, D = train.seen.shape[1:]
+        return Learned(codec, None, (L, D), collection.grid, 2 * longest + SPARE)
+    some = train.seen if isinstance(train.seen, np.ndarray) else np.concatenate(train.seen[:500])
+    return Learned(codec, Preprocessing.of(some), None, None, 2 * longest + SPARE)
+
+
+def read_learned(run: Run) -> Learned:
+    """What a run has learned, from its run.json.
+
+    Raises:
+        InputError: it is damaged, or needs a library that is not installed.
+    """
+    try:
+        config = run.config
+        codec = Codec.from_json(config["codec"])
+        look = None if config["look"] is None else Preprocessing.from_json(config["look"])
+        shape, grid = (_two(config[name]) for name in ("shape", "grid"))
+        if (look is None) != (shape is not None):
+            raise ValueError("it has to have pictures or features")
+        if type(most := config["most_tokens"]) is not int or not 1 <= most < 2**31:
+            raise ValueError(f"most_tokens is {most!r}")
+    except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error.__cause__, ImportError):  # then it is not the file that is to blame
+            raise
+        said = error if isinstance(error, InputError) else repr(error)
+        raise InputError(f"{run.path / 'run.json'}: damaged: {said}") from error
+    return Learned(codec, look, shape, grid, most)
+
+
+def _two(value: Any) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    if not (isinstance(value, list) and len(value) == 2 and all(type(n) is int and 0 < n < 2**31 for n in value)):
+        raise ValueError(f"expected two sizes, not {value!r}")
+    return value[0], value[1]
+
+
+def build_model(learned: Learned, options: dict[str, Any], rng: np.random.Generator) -> EncoderDecoder:
+    """The model that the options describe, on their device."""
+    attends, V = options["inject"] == "attention", len(learned.codec.vocabulary)
+    cell = cell_settings(options)
+    encoder = _build_encoder(learned, options, cell, rng)
+    sizes = (V, options["embedding"], options["hidden"], encoder.output_size)
+    common: dict[str, Any] = {
+        **cell,
+        "embedding_dropout": options["embedding-dropout"],
+        "output_dropout": options["dropout"],
+        "rng": rng,
+    }
+    decoder: Any
+    if attends:
+        decoder = AttentionDecoder(
+            *sizes,
+            score=options["score"],
+            attend=options["attend"],
+            attention_size=ATTENTION_SIZE,
+            input_feeding=options["attend"] == "after",
+            **common,
+        )
+    elif options["inject"] == "merge":
+        decoder = MergeDecoder(*sizes, readout_size=options["hidden"], **common)
+    elif options["inject"] == "each":
+        decoder = ContextDecoder(*sizes, deep_output=False, **common)
+    else:
+        decoder = HandoverDecoder(*sizes, **common)
+    bridge = "learned" if options["inject"] in ("attention", "start") else "zero"
+    model = EncoderDecoder(encoder, decoder, bridge=bridge, rng=rng)
+    model.to(options["device"])
+    return model
+
+
+def _build_encoder(
+    learned: Learned, options: dict[str, Any], cell: dict[str, Any], rng: np.random.Generator
+) -> Encoder:
+    E, dropout = options["regions"], options["dropout"]
+    summary = "mean" if options["inject"] == "attention" else "whole"
+    if learned.shape:
+        return RegionEncoder(*learned.shape, E, summary=summary, output_dropout=dropout, rng=rng)
+    assert learned.look is not None
+    if options["video"]:
+        filters = options["filters"] or 16
+        return VideoEncoder(learned.look.size, E, options["hidden"], **cell, filters=filters, dropout=dropout, rng=rng)
+    filters = options["filters"] or 32
+    return PictureEncoder(learned.look.size, E, summary=summary, filters=filters, output_dropout=dropout, rng=rng)
+
+
+def load_captioner(
+    run: Run, checkpoint: str = "best", device: str = "cpu"
+) -> tuple[Captioner, Learned, dict[str, Any]]:
+    """The trained model of a run, what it has learned of its data, and its options.
+
+    Raises:
+        InputError: the run is another task's, is damaged, or has no checkpoint.
+    """
+    options = read_options(run, "caption", OPTIONS)
+    learned = read_learned(run)
+    model = load_model(run, lambda: build_model(learned, {**options, "device": device}, _any()), checkpoint)
+    return Captioner(model, learned.codec, learned.max_length), learned, options
+
+
+def _any() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def grid_of(captioner: Captioner, learned: Learned) -> tuple[int, int] | None:
+    """How the regions of a model lie, (rows, columns); None where that is not known."""
+    encoder = captioner.model.encoder
+    return encoder.grid if isinstance(encoder, PictureEncoder) else learned.grid
+
+
+def write_picture(seen: np.ndarray, to: Path) -> None:
+    """Write a picture as a PNG, or the frames of a video into a folder.
+
+    Raises:
+        InputError: Pillow is not installed.
+        OSError: it cannot be written.
+    """
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise InputError("writing pictures needs Pillow: pip install 'minirnn[images]'") from error
+    files = {to: seen}
+    if seen.ndim == 4:
+        to.mkdir(exist_ok=True)
+        files = {to / f"{i:02}.png": frame for i, frame in enumerate(seen)}
+    for file, pixels in files.items():
+        data = io.BytesIO()
+        Image.fromarray(pixels).save(data, format="PNG")
+        write_atomically(file, data.getvalue())

@@ -1,0 +1,389 @@
+"""Pictures, videos and features of one's own, and captions of them.
+
+Pictures come from anywhere, so whatever is wrong with a file is found here and said in one line, and how much memory
+it takes is known before it is taken.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import warnings
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePath
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minirnn.arguments import integer, number, shown
+from minirnn.data.reading import read_text, split_lines
+from minirnn.errors import InputError
+
+MOST_PIXELS, MOST_FRAMES = 50_000_000, 1000
+"""Pixels that a picture may have in its file, and pictures that a folder may hold."""
+
+MOST_UNPACKED, MOST_SWELLING = 2**26, 200
+"""Bytes that any packed array may hold, and how many times its packed size."""
+
+LEAST_SIZE, MOST_SIZE = 8, 512
+"""Pixels from edge to edge of what a network looks at."""
+
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp")
+
+_PNG_END = b"\xaeB`\x82"
+_ORIENTATION = 0x0112
+
+
+def read_picture(path: str | Path, size: int) -> np.ndarray:
+    """A picture (size, size, 3) as uint8, squashed if it is no square. Of several frames it is the first.
+
+    Whatever is transparent is laid on white, and a picture that the camera marked as turned is turned upright. One
+    that has this size already is left as it is.
+
+    Args:
+        path: a PNG, JPEG, GIF, BMP or WebP file.
+        size: pixels from edge to edge.
+
+    Raises:
+        FileNotFoundError, IsADirectoryError, PermissionError: the file cannot be opened.
+        InputError: it is no such picture, or damaged, or has more than 50 million pixels; or Pillow is not installed.
+    """
+    pillow, size = _pillow(), integer("size", size)
+    with open(path, "rb") as file, _refusing(path, "damaged picture"):
+        image = _opened(pillow, file, path)
+        # Pillow itself would take a PNG whose end is missing.
+        image.verify()
+        if image.format == "PNG" and file.read(4) != _PNG_END:
+            raise InputError(f"{path}: damaged picture: the end of the file is missing")
+        image = _opened(pillow, file, path)  # for after `verify` it cannot be read
+        image.load()
+        orientation = image.getexif().get(_ORIENTATION)
+        image = _on_white(pillow, image)
+        # Coarse steps first: the filter's weights for a strip of millions of pixels would take gigabytes.
+        image = image.resize((size, size), pillow.Image.Resampling.LANCZOS, reducing_gap=3.0)
+        return np.ascontiguousarray(_upright(np.asarray(image), orientation))
+
+
+def _pillow() -> Any:
+    try:
+        import PIL.Image
+    except ImportError as error:
+        raise InputError("reading pictures needs Pillow: pip install 'minirnn[images]'") from error
+    return PIL
+
+
+@contextmanager
+def _refusing(path: str | Path, what: str) -> Iterator[None]:
+    """Turns whatever a library says or raises over a file into one line.
+
+    Their readers stumble over damaged bytes in more ways than they document (struct.error, zlib.error, SyntaxError,
+    KeyError, AttributeError, ...), so it is every exception; only calls about the bytes of the file belong in it.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except InputError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path}: {what}: {reason}") from error
+
+
+def _opened(pillow: Any, file: Any, path: str | Path) -> Any:
+    """Pillow's image of an open file, of which only the header has been read and found small enough."""
+    try:
+        image = pillow.Image.open(file, formats=FORMATS)
+    except pillow.UnidentifiedImageError as error:
+        raise InputError(f"{path}: expected a PNG, JPEG, GIF, BMP or WebP picture, found none") from error
+    except pillow.Image.DecompressionBombError as error:
+        # Pillow has its own, higher limit, beyond which it gives no image, only a sentence with the number.
+        found = re.search(r"(\d+) pixels", str(error))
+        raise _too_large(path, f"{int(found[1]):,} pixels" if found else "far more") from error
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        raise _too_large(path, f"{width:,} x {height:,}")
+    return image
+
+
+def _too_large(path: str | Path, found: str) -> InputError:
+    return InputError(f"{path}: expected a picture of at most {MOST_PIXELS:,} pixels, found {found}: make it smaller")
+
+
+def _on_white(pillow: Any, image: Any) -> Any:
+    """The image in Pillow's mode RGB."""
+    if image.mode.startswith("I"):  # 16 bits of grey, which `convert` clips at 255
+        values = np.asarray(image)
+        grey = np.clip(values >> 8, 0, 255).astype(np.uint8)  # the upper byte, as Pillow takes it of 16 bits of colour
+        grey[values == image.info.get("transparency", -1)] = 255
+        return pillow.Image.fromarray(grey).convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    image = image.convert("RGBA")
+    white = pillow.Image.new("RGB", image.size, (255, 255, 255))
+    white.paste(image, mask=image)
+    return white
+
+
+def _upright(square: np.ndarray, orientation: Any) -> np.ndarray:
+    """Undoes how the camera was held: EXIF counts from 1 to 8. Of a square it does not matter that it is squashed."""
+    if orientation in (5, 6, 7, 8):
+        square = square.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        square = square[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        square = square[::-1]
+    return square
+
+
+def read_frames(folder: str | Path, size: int) -> np.ndarray:
+    """The pictures of a folder (frames, size, size, 3) as uint8, by name, numbers as numbers: 2 is before 10.
+
+    Other files, hidden files and folders in it are passed over.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError, PermissionError: the folder cannot be opened.
+        InputError: it holds no picture, or more than 1000; or one cannot be read, see `read_picture`.
+    """
+    size = integer("size", size)
+    paths = [
+        path
+        for path in Path(folder).iterdir()
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    ]
+    if not paths:
+        raise InputError(f"{folder}: expected pictures ({' '.join(SUFFIXES)}), found none")
+    if len(paths) > MOST_FRAMES:
+        raise InputError(f"{folder}: expected at most {MOST_FRAMES:,} pictures, found {len(paths):,}")
+    frames = np.empty((len(paths), size, size, 3), np.uint8)
+    for i, path in enumerate(sorted(paths, key=_natural)):
+        frames[i] = read_picture(path, size)
+    return frames
+
+
+def _natural(path: Path) -> tuple[list[str | int], str]:
+    parts = re.split("([0-9]+)", path.name.casefold())  # every second is a number
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)], path.name
+
+
+def read_captions(path: str | Path) -> dict[str, list[str]]:
+    """A file with the name of a picture, a tab and a caption in every line; blank lines are skipped.
+
+    Returns:
+        By name, in the order of the file, all captions of a picture. Names are relative to a folder, and one picture
+        has one name: `./a.png` is `a.png`.
+
+    Raises:
+        FileNotFoundError, IsADirectoryError, PermissionError: the file cannot be opened.
+        InputError: a line is not like that, or its name leads out of the folder; names the line.
+    """
+    found: dict[str, list[str]] = {}
+    for i, line in enumerate(split_lines(read_text(path)), 1):
+        if not line.strip():
+            continue
+        name, *captions = (part.strip() for part in line.split("\t"))
+        if not name or len(captions) != 1 or not captions[0]:
+            raise InputError(f"{path} line {i}: expected a file name, a tab and a caption, found {line[:40]!r}")
+        pure = PurePath(name)
+        if pure.anchor or ".." in pure.parts or not pure.parts:
+            raise InputError(f"{path} line {i}: expected a file name inside the folder, found {name[:40]!r}")
+        found.setdefault(pure.as_posix(), []).append(captions[0])
+    return found
+
+
+class Features(NamedTuple):
+    """What another network made of pictures.
+
+    Attributes:
+        values: (pictures, regions, size), float32.
+        names: of the pictures.
+        grid: rows and columns, if the regions are those of a grid, row by row.
+    """
+
+    values: np.ndarray
+    names: list[str]
+    grid: tuple[int, int] | None
+
+
+def read_features(path: str | Path) -> Features:
+    """An .npz file with the array `features` (N, L, D) and, if you like, `names` (N,) and `grid` (2,).
+
+    Without `names` the pictures are called "0", "1" and so on. Nothing is unpickled, and no memory is taken for what
+    a header promises and the file does not hold.
+
+    Raises:
+        FileNotFoundError, IsADirectoryError, PermissionError: the file cannot be opened.
+        InputError: it is not like that, or damaged; names what.
+    """
+    with open(path, "rb") as file, _refusing(path, "damaged .npz file"), zipfile.ZipFile(file) as archive:
+        arrays = _Arrays(path, archive, os.fstat(file.fileno()).st_size)
+        shape, kind = arrays.header("features")
+        if len(shape) != 3 or 0 in shape or kind not in "fiu":
+            raise InputError(f"{path}: features must be numbers (pictures, regions, size), not {_of(shape, kind)}")
+        count, regions, _ = shape
+        names = _names(arrays, count)
+        grid = _grid(arrays, regions)
+        with np.errstate(over="ignore"):  # what is too large for float32 is found as infinite
+            values = np.ascontiguousarray(arrays.read("features"), np.float32)
+    whole = np.isfinite(values).all(axis=(1, 2))
+    if not whole.all():
+        row = int(whole.argmin())
+        raise InputError(f"{path}: features must be finite in float32, those of {names[row]!r} (row {row}) are not")
+    return Features(values, names, grid)
+
+
+class _Arrays:
+    """The arrays of an .npz file, each of which is looked at before it is read."""
+
+    def __init__(self, path: str | Path, archive: zipfile.ZipFile, size: int):
+        self.path, self._archive, self._size = path, archive, size
+
+    def __contains__(self, name: str) -> bool:
+        return f"{name}.npy" in self._archive.namelist()
+
+    def header(self, name: str) -> tuple[tuple[int, ...], str]:
+        """Shape and kind (NumPy's letter) of an array that the file holds in full."""
+        if name not in self:
+            found = shown([entry.removesuffix(".npy") for entry in self._archive.namelist()])
+            raise InputError(f"{self.path}: expected an array `{name}` among {found}")
+        entry = self._archive.getinfo(f"{name}.npy")
+        if entry.compress_size > self._size:
+            raise InputError(f"{self.path}: damaged .npz file: `{name}` is larger than the file")
+        if entry.file_size > max(MOST_UNPACKED, MOST_SWELLING * entry.compress_size):
+            raise InputError(
+                f"{self.path}: the {entry.compress_size:,} bytes of `{name}` hold {entry.file_size:,}: "
+                "save it with numpy.savez, if that is meant"
+            )
+        with self._archive.open(entry) as member:
+            version = np.lib.format.read_magic(member)
+            read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+            if version not in read:  # 3.0 is for tables whose columns have names
+                raise InputError(f"{self.path}: `{name}` must be a plain array, not of the format {version}")
+            shape, _, dtype = read[version](member)
+            held = entry.file_size - member.tell()
+        if dtype.hasobject:
+            raise InputError(f"{self.path}: `{name}` must be numbers or strings, not pickled objects")
+        if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != held:
+            raise InputError(
+                f"{self.path}: damaged .npz file: `{name}` has shape {shape} of {dtype.itemsize} bytes each, "
+                f"and the file holds {held:,} bytes of it"
+            )
+        return shape, dtype.kind
+
+    def read(self, name: str) -> np.ndarray:
+        """An array whose header has been read."""
+        with self._archive.open(f"{name}.npy") as member:
+            return np.lib.format.read_array(member, allow_pickle=False)
+
+
+def _names(arrays: _Arrays, count: int) -> list[str]:
+    if "names" not in arrays:
+        return [str(i) for i in range(count)]
+    shape, kind = arrays.header("names")
+    if shape != (count,) or kind != "U":
+        raise InputError(f"{arrays.path}: names must be {count:,} strings, not {_of(shape, kind)}")
+    names, seen = arrays.read("names").tolist(), set[str]()
+    for name in names:
+        if name in seen:
+            raise InputError(f"{arrays.path}: names must be different, {name[:40]!r} is there twice")
+        seen.add(name)
+    return names
+
+
+def _grid(arrays: _Arrays, regions: int) -> tuple[int, int] | None:
+    if "grid" not in arrays:
+        return None
+    shape, kind = arrays.header("grid")
+    if shape != (2,) or kind not in "iu":
+        raise InputError(f"{arrays.path}: grid must be two integers, rows and columns, not {_of(shape, kind)}")
+    rows, columns = arrays.read("grid").tolist()
+    if rows < 1 or columns < 1 or rows * columns != regions:
+        raise InputError(f"{arrays.path}: grid must have {regions} regions, not {rows} x {columns}")
+    return rows, columns
+
+
+def _of(shape: tuple[int, ...], kind: str) -> str:
+    kinds = {"f": "floats", "i": "integers", "u": "integers", "U": "strings", "S": "bytes", "b": "truth values"}
+    return f"{kinds.get(kind, 'others')} of shape {shape}"
+
+
+class Preprocessing(NamedTuple):
+    """How pixels become numbers around 0.
+
+    Attributes:
+        size: pixels from edge to edge.
+        mean, std: by channel, of pixels between 0 and 1.
+    """
+
+    size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    @classmethod
+    def of(cls, pictures: np.ndarray) -> Preprocessing:
+        """That under which these pictures (N, size, size, 3), uint8, have mean 0 and standard deviation 1.
+
+        A channel that hardly changes is divided by one step of a pixel, 1/255, at least.
+
+        Raises:
+            InputError: it is no such array, or there is no picture in it.
+        """
+        if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[1:] != (pictures.shape[1],) * 2 + (3,):
+            raise InputError(f"expected pictures (N, size, size, 3) of uint8, not {pictures.shape} of {pictures.dtype}")
+        if not pictures.size:
+            raise InputError(f"expected pictures to take the mean of, found none: {pictures.shape}")
+        counts = np.zeros((3, 256), np.int64)  # exact, and without all pictures as floats
+        for picture in pictures:
+            for k in range(3):
+                counts[k] += np.bincount(picture[..., k].ravel(), minlength=256)
+        shares, levels = counts / counts.sum(axis=1, keepdims=True), np.arange(256) / 255
+        mean = shares @ levels
+        std = np.sqrt((shares * (levels - mean[:, None]) ** 2).sum(axis=1))
+        return cls(pictures.shape[1], _three(mean.tolist()), _three(np.maximum(std, 1 / 255).tolist()))
+
+    def prepare(self, pictures: np.ndarray) -> np.ndarray:
+        """Pictures (..., size, size, 3) of uint8 as float32 (..., 3, size, size).
+
+        Raises:
+            InputError: they have another shape or type.
+        """
+        if pictures.dtype != np.uint8 or pictures.shape[-3:] != (self.size, self.size, 3):
+            raise InputError(
+                f"expected pictures (..., {self.size}, {self.size}, 3) of uint8, "
+                f"not {pictures.shape} of {pictures.dtype}"
+            )
+        mean, scale = 255 * np.array(self.mean), 1 / (255 * np.array(self.std))
+        found = np.empty((*pictures.shape[:-3], 3, self.size, self.size), np.float32)
+        np.subtract(np.moveaxis(pictures, -1, -3), mean.astype(np.float32)[:, None, None], out=found)
+        found *= scale.astype(np.float32)[:, None, None]
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """All there is to keep."""
+        return {"size": self.size, "mean": list(self.mean), "std": list(self.std)}
+
+    @classmethod
+    def from_json(cls, config: dict[str, Any]) -> Preprocessing:
+        """The inverse of `to_json`.
+
+        Raises:
+            ValueError, TypeError, KeyError: something is missing or damaged.
+        """
+        size = integer("size", config["size"], LEAST_SIZE)
+        if size > MOST_SIZE:
+            raise InputError(f"size must be an integer of at most {MOST_SIZE}, not {size}")
+        # The bounds are far from any pixel's, and keep float32 finite.
+        mean = [number("mean", value, least=-1e6, most=1e6) for value in config["mean"]]
+        std = [number("std", value, least=1e-6, most=1e6) for value in config["std"]]
+        return cls(size, _three(mean), _three(std))
+
+
+def _three(values: list[float]) -> tuple[float, float, float]:
+    if len(values) != 3:
+        raise InputError(f"expected 3 channels, found {len(values)}")
+    red, green, blue = values
+    return red, green, blue
