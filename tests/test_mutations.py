@@ -404,7 +404,7 @@ MISTAKES = {
         attention.Attention.forward, "mask=memory.mask", "mask=None", lambda: padding_changes_nothing("attention additive"),
     ),
     "the loss counts padding": (
-        translation.Translation._cross_entropy, "Y[real]", "Y[real] * 0", lambda: padding_changes_nothing("handover"),
+        translation.sentence_loss, "Y[real]", "Y[real] * 0", lambda: padding_changes_nothing("handover"),
     ),
     "the penalty counts padded steps": (
         translation.attention_regularizer, "np.arange(T)[:, None] < lengths", "np.arange(T)[:, None] <= lengths",
@@ -452,7 +452,8 @@ MISTAKES = {
     ),
     "the state of the step before": (seq2seq.EncoderDecoder.forward, "state = step.state", "pass", own_tokens_are_fed),
     "held-out text judged by the smoothed loss": (
-        translation.Translation.nll, '0.0, "sum"', 'self.label_smoothing, "sum"', validation_is_the_plain_loss,
+        translation.Translation.nll, 'reduction="sum"', 'reduction="sum", label_smoothing=self.label_smoothing',
+        validation_is_the_plain_loss,
     ),
     "perplexity without <eos>": (
         translation.Translation.nll, "sum(len(target)", "sum(len(target) - 1", validation_is_the_plain_loss,

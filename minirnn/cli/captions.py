@@ -51,7 +51,7 @@ _probability = {"type": number(float, 0, 1), "metavar": "P"}
 INJECT = ("attention", "start", "each", "merge")
 
 OPTIONS: Options = {
-    "images": (None, {"type": path, "metavar": "FOLDER", "help": "pictures; without any, built-in scenes of shapes"}),
+    "images": (None, {"type": path, "metavar": "DIR", "help": "pictures; without any, built-in scenes of shapes"}),
     "captions": (None, {**_file, "help": "file name, tab, caption; several lines of a file are several captions"}),
     "features": (None, {**_file, "help": "instead of pictures: an .npz with features (N, regions, features), names "
                         "(N,), and the grid (rows, columns) of the regions"}),

@@ -46,7 +46,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--target", type=path, metavar="FILE", help="and their translations, line by line")
     parser.add_argument("--max-pairs", type=number(int, 1), metavar="N", help="the first N pairs only")
-    parser.add_argument("--images", type=path, metavar="FOLDER", help="of a caption model: pictures, or videos")
+    parser.add_argument("--images", type=path, metavar="DIR", help="of a caption model: pictures, or videos")
     parser.add_argument("--features", type=path, metavar="FILE", help="or an .npz with features of pictures")
     parser.add_argument("--captions", type=path, metavar="FILE", help="and their captions: file name, tab, caption")
     add_search_options(parser)

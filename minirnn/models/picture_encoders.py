@@ -35,9 +35,11 @@ PLACE = 16
 """Features that say which place a region is."""
 
 
-def convolutions(size: int, filters: int, pool: bool, options: dict[str, Any]) -> tuple[Sequential, int, int]:
-    """A small convolutional network for pictures (B, 3, size, size): convolutions that halve them, until a last one
-    or a pooling makes about 8 places of each side.
+def convolutions(
+    channels: int, size: int, filters: int, pool: bool, options: dict[str, Any]
+) -> tuple[Sequential, int, int]:
+    """A small convolutional network for pictures (B, channels, size, size): convolutions that halve them, until a last
+    one or a pooling makes about 8 places of each side.
 
     Returns:
         The network, how many places a side has after it, and with how many features.
@@ -52,7 +54,6 @@ def convolutions(size: int, filters: int, pool: bool, options: dict[str, Any]) -
         raise InputError(f"pictures of {size} pixels cannot be halved {halvings + 1} times: take a multiple of "
                          f"{2 ** (halvings + 1)}")  # fmt: skip
     layers: list[Module] = []
-    channels = 3
     for _ in range(halvings):
         layers += [_convolution(channels, filters, 4, 2, options), ReLU()]
         channels = filters
@@ -155,7 +156,7 @@ class PictureEncoder(Encoder):
     ):
         filters, rng = integer("filters", filters), backend.generator(rng)
         options: dict[str, Any] = {"rng": rng, "dtype": float_dtype(dtype)}
-        self.network, side, features = convolutions(size, filters, True, options)
+        self.network, side, features = convolutions(3, size, filters, True, options)
         self.regions = RegionEncoder(
             side * side, features, output_size, summary=summary, output_dropout=output_dropout, **options
         )
@@ -168,13 +169,18 @@ class PictureEncoder(Encoder):
         Raises:
             InputError: the shape does not fit.
         """
-        maps = _seen(self.network, pictures, self.size, self.regions.places.data)
+        maps = _seen(self.network, pictures, 3, self.size, self.regions.places.data)
         B, C, *_ = maps.shape
         return self.regions(ops.transpose(ops.reshape(maps, (B, C, -1)), (0, 2, 1)), lengths)
 
 
 class VideoEncoder(Encoder):
     """A convolutional network that makes one vector of each frame, and a recurrent layer over them in both directions.
+
+        x_t = max_i relu(W f_ti + b)      over the places i of frame t, so that a feature says that something is there
+
+    Beside its pixels a frame has what has changed since the frame before: what moves, and where to, is seen in a few
+    pixels at one place.
 
     Args:
         size: of the frames, down and across.
@@ -206,8 +212,8 @@ class VideoEncoder(Encoder):
     ):
         filters, frame_size = integer("filters", filters), integer("frame_size", frame_size)
         options: dict[str, Any] = {"rng": backend.generator(rng), "dtype": float_dtype(dtype)}
-        self.network, side, features = convolutions(size, filters, False, options)
-        self.frame = Linear(side * side * features, frame_size, **options)
+        self.network, side, features = convolutions(6, size, filters, False, options)
+        self.frame = Linear(features, frame_size, **options)
         memory: dict[str, Any] = {"forget_bias": forget_bias, "chrono": chrono}
         self.recurrent = Recurrent(cell, frame_size, hidden_size, bidirectional=True, **memory, **options)
         self.dropout = Dropout(dropout, rng=options["rng"])
@@ -222,15 +228,20 @@ class VideoEncoder(Encoder):
         """
         F, B = np.shape(frames)[:2]
         lengths = lengths_or_all(lengths, F, B)
-        maps = _seen(self.network, frames.reshape(F * B, *frames.shape[2:]), self.size, self.frame.weight.data)
-        x = ops.reshape(ops.relu(self.frame(ops.reshape(maps, (F * B, -1)))), (F, B, -1))
+        frames = like(frames, self.frame.weight.data)
+        xp = array_module(frames)
+        changed = frames - xp.concatenate([frames[:1], frames[:-1]])
+        both = xp.concatenate([frames, changed], axis=2)
+        maps = _seen(self.network, both.reshape(F * B, *both.shape[2:]), 6, self.size, self.frame.weight.data)
+        features = ops.transpose(ops.reshape(maps, (F * B, maps.shape[1], -1)), (0, 2, 1))
+        x = ops.reshape(ops.max(ops.relu(self.frame(features)), axis=1), (F, B, -1))
         outputs, state = self.recurrent(self.dropout(x), lengths=lengths)
         return Encoding(self.dropout(outputs), state if isinstance(state, tuple) else (state,), lengths)
 
 
-def _seen(network: Sequential, pictures: Array, size: int, reference: Array) -> Tensor:
-    """What a network makes of pictures (B, 3, size, size)."""
+def _seen(network: Sequential, pictures: Array, channels: int, size: int, reference: Array) -> Tensor:
+    """What a network makes of pictures (B, channels, size, size)."""
     x = like(pictures, reference)
-    if x.shape[1:] != (3, size, size):
-        raise InputError(f"expected pictures of shape (batch, 3, {size}, {size}), not {x.shape}")
+    if x.shape[1:] != (channels, size, size):
+        raise InputError(f"expected pictures of shape (batch, {channels}, {size}, {size}), not {x.shape}")
     return network(Tensor(array_module(x).ascontiguousarray(x)))

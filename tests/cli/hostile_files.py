@@ -36,6 +36,7 @@ USES = {
     "cloze": [("cloze", "RUN", "the qui_k")],
     "translate": [("translate", "RUN", "red cat"), ("evaluate", "RUN", "--max-pairs", "3")],
     "classify": [("classify", "RUN", "a w1")],
+    "caption": [("caption", "RUN", "pictures/0.png"), ("evaluate", "RUN")],
     "forecast": [],
 }
 SECONDS, MEMORY = 20, 2**30

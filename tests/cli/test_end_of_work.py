@@ -20,6 +20,7 @@ LAST_LINES = {
     "cloze": "more: minirnn cloze r 'The stat_ment is tr_e.'\n",
     "translate": "more: minirnn translate r 'A sentence.' --beam 5\n      minirnn evaluate r --beam 5\n",
     "classify": "more: minirnn classify r TEXT\n",
+    "caption": "/pictures/4.png\n",
     "forecast": "no picture: matplotlib cannot draw: RuntimeError: first line second line\n",
 }
 

@@ -17,7 +17,7 @@ from minirnn.cli.options import check_output, describe, path, quoted
 from minirnn.errors import InputError
 from minirnn.training import LanguageModeling
 
-TEXTS = {"SENTENCE", "TEXT", "PATTERN", "prefix", "text"}
+TEXTS = {"SENTENCE", "TEXT", "PATTERN", "name", "prefix", "text"}
 """What takes any text, empty ones too."""
 
 
@@ -41,7 +41,7 @@ PATHS = [(words, action) for words, action in actions(build_parser()) if action.
 
 def test_the_paths_are_those_that_are_called_so():
     names = {action.metavar or action.dest for _, action in PATHS}
-    assert names == {"RUN", "FILE", "DIR", "PNG"}
+    assert names == {"RUN", "FILE", "DIR", "PNG", "PICTURE"}
     others = {a.metavar or a.dest for _, a in actions(build_parser()) if a.type is not path}
     assert not names & {name for name in others if isinstance(name, str)}
     assert ("generate",) in {words for words, action in PATHS if action.dest == "RUN"}
@@ -50,10 +50,11 @@ def test_the_paths_are_those_that_are_called_so():
 @pytest.mark.parametrize(("words", "action"), PATHS, ids=lambda x: " ".join(x) if isinstance(x, tuple) else x.dest)
 def test_no_path_is_empty_or_holds_what_no_path_can(words, action, capsys):
     option = action.option_strings[:1]
-    rest = ["x"] * ("attention" in words or "cloze" in words)
+    before = ["x"] * (action.dest == "PICTURE")
+    rest = ["x"] * (not before and bool({"attention", "caption", "cloze"} & {words[-1]}))
     for wrong, shown in (("", "''"), ("a\0b", r"'a\x00b'"), ("\ud800x", r"'\ud800x'")):
-        message = refused(capsys, *words, *(option or ["--"]), wrong, *([] if option else rest))
-        assert f"argument {option[0] if option else 'RUN'}: expected a path, found {shown}" in message
+        message = refused(capsys, *words, *(option or [*before, "--"]), wrong, *([] if option else rest))
+        assert f"argument {option[0] if option else action.dest}: expected a path, found {shown}" in message
 
 
 @pytest.mark.parametrize(

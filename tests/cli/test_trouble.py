@@ -67,7 +67,7 @@ def test_sizes_are_believed_as_far_as_there_are_weights(task, here, capsys, monk
     capsys.readouterr()
     uses = {
         "lm": ("generate", "r"), "cloze": ("cloze", "r", "the qui_k"), "translate": ("translate", "r", "red"),
-        "classify": ("classify", "r", "a w1"),
+        "classify": ("classify", "r", "a w1"), "caption": ("caption", "r", "pictures/0.png"),
     }  # fmt: skip
     drawn, parameter = [], basic.Parameter
     monkeypatch.setattr(basic, "Parameter", lambda data: drawn.append(data.size) or parameter(data))

@@ -143,8 +143,7 @@ def test_numbers_are_within_their_bounds():
 
 def test_models_of_other_options_are_named():
     assert LanguageModel(5, 4).embedding is None
-    with pytest.raises(InputError, match="give a readout_size"):
-        AttentionDecoder(5, 3, 4, 4, input_feeding=True)
+    assert AttentionDecoder(5, 3, 4, 6, attend="after", input_feeding=True).recurrent.input_size == 3 + 6
     with pytest.raises(InputError, match="readout_size must be an integer"):
         AttentionDecoder(5, 3, 4, 4, input_feeding=True, readout_size=0)
     assert AttentionDecoder(5, 3, 4, 4, attention_size=7).attention.score.w.shape == (7,)
