@@ -15,16 +15,22 @@ from minirnn import (
     SGD,
     Adam,
     AdamW,
+    AttentionDecoder,
+    Captioning,
     Codec,
+    EncoderDecoder,
     InputError,
     LanguageModel,
     LanguageModeling,
+    PictureEncoder,
     Recurrent,
+    RegionEncoder,
     RMSProp,
     Tensor,
     Trainer,
     Translation,
     Translator,
+    VideoEncoder,
     Vocabulary,
     backend,
     beam_search,
@@ -40,8 +46,11 @@ from minirnn import (
 from minirnn.cli.catalogue import functional_recipes, operation_recipes
 from minirnn.cli.recipes import stream
 from minirnn.data import SPECIALS
+from minirnn.data.pictures import Preprocessing
+from minirnn.data.sights import Pictures, Regions, Videos
 from minirnn.errors import DeviceError
 from minirnn.fast import kernels
+from minirnn.training.captioning import Captioned
 
 
 @pytest.fixture(autouse=True)
@@ -222,6 +231,47 @@ def test_training_a_translator_there_gives_the_same_without_waiting(kind, cell, 
         results.append([*map(backend.to_host, losses), *model.state_dict().values(), *optimizer.state_dict().values()])
     for host, device in zip(*results, strict=True):
         np.testing.assert_array_equal(host, device)
+
+
+@pytest.mark.parametrize("kind", ["picture", "regions", "video"])
+def test_learning_and_writing_captions_there_gives_the_same_without_waiting(kind, rng):
+    def build_captioner():
+        encoder = {
+            "picture": lambda: PictureEncoder(8, 20, filters=2, rng=0, dtype=np.float64),
+            "regions": lambda: RegionEncoder(4, 5, 20, rng=0, dtype=np.float64),
+            "video": lambda: VideoEncoder(8, 5, 3, filters=2, rng=0, dtype=np.float64),
+        }[kind]()
+        options = {"attend": "after", "input_feeding": True, "rng": 0, "dtype": np.float64}
+        return EncoderDecoder(
+            encoder, AttentionDecoder(7, 3, 4, encoder.output_size, **options), rng=0, dtype=np.float64
+        )
+
+    look = Preprocessing(8, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+    pixels = rng.integers(0, 256, (5, 3, 8, 8, 3)).astype(np.uint8)
+    sights = {
+        "picture": Pictures(pixels[:, 0], look),
+        "regions": Regions(rng.standard_normal((5, 4, 5))),
+        "video": Videos([one[: 1 + i % 3] for i, one in enumerate(pixels)], look),
+    }[kind]
+    captions = [[np.array([4 + i % 3, 5, 2]), np.array([4 + i % 3, 2])] for i in range(5)]
+    outcomes = []
+    for device in ("cpu", "gpu"):
+        model = build_captioner()
+        model.to(device)
+        settings = {"batch_size": 3, "rng": np.random.default_rng(0), "attention_penalty": 0.1}
+        task = Captioning(model, Captioned(sights, captions), Captioned(sights, captions), **settings)
+        device_double.syncs = 0
+        loss, *_ = task.loss(next(task.batches(np.random.default_rng(1))), None, 0)
+        loss.backward()
+        assert device_double.syncs == 0
+        gradients = [backend.to_host(p.grad) for p in model.parameters()]
+        model.eval()
+        outcomes.append((backend.to_host(loss.data), gradients, task.greedy(sights)))
+    (loss, gradients, written), (there, gradients_there, written_there) = outcomes
+    np.testing.assert_allclose(there, loss, rtol=1e-12)
+    for ours, theirs in zip(gradients, gradients_there, strict=True):
+        np.testing.assert_allclose(theirs, ours, rtol=1e-9, atol=1e-12)
+    assert written == written_there
 
 
 @pytest.mark.parametrize("kind", DECODERS)

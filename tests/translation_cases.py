@@ -2,7 +2,15 @@
 
 import numpy as np
 
-from minirnn import AttentionDecoder, ContextDecoder, EncoderDecoder, HandoverDecoder, RecurrentEncoder, grad
+from minirnn import (
+    AttentionDecoder,
+    ContextDecoder,
+    EncoderDecoder,
+    HandoverDecoder,
+    MergeDecoder,
+    RecurrentEncoder,
+    grad,
+)
 from minirnn.layers.attention import SCORES
 from minirnn.training.translation import Translation, shift_right
 
@@ -10,10 +18,12 @@ V, EOS = 7, 2
 DECODERS = {
     "handover": lambda **o: HandoverDecoder(V, 3, 4, 4, **o),
     "context": lambda **o: ContextDecoder(V, 3, 4, 4, **o),
+    "merge": lambda **o: MergeDecoder(V, 3, 4, 4, **o),
     **{f"attention {s}": lambda s=s, **o: AttentionDecoder(V, 3, 4, 4, score=s, **o) for s in SCORES},
     "attention after, fed": lambda **o: AttentionDecoder(
         V, 3, 4, 4, score="location", attend="after", readout_size=3, input_feeding=True, tied=True, **o
     ),
+    "attention after, context fed": lambda **o: AttentionDecoder(V, 3, 4, 4, attend="after", input_feeding=True, **o),
     "attention no softmax": lambda **o: AttentionDecoder(V, 3, 4, 4, normalize="none", **o),
 }
 

@@ -115,13 +115,15 @@ class RegionEncoder(Encoder):
         Raises:
             InputError: the shape does not fit.
         """
-        x = features if isinstance(features, Tensor) else Tensor(like(features, self.places.data))
+        places = self.places.data
+        given = isinstance(features, Tensor)
+        x = features if given else Tensor(like(features, places).astype(places.dtype, copy=False))
         expected = (len(self.places), self.region.weight.shape[1])
         if x.ndim != 3 or x.shape[1:] != expected:
             raise InputError(f"expected features of shape (batch, {expected[0]}, {expected[1]}), not {x.shape}")
         B, L, _ = x.shape
-        places = ops.broadcast_to(self.places, (B, *self.places.shape))
-        v = ops.concatenate([ops.relu(self.region(x)), places], axis=-1)
+        where = ops.broadcast_to(self.places, (B, *self.places.shape))
+        v = ops.concatenate([ops.relu(self.region(x)), where], axis=-1)
         if self.how == "whole":
             whole = ops.tanh(self.summary(ops.reshape(v, (B, L * self.output_size))))
         else:
@@ -241,7 +243,7 @@ class VideoEncoder(Encoder):
 
 def _seen(network: Sequential, pictures: Array, channels: int, size: int, reference: Array) -> Tensor:
     """What a network makes of pictures (B, channels, size, size)."""
-    x = like(pictures, reference)
+    x = like(pictures, reference).astype(reference.dtype, copy=False)
     if x.shape[1:] != (channels, size, size):
         raise InputError(f"expected pictures of shape (batch, {channels}, {size}, {size}), not {x.shape}")
     return network(Tensor(array_module(x).ascontiguousarray(x)))
