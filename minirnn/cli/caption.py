@@ -10,7 +10,8 @@ import numpy as np
 
 from minirnn.captioner import Captioner
 from minirnn.cli.captioned import check_features
-from minirnn.cli.captions import Learned, Part, load_captioner
+from minirnn.cli.captions import Learned, load_captioner
+from minirnn.cli.collected import Part
 from minirnn.cli.options import number, path
 from minirnn.cli.runs import open_run
 from minirnn.cli.translate import add_search_options, search_options

@@ -12,17 +12,8 @@ import numpy as np
 
 from minirnn.autograd.recording import no_grad
 from minirnn.captioner import Caption, Captioner, reference_words
-from minirnn.cli.captions import (
-    Collection,
-    Learned,
-    Part,
-    digest,
-    grid_of,
-    load,
-    load_captioner,
-    mismatch,
-    read_part,
-)
+from minirnn.cli.captions import Learned, grid_of, load_captioner
+from minirnn.cli.collected import Collection, Part, digest, load, mismatch, read_part
 from minirnn.cli.computing import in_words
 from minirnn.cli.options import describe
 from minirnn.cli.training import check_data

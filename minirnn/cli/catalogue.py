@@ -17,8 +17,10 @@ import numpy as np
 from minirnn.autograd import activations, functional, ops
 from minirnn.autograd.tensor import Tensor
 from minirnn.cells import CELL_NAMES, make_cell
+from minirnn.cli.encoder_decoders import caption_recipes, translation_recipes
 from minirnn.cli.kinks import clear_of_kinks
 from minirnn.cli.recipes import (
+    DOUBLE,
     Function,
     Inputs,
     Recipe,
@@ -32,27 +34,17 @@ from minirnn.cli.recipes import (
 )
 from minirnn.fast import unroll
 from minirnn.layers import Conv2d, Dropout, Embedding, LayerNorm, Linear, Module, PReLU, Recurrent
-from minirnn.layers.attention import SCORES
 from minirnn.models import (
-    AttentionDecoder,
-    ContextDecoder,
-    EncoderDecoder,
-    HandoverDecoder,
     LanguageModel,
-    RecurrentEncoder,
 )
 from minirnn.models.classifier import POOLINGS, SequenceClassifier
 from minirnn.models.cloze import SIDES, ClozeModel
-from minirnn.training.translation import attention_regularizer
-
-DOUBLE: dict[str, Any] = {"dtype": np.float64}
 
 
 def all_cases(seed: int = 0, pattern: str = "*") -> list[tuple[str, Function, Inputs]]:
     """The cases whose name matches, with * and ?; the same seed gives the same numbers."""
-    recipes = itertools.chain(
-        operation_recipes(), functional_recipes(), cell_recipes(), layer_recipes(), translation_recipes()
-    )
+    parts = operation_recipes, functional_recipes, cell_recipes, layer_recipes, translation_recipes, caption_recipes
+    recipes = itertools.chain.from_iterable(part() for part in parts)
     return [(name, *recipe(stream(seed, name))) for name, recipe in recipes if fnmatch.fnmatchcase(name, pattern)]
 
 
@@ -233,42 +225,3 @@ def deep_recipe(name: str, rng: np.random.Generator) -> tuple[Function, Inputs]:
 
     deep, x = clear_of_kinks(cell, draw, lambda point: through(point[0], Tensor(point[1])))
     return lambda x, *_: through(deep, x), {"x": x, **deep.named_parameters()}
-
-
-def translation_recipes() -> Iterator[tuple[str, Recipe]]:
-    """Whole encoder-decoder models, by all their parameters: every decoder, attention score and bridge, on padded
-    sentences, with the attention's weights and penalty among the outputs."""
-    X, X_lengths = np.array([[1, 4, 0], [3, 2, 2], [0, 1, 4], [2, 3, 3]]), np.array([3, 2, 4])
-    Y, Y_lengths = np.array([[4, 0, 2], [1, 3, 4], [2, 2, 0]]), np.array([3, 1, 2])
-
-    def outputs(model: EncoderDecoder) -> list[Tensor]:
-        features, state, attention = model(X, X_lengths, Y)
-        packed = functional.pack(features, Y_lengths)
-        found = [model.decoder.logits(packed), *(state.hidden if isinstance(state.hidden, tuple) else ())]
-        if attention is not None:
-            found += [attention, attention_regularizer(attention, X_lengths, Y_lengths, 0.7)]
-        return found
-
-    def named(
-        name: str, decoder: Any, cell: str, bridge: str, layers: int = 1, tied: bool = False
-    ) -> tuple[str, Recipe]:
-        def make(rng: np.random.Generator) -> EncoderDecoder:
-            options: dict[str, Any] = {"cell": cell, "num_layers": layers, "rng": rng, **DOUBLE}
-            both = bridge != "zero"
-            encoder = RecurrentEncoder(5, 2, 2 if both else 4, bidirectional=both, reverse=not both, **options)
-            return EncoderDecoder(encoder, decoder(5, 2, 4, 4, **options), bridge=bridge, tied=tied, rng=rng, **DOUBLE)
-
-        return f"translation {name}", module_recipe(make, outputs)
-
-    yield named("handover (copy)", HandoverDecoder, "lstm", "copy", layers=2)
-    yield named("context (zero, reversed source)", partial(ContextDecoder, deep_output=False), "gru", "zero")
-    yield named("context (learned)", ContextDecoder, "gru-after", "learned", layers=2)
-    for score in SCORES:
-        yield named(f"attention ({score})", partial(AttentionDecoder, score=score), "gru", "learned")
-    fed: dict[str, Any] = {"readout_size": 2, "input_feeding": True}
-    before = partial(AttentionDecoder, score="location", **fed)
-    yield named("attention (before, fed, z0)", before, "lstm", "z0", layers=2)
-    after = partial(AttentionDecoder, score="general", attend="after", deep_output=False, tied=True, **fed)
-    yield named("attention (after, fed, tied)", after, "rnn", "copy", tied=True)
-    plain = partial(AttentionDecoder, score="dot", attend="after", normalize="none", readout_size=3)
-    yield named("attention (after, no softmax)", plain, "lstm-peephole", "learned")

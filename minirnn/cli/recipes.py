@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+DOUBLE: dict[str, Any] = {"dtype": np.float64}
 Function = Callable[..., Any]
 """Of tensors: gives a tensor, or several."""
 Inputs = dict[str, Any]

@@ -214,7 +214,7 @@ class VideoEncoder(Encoder):
     ):
         filters, frame_size = integer("filters", filters), integer("frame_size", frame_size)
         options: dict[str, Any] = {"rng": backend.generator(rng), "dtype": float_dtype(dtype)}
-        self.network, side, features = convolutions(6, size, filters, False, options)
+        self.network, _, features = convolutions(6, size, filters, False, options)
         self.frame = Linear(features, frame_size, **options)
         memory: dict[str, Any] = {"forget_bias": forget_bias, "chrono": chrono}
         self.recurrent = Recurrent(cell, frame_size, hidden_size, bidirectional=True, **memory, **options)

@@ -11,7 +11,8 @@ from trainings import TRAININGS, write_pictures
 
 from minirnn import load_checkpoint
 from minirnn.cli.captioned import is_true
-from minirnn.cli.captions import load, load_captioner, part_of
+from minirnn.cli.captions import load_captioner
+from minirnn.cli.collected import load, part_of
 from minirnn.data.moving import moving
 from minirnn.data.scenes import scenes
 from minirnn.training import Run

@@ -10,7 +10,8 @@ import numpy as np
 from minirnn import backend
 from minirnn.cli.caption import attends, read_given
 from minirnn.cli.captioned import looks
-from minirnn.cli.captions import Part, load_captioner
+from minirnn.cli.captions import load_captioner
+from minirnn.cli.collected import Part
 from minirnn.cli.lines import sentence
 from minirnn.cli.options import number, path
 from minirnn.cli.pictures import add_out, check_picture, draw, tell

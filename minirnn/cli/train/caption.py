@@ -10,20 +10,8 @@ import numpy as np
 from minirnn import backend
 from minirnn.captioner import reference_words, written_words
 from minirnn.cli.captioned import is_true, looks, scored
-from minirnn.cli.captions import (
-    OPTIONS,
-    Collection,
-    Learned,
-    Part,
-    build_model,
-    digest,
-    learn,
-    load,
-    load_captioner,
-    mismatch,
-    read_learned,
-    write_picture,
-)
+from minirnn.cli.captions import OPTIONS, Learned, build_model, check, learn, load_captioner, read_learned
+from minirnn.cli.collected import Collection, Part, digest, load, mismatch, write_picture
 from minirnn.cli.options import quoted
 from minirnn.cli.pictures import attempt, tell
 from minirnn.cli.train.recipe import Recipe
@@ -52,7 +40,8 @@ def add_parser(tasks: Any) -> None:
 
 def begin(options: dict[str, Any], progress: bool) -> tuple[Trainer, dict[str, Any]]:
     """What a run begins with; of its options those that differ between pictures and videos are decided now."""
-    options["epochs"] = options["epochs"] or (16 if options["video"] else 6)
+    check(options)
+    options["epochs"] = options["epochs"] or (12 if options["video"] else 6)
     return RECIPE.begin(options, progress)
 
 
