@@ -37,8 +37,8 @@ from minirnn.metrics import cider_d
 DATA = Path(os.environ.get("MINIRNN_DATA", "../shared/data")) / "images"
 SCENES: dict[str, list[str]] = {
     "attention": [],
+    "attention, λ = 0.001": ["--attention-penalty", "0.001"],
     "attention, λ = 0.01": ["--attention-penalty", "0.01"],
-    "attention, λ = 0.1": ["--attention-penalty", "0.1"],
     "start": ["--inject", "start"],
     "each": ["--inject", "each"],
     "merge": ["--inject", "merge"],

@@ -56,7 +56,14 @@ OPTIONS: Options = {
     "attend": ("after", {"choices": ("before", "after"), "help": "before the step as Xu, or after it, when the word "
                          "before is known"}),
     "filters": (None, {**_count, "help": "of the first convolution (default: 32, or 12 for videos)"}),
-    "regions": (80, {"type": number(int, 17), "metavar": "N", "help": "features of a region or a frame"}),
+    "regions": (
+        None,
+        {
+            "type": number(int, 17),
+            "metavar": "N",
+            "help": "features of a region or a frame (default: 80; of the whole picture, without attention, 200)",
+        },
+    ),
     "tokens": ("word", {"choices": SENTENCE_TOKENS, "help": "what captions are cut into"}),
     "clean": ("lower", {"choices": CLEANING, "help": "simplify captions: lower case, or lower-case letters only"}),
     "min-frequency": (1, {**_count, "help": "rarer tokens become <unk>"}),
@@ -228,8 +235,8 @@ def build_model(learned: Learned, options: dict[str, Any], rng: np.random.Genera
 def _build_encoder(
     learned: Learned, options: dict[str, Any], cell: dict[str, Any], rng: np.random.Generator
 ) -> Encoder:
-    E, dropout = options["regions"], options["dropout"]
-    summary = "mean" if options["inject"] == "attention" else "whole"
+    attends, dropout = options["inject"] == "attention", options["dropout"]
+    E, summary = options["regions"] or (80 if attends or options["video"] else 200), "mean" if attends else "max"
     if learned.shape:
         return RegionEncoder(*learned.shape, E, summary=summary, output_dropout=dropout, rng=rng)
     assert learned.look is not None

@@ -2,7 +2,7 @@
 
     HandoverDecoder   as the first state only                 h_t = cell(x_t, h_{t-1})         (Sutskever et al. 2014)
     ContextDecoder    also as one vector fed at every step    h_t = cell([x_t; c], h_{t-1})    (Cho et al. 2014)
-    MergeDecoder      as one vector, beside the output       h_t = cell(x_t, h_{t-1})         (Tanti et al. 2018)
+    MergeDecoder      as one vector beside the output only    h_t = cell(x_t, h_{t-1})         (Tanti et al. 2018)
     AttentionDecoder  as a context looked up at every step    h_t = cell([x_t; c_t], h_{t-1})  (Bahdanau et al. 2015)
 
 x_t is the embedding of the target token before. All have the same two halves: `forward` walks along any number of steps

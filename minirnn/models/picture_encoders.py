@@ -30,7 +30,7 @@ from minirnn.layers import Conv2d, Dropout, Linear, MaxPool2d, Module, Recurrent
 from minirnn.layers.basic import uniform
 from minirnn.models.encoders import Encoder, Encoding, HandedOn, final_state
 
-SUMMARIES = ("mean", "whole")
+SUMMARIES = ("mean", "max")
 PLACE = 16
 """Features that say which place a region is."""
 
@@ -72,13 +72,13 @@ class RegionEncoder(Encoder):
     """The regions of pictures as a decoder can use them, and one vector of the whole.
 
         v_i = [relu(W f_i + b); p_i]      of the features f_i of region i and its place p_i, which is learned
-        whole = mean_i relu(U v_i + d)    or, for "whole", tanh(U [v_1; …; v_L] + d)
+        whole = mean_i relu(U v_i + d)    or max_i, by which a feature says that something is there
 
     Args:
         num_regions: L.
         feature_size: D.
         output_size: E, above 16: the features of a region are E - 16, its place 16.
-        summary: "mean" or "whole", which knows what is where but has L times as many weights.
+        summary: "mean" or "max".
         output_dropout: on the regions.
         rng, dtype: as for every layer.
 
@@ -105,7 +105,7 @@ class RegionEncoder(Encoder):
         self.region = Linear(D, E - PLACE, **options)
         self.places = uniform(options["rng"], 1.0, (L, PLACE), options["dtype"])
         self.how, self.output_size = summary, E
-        self.summary = Linear(L * E if summary == "whole" else E, E, **options)
+        self.summary = Linear(E, E, **options)
         self.output_dropout = Dropout(output_dropout, rng=options["rng"])
         self.handed_on = HandedOn(1, 1, 1, E)
 
@@ -124,10 +124,8 @@ class RegionEncoder(Encoder):
         B, L, _ = x.shape
         where = ops.broadcast_to(self.places, (B, *self.places.shape))
         v = ops.concatenate([ops.relu(self.region(x)), where], axis=-1)
-        if self.how == "whole":
-            whole = ops.tanh(self.summary(ops.reshape(v, (B, L * self.output_size))))
-        else:
-            whole = ops.mean(ops.relu(self.summary(v)), axis=1)
+        seen = ops.relu(self.summary(v))
+        whole = ops.mean(seen, axis=1) if self.how == "mean" else ops.max(seen, axis=1)
         outputs = self.output_dropout(ops.transpose(v, (1, 0, 2)))
         return Encoding(outputs, (ops.reshape(whole, (1, B, self.output_size)),), lengths_or_all(lengths, L, B))
 

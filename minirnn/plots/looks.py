@@ -111,6 +111,7 @@ def _draw_strip(part, one: Look, largest: float) -> None:  # type: ignore[no-unt
         below = part.subplots()
     below.imshow(one.weights, cmap="Blues", vmin=0, vmax=largest, aspect="auto")
     below.set_yticks(range(len(one.words)), [shown_as(word) for word in one.words], fontsize=8, parse_math=False)
-    below.set_xticks(range(0, parts, max(1, parts // 16)))
+    shown = range(0, parts, max(1, parts // 16))
+    below.set_xticks(shown, [i + 1 for i in shown])  # people count from 1
     below.set_xlabel(drawable("frame" if one.seen is not None else "region"), fontsize=8)
     below.tick_params(length=0, labelsize=8)

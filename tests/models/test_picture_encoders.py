@@ -55,7 +55,7 @@ def seen(kind, rng, count=3):
 @pytest.mark.parametrize("inject", INJECT)
 @pytest.mark.parametrize("kind", ["picture", "regions", "video"])
 def test_gradients_are_right_through_every_model(kind, inject, rng):
-    summary = "mean" if inject in ("attention", "as Xu") else "whole"
+    summary = "mean" if inject in ("attention", "as Xu") else "max"
     model = picture_model(inject, encoders(summary)[kind])
     X, lengths = seen(kind, rng)
 
