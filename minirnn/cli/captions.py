@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from minirnn.captioner import Captioner
 from minirnn.cli.cells import cell_options, cell_settings
-from minirnn.cli.collected import Collection
 from minirnn.cli.options import number, path
 from minirnn.cli.runs import load_model
 from minirnn.cli.training import FLAG, Options, optimization_options, read_options
@@ -33,6 +32,9 @@ from minirnn.models import (
 )
 from minirnn.models.encoders import Encoder
 from minirnn.training import Run
+
+if TYPE_CHECKING:
+    from minirnn.cli.collected import Collection
 
 _file = {"type": path, "metavar": "FILE"}
 _count = {"type": number(int, 1), "metavar": "N"}

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minirnn.cli.captions import check
 from minirnn.data import moving, scenes
 from minirnn.data.moving import Moving
 from minirnn.data.pictures import Features, read_captions, read_features, read_frames, read_picture
@@ -53,6 +54,7 @@ def load(options: dict[str, Any]) -> Collection:
     Raises:
         FileNotFoundError, InputError: a file is missing or damaged, or captions and pictures do not fit.
     """
+    check(options)
     if not (options["images"] or options["features"]):
         return _built_in(options)
     everything = read_part(options, options["captions"])

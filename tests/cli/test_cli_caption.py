@@ -237,6 +237,11 @@ def test_damaged_settings_of_a_run_are_one_line(there, tmp_path, capsys):
     ]:
         (tmp_path / "r" / "run.json").write_text(json.dumps({**whole, name: value}))
         assert "damaged" in refused(capsys, "caption", tmp_path / "r", "pictures/0.png")
+    for name in ("captions", "images"):
+        spoilt = {**whole, "options": {**whole["options"], name: None}}
+        (tmp_path / "r" / "run.json").write_text(json.dumps(spoilt))
+        assert "go together" in refused(capsys, "train", "caption", "--resume", tmp_path / "r", "--epochs", 20)
+        assert "go together" in refused(capsys, "evaluate", tmp_path / "r")
 
 
 def test_the_truth_of_built_in_pictures_is_told():

@@ -10,7 +10,7 @@ import numpy as np
 from minirnn import backend
 from minirnn.captioner import reference_words, written_words
 from minirnn.cli.captioned import is_true, looks, scored
-from minirnn.cli.captions import OPTIONS, Learned, build_model, check, learn, load_captioner, read_learned
+from minirnn.cli.captions import OPTIONS, Learned, build_model, learn, load_captioner, read_learned
 from minirnn.cli.collected import Collection, Part, digest, load, mismatch, write_picture
 from minirnn.cli.options import quoted
 from minirnn.cli.pictures import attempt, tell
@@ -40,7 +40,6 @@ def add_parser(tasks: Any) -> None:
 
 def begin(options: dict[str, Any], progress: bool) -> tuple[Trainer, dict[str, Any]]:
     """What a run begins with; of its options those that differ between pictures and videos are decided now."""
-    check(options)
     options["epochs"] = options["epochs"] or (12 if options["video"] else 6)
     return RECIPE.begin(options, progress)
 
