@@ -1,6 +1,6 @@
 """Captions: where the picture goes, what attention's penalty does, and emoji as a user would bring them.
 
-    python -m benchmarks.captions scenes                            # 6 models, two and a half minutes each
+    python -m benchmarks.captions scenes                            # 7 models, two and a half minutes each
     python -m benchmarks.captions moving                            # two minutes
     MINIRNN_DATA=<folder with images/> python -m benchmarks.captions emoji    # 4 models, some minutes each
 
@@ -40,6 +40,7 @@ SCENES: dict[str, list[str]] = {
     "attention, λ = 0.001": ["--attention-penalty", "0.001"],
     "attention, λ = 0.01": ["--attention-penalty", "0.01"],
     "start": ["--inject", "start"],
+    "start, --forget-bias 3": ["--inject", "start", "--forget-bias", "3"],
     "each": ["--inject", "each"],
     "merge": ["--inject", "merge"],
 }
