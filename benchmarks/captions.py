@@ -154,10 +154,8 @@ def unpack(folder: Path) -> dict[str, tuple[Path, Path]]:
     held_out = set(combinations(captions))
     return {
         "combination": (
-            listed(
-                folder / "combination-train.tsv", {f"noto/{f}": t for f, t in captions.items() if f not in held_out}
-            ),
-            listed(folder / "combination-test.tsv", {f"noto/{f}": t for f, t in captions.items() if f in held_out}),
+            listed(folder / "combination-train.tsv", "noto", {f: t for f, t in captions.items() if f not in held_out}),
+            listed(folder / "combination-test.tsv", "noto", {f: t for f, t in captions.items() if f in held_out}),
         ),
         "style": (
             listed(folder / "style-train.tsv", "noto", captions),

@@ -17,11 +17,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from trainings import TRAININGS, write_data
 
 from minirnn import load_checkpoint
+from minirnn.cli import corpora
 from minirnn.cli.main import main
 from minirnn.plots import common
 
 TASKS = {**TRAININGS, "task": ("--examples", 60, "--hidden", 8, "--embedding", 4, "--batch-size", 16)}
 """The options of each `minirnn train` command."""
+corpora.VALID_QUESTIONS = corpora.TEST_QUESTIONS = 50  # of hundreds and thousands, which every training answers
 OPERATIONS = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.truncate", "shutil.rmtree"}
 
 

@@ -13,6 +13,8 @@ from minirnn import load_checkpoint
 from minirnn.cli.captioned import is_true
 from minirnn.cli.captions import load_captioner
 from minirnn.cli.collected import load, part_of
+from minirnn.data import moving as moving_module
+from minirnn.data import scenes as scenes_module
 from minirnn.data.moving import moving
 from minirnn.data.scenes import scenes
 from minirnn.training import Run
@@ -258,6 +260,9 @@ def test_the_most_of_a_caption_follows_from_training(runs):
 
 def test_the_built_in_pictures_train_and_are_judged(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    for module in (scenes_module, moving_module):
+        for split in ("valid", "test"):
+            monkeypatch.setitem(module.SPLITS, split, 40)
     for options in ((), ("--video",)):
         assert run("train", "caption", *options, "--examples", 20, "--filters", 2, *QUICK, "--out", "r") == 0
         told = capsys.readouterr().out
