@@ -45,8 +45,8 @@ SCENES: dict[str, list[str]] = {
     "merge": ["--inject", "merge"],
 }
 EMOJI = {
-    "attention": ["--epochs", "30", "--dropout", "0.2"],
-    "merge": ["--epochs", "30", "--dropout", "0.2", "--inject", "merge"],
+    "attention": ["--epochs", "30", "--dropout", "0.2", "--validate-every", "10"],
+    "merge": ["--epochs", "30", "--dropout", "0.2", "--validate-every", "10", "--inject", "merge"],
 }
 STYLES = ("noto", "twemoji")
 
@@ -78,7 +78,7 @@ def scenes(runs: Path) -> None:
     rows = []
     for name, options in SCENES.items():
         run = runs / re.sub(r"\W+", "-", name)
-        weights, told = trained(run, *options), command("evaluate", str(run))
+        weights, told = trained(run, "--epochs", "6", *options), command("evaluate", str(run))
         patterns = (
             r"BLEU-1 to -4 .* ([\d.]+)\n", r"CIDEr-D +([\d.]+)", r"true ([\d.]+) %", r"perplexity +([\d.]+)",
             r"shuffled ([\d.]+)", r"distinct +([\d.]+)", r"inside the thing's box: ([\d.]+)", r"weight, ([\d.]+)",
