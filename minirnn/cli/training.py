@@ -162,9 +162,11 @@ class Command:
 
 
 def settle_threads(trainer: Trainer, options: Mapping[str, Any], threads: int | None) -> int:
-    """Compute with so many threads; or, if that is None, with as many as pay for the model. Returns how many."""
+    """Compute with so many threads; or, if that is None, with as many as pay for the model: for its weights, or, of
+    filters that are used at many places, for what the task says of `weights_used` in a step. Returns how many."""
     if threads is None:
-        threads = worthwhile(trainer.task.model.num_parameters() * options["batch-size"], FEWEST_OF_A_STEP)
+        used = getattr(trainer.task, "weights_used", trainer.task.model.num_parameters())
+        threads = worthwhile(used * options["batch-size"], FEWEST_OF_A_STEP)
     set_num_threads(threads)
     return threads
 

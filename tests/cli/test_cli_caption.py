@@ -9,10 +9,11 @@ from commands import refused, run
 from PIL import Image
 from trainings import TRAININGS, write_pictures
 
-from minirnn import load_checkpoint
+from minirnn import EncoderDecoder, HandoverDecoder, PictureEncoder, load_checkpoint
 from minirnn.cli.captioned import is_true
 from minirnn.cli.captions import load_captioner
 from minirnn.cli.collected import load, part_of
+from minirnn.cli.train.caption import _weights_used
 from minirnn.data import moving as moving_module
 from minirnn.data import scenes as scenes_module
 from minirnn.data.moving import moving
@@ -275,3 +276,9 @@ def test_the_built_in_pictures_train_and_are_judged(tmp_path, capsys, monkeypatc
         example = "r/example" if options else "r/example.png"
         assert run("caption", "r", example) == 0
         shutil.rmtree("r")
+
+
+def test_filters_count_as_often_as_there_are_places_for_them():
+    model = EncoderDecoder(PictureEncoder(32, 20, rng=0), HandoverDecoder(9, 4, 5, 20, rng=0), rng=0)
+    filters = 32 * 3 * 4 * 4 * 16**2 + 64 * 32 * 3 * 3 * 16**2
+    assert _weights_used(model) == model.num_parameters() + filters

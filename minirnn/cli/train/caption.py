@@ -17,6 +17,8 @@ from minirnn.cli.pictures import attempt, tell
 from minirnn.cli.train.recipe import Recipe
 from minirnn.cli.training import Command, draw_losses, make_trainer
 from minirnn.errors import InputError
+from minirnn.layers import Conv2d
+from minirnn.models import EncoderDecoder, PictureEncoder, VideoEncoder
 from minirnn.plots.looks import plot_looks
 from minirnn.training import Run, Trainer
 from minirnn.training.captioning import Captioned, Captioning
@@ -49,6 +51,7 @@ class _Captioning(Captioning):
 
     collection: Collection
     learned: Learned
+    weights_used: int
 
 
 def _trainer(collection: Collection, learned: Learned, options: dict[str, Any], progress: bool) -> Trainer[_Captioning]:
@@ -78,7 +81,20 @@ def _trainer(collection: Collection, learned: Learned, options: dict[str, Any], 
         judge=judge if collection.truth else None,
     )
     task.collection, task.learned = collection, learned
+    task.weights_used = _weights_used(task.model)
     return make_trainer(task, options, progress, schedule=_schedule(options, task.num_batches))
+
+
+def _weights_used(model: EncoderDecoder) -> int:
+    """The weights of a model, those of filters as often as there are places for them."""
+    used, encoder = model.num_parameters(), model.encoder
+    if isinstance(encoder, (PictureEncoder, VideoEncoder)):
+        side = encoder.size
+        for layer in encoder.network:
+            if isinstance(layer, Conv2d):
+                side //= layer.stride[0]
+                used += layer.weight.size * side**2
+    return used
 
 
 def _schedule(options: dict[str, Any], batches: int) -> Schedule | None:
