@@ -84,10 +84,9 @@ class Captioner:
         limits: dict[str, Any] = {"eos": EOS_ID, "max_length": self.max_length, "attention": self.attention}
         result: list[list[Caption]] = []
         for first in range(0, len(sights), BATCH):
-            X, lengths = sights.batch(np.arange(first, min(first + BATCH, len(sights))))
-            state = self.model.start(X, lengths)
-            B = X.shape[0] if lengths is None else len(lengths)
-            start = np.full(B, BOS_ID)
+            at = np.arange(first, min(first + BATCH, len(sights)))
+            X, lengths = sights.batch(at)
+            state, start = self.model.start(X, lengths), np.full(len(at), BOS_ID)
             found: Sequence[Sequence[Hypothesis]]
             if beam_size == 1:
                 found = [[one] for one in decode(step, state, start, **limits)]

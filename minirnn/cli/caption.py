@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.captioner import Captioner
 from minirnn.cli.captioned import check_features
 from minirnn.cli.captions import Learned, load_captioner
 from minirnn.cli.collected import Part
 from minirnn.cli.options import number, path
 from minirnn.cli.runs import open_run
 from minirnn.cli.translate import add_search_options, search_options
-from minirnn.data.pictures import read_features, read_frames, read_picture
+from minirnn.data.features import read_features
+from minirnn.data.pictures import read_frames, read_picture
 from minirnn.errors import InputError
 
 
@@ -86,13 +86,3 @@ def read_given(files: list[str], learned: Learned, options: dict[str, Any]) -> l
         else:
             parts.append(Part([file], read_picture(file, learned.look.size)[np.newaxis], []))
     return parts
-
-
-def attends(captioner: Captioner, run: str) -> None:
-    """See that a model looks at all.
-
-    Raises:
-        InputError: it does not.
-    """
-    if captioner.attention is None:
-        raise InputError(f"the model in {run} does not attend: train one with --inject attention")

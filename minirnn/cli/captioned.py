@@ -15,8 +15,7 @@ from minirnn.captioner import Caption, Captioner, reference_words
 from minirnn.cli.captions import Learned, grid_of, load_captioner
 from minirnn.cli.collected import Collection, Part, digest, load, mismatch, read_part
 from minirnn.cli.computing import in_words
-from minirnn.cli.options import describe
-from minirnn.cli.training import check_data
+from minirnn.cli.training import check_data, read_again
 from minirnn.data import moving, scenes
 from minirnn.data.moving import Moving
 from minirnn.data.scenes import Scene
@@ -75,12 +74,9 @@ def check_features(learned: Learned, seen: Any, file: str | None) -> None:
 def _collection(run: Run, options: dict[str, Any]) -> Collection:
     if not (options["images"] or options["features"]):
         return load({**options, "examples": 1})  # of the built-in ones, the test part alone is needed
-    try:
+    with read_again("give pictures with --images and --captions"):
         collection = load(options)
         check_data(run, digest(collection), mismatch(options))
-    except (InputError, OSError) as error:
-        raise InputError(f"what was held out cannot be read again: {describe(error)}; give pictures with --images and "
-                         "--captions") from error  # fmt: skip
     return collection
 
 

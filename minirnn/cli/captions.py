@@ -1,11 +1,12 @@
-"""What `minirnn train caption` can be told, what a run learns of its data, and the model built from both."""
+"""What `minirnn train caption` can be told, what a run keeps of its data, and the model built from both."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from minirnn import backend
 from minirnn.captioner import Captioner
 from minirnn.cli.cells import cell_options, cell_settings
 from minirnn.cli.options import number, path
@@ -13,9 +14,7 @@ from minirnn.cli.runs import load_model
 from minirnn.cli.training import FLAG, Options, optimization_options, read_options
 from minirnn.data import Codec
 from minirnn.data.codec import SENTENCE_TOKENS
-from minirnn.data.pictures import (
-    Preprocessing,
-)
+from minirnn.data.pictures import Preprocessing
 from minirnn.data.sights import Pictures, Regions, Sights, Videos
 from minirnn.data.text import CLEANING
 from minirnn.errors import InputError
@@ -32,9 +31,6 @@ from minirnn.models import (
 )
 from minirnn.models.encoders import Encoder
 from minirnn.training import Run
-
-if TYPE_CHECKING:
-    from minirnn.cli.collected import Collection
 
 _file = {"type": path, "metavar": "FILE"}
 _count = {"type": number(int, 1), "metavar": "N"}
@@ -57,7 +53,7 @@ OPTIONS: Options = {
     "score": ("additive", {"choices": tuple(SCORES), "help": "the attention score"}),
     "attend": ("after", {"choices": ("before", "after"), "help": "before the step as Xu, or after it, when the word "
                          "before is known"}),
-    "filters": (None, {**_count, "help": "of the first convolution (default: 32, or 12 for videos)"}),
+    "filters": (None, {**_count, "help": "of the first convolution (default: 32, or 16 for videos)"}),
     "regions": (
         None,
         {
@@ -90,8 +86,7 @@ OPTIONS: Options = {
     "constant": (False, {**FLAG, "help": "a learning rate that does not fall"}),
 }  # fmt: skip
 ATTENTION_SIZE = 64
-SPARE = 10
-"""Tokens that a caption may have beyond twice the longest of training."""
+"""Features of the space in which additive scores compare."""
 
 
 def check(options: dict[str, Any]) -> None:
@@ -152,22 +147,6 @@ class Learned(NamedTuple):
         """As run.json has it."""
         shape = {"shape": self.shape, "grid": self.grid, "most_tokens": self.max_length}
         return {"codec": self.codec.to_json(), "look": self.look.to_json() if self.look else None, **shape}
-
-
-def learn(collection: Collection, options: dict[str, Any]) -> Learned:
-    """What has to be known of the data."""
-    train = collection.train
-    if not train.names:
-        raise InputError("there are no pictures to learn from: lower --valid-fraction")
-    texts = [text for of_one in train.captions for text in of_one]
-    limits = {"min_frequency": options["min-frequency"], "max_vocabulary": options["vocabulary"]}
-    codec = Codec.build(texts, options["tokens"], options["clean"], **limits)
-    longest = max(len(codec.encode(text, options["max-length"])) for text in texts)
-    if options["features"]:
-        L, D = train.seen.shape[1:]
-        return Learned(codec, None, (L, D), collection.grid, 2 * longest + SPARE)
-    some = train.seen if isinstance(train.seen, np.ndarray) else np.concatenate(train.seen[:500])
-    return Learned(codec, Preprocessing.of(some), None, None, 2 * longest + SPARE)
 
 
 def read_learned(run: Run) -> Learned:
@@ -260,12 +239,10 @@ def load_captioner(
     """
     options = read_options(run, "caption", OPTIONS)
     learned = read_learned(run)
-    model = load_model(run, lambda: build_model(learned, {**options, "device": device}, _any()), checkpoint)
+    model = load_model(
+        run, lambda: build_model(learned, {**options, "device": device}, backend.generator(0)), checkpoint
+    )
     return Captioner(model, learned.codec, learned.max_length), learned, options
-
-
-def _any() -> np.random.Generator:
-    return np.random.default_rng(0)
 
 
 def grid_of(captioner: Captioner, learned: Learned) -> tuple[int, int] | None:

@@ -10,13 +10,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minirnn.cli.captions import check
-from minirnn.data import moving, scenes
+from minirnn.cli.captions import Learned, check
+from minirnn.data import Codec, moving, scenes
+from minirnn.data.features import Features, read_features
 from minirnn.data.moving import Moving
-from minirnn.data.pictures import Features, read_captions, read_features, read_frames, read_picture
+from minirnn.data.pictures import Preprocessing, read_captions, read_frames, read_picture
 from minirnn.data.scenes import Scene
 from minirnn.data.writing import write_atomically
 from minirnn.errors import InputError
+
+SPARE = 10
+"""Tokens that a caption may have beyond twice the longest of training."""
 
 
 class Collection(NamedTuple):
@@ -136,6 +140,22 @@ def mismatch(options: dict[str, Any]) -> str:
     """What is wrong where a run finds other pictures than its own, up to the name of the run."""
     what = options["captions"] or ("the built-in videos" if options["video"] else "the built-in scenes")
     return f"{what}: these are not the pictures and captions that"
+
+
+def learn(collection: Collection, options: dict[str, Any]) -> Learned:
+    """What has to be known of the data."""
+    train = collection.train
+    if not train.names:
+        raise InputError("there are no pictures to learn from: lower --valid-fraction")
+    texts = [text for of_one in train.captions for text in of_one]
+    limits = {"min_frequency": options["min-frequency"], "max_vocabulary": options["vocabulary"]}
+    codec = Codec.build(texts, options["tokens"], options["clean"], **limits)
+    longest = max(len(codec.encode(text, options["max-length"])) for text in texts)
+    if options["features"]:
+        L, D = train.seen.shape[1:]
+        return Learned(codec, None, (L, D), collection.grid, 2 * longest + SPARE)
+    some = train.seen if isinstance(train.seen, np.ndarray) else np.concatenate(train.seen[:500])
+    return Learned(codec, Preprocessing.of(some), None, None, 2 * longest + SPARE)
 
 
 def write_picture(seen: np.ndarray, to: Path) -> None:

@@ -13,10 +13,10 @@ from minirnn.cli import captioned
 from minirnn.cli.caption import caption_search
 from minirnn.cli.computing import in_words
 from minirnn.cli.corpora import digest, load_corpora, mismatch, test_pairs
-from minirnn.cli.options import check_output, describe, number, path
+from minirnn.cli.options import check_output, number, path
 from minirnn.cli.runs import open_run
 from minirnn.cli.tasks import read_run_options
-from minirnn.cli.training import check_data
+from minirnn.cli.training import check_data, read_again
 from minirnn.cli.translate import add_search_options, search_options
 from minirnn.cli.translators import load_translator
 from minirnn.data import Pair, read_aligned, read_pairs
@@ -127,12 +127,9 @@ def _pairs(run_directory: Run, arguments: argparse.Namespace) -> tuple[list[Pair
         return list(pairs), "pairs"
     corpora = None
     if options["data"] or options["source"]:
-        try:
+        with read_again("give pairs with --data, or --source and --target"):
             corpora = load_corpora(options)
             check_data(run_directory, digest(corpora), mismatch(options))
-        except (InputError, OSError) as error:
-            raise InputError(f"what was held out cannot be read again: {describe(error)}; give pairs with --data, or "
-                             "--source and --target") from error  # fmt: skip
     found, what = test_pairs(options, corpora)
     if not found:
         raise InputError(f"{run_directory.path} held nothing out: give --data, or --source and --target")

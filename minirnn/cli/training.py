@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from minirnn import backend, use_kernels
 from minirnn.cli.computing import in_words, kept_threads
-from minirnn.cli.options import number, path, quoted
+from minirnn.cli.options import describe, number, path, quoted
 from minirnn.cli.runs import believed
 from minirnn.errors import InputError
 from minirnn.layers import Module
@@ -223,6 +224,19 @@ def check_data(run: Run, sha256: str, mismatch: str) -> None:
     """
     if sha256 != run.config.get("sha256"):
         raise InputError(f"{mismatch} {run.path} was trained on")
+
+
+@contextmanager
+def read_again(advice: str) -> Iterator[None]:
+    """Say of what cannot be read inside the block that it is what a run held out, and what to do.
+
+    Raises:
+        InputError: it cannot.
+    """
+    try:
+        yield
+    except (InputError, OSError) as error:
+        raise InputError(f"what was held out cannot be read again: {describe(error)}; {advice}") from error
 
 
 def make_trainer(task: AnyTask, options: Mapping[str, Any], progress: bool, **more: Any) -> Trainer[AnyTask]:

@@ -27,9 +27,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minirnn.arguments import integer
 from minirnn.data import shapes
-from minirnn.errors import InputError
 
 SIZE = 24
 """Pixels down and across."""
@@ -115,10 +113,7 @@ def moving(split: str = "train", count: int | None = None, seed: int = 0) -> lis
     Raises:
         InputError: there is no such split, or the count is below 1.
     """
-    if split not in SPLITS:
-        raise InputError(f"unknown split {split!r}: expected one of {', '.join(SPLITS)}")
-    count = SPLITS[split] if count is None else integer("count", count)
-    rng = np.random.default_rng([integer("seed", seed, least=0), list(SPLITS).index(split)])
+    count, rng = shapes.begin(SPLITS, split, count, seed)
     found: list[Moving] = []
     while len(found) < count:
         events = _events(rng)

@@ -9,8 +9,8 @@ the whole truth, and `nouns` tells of which thing in the picture a word speaks.
 
 **Held-out combinations.** A *combination* is a colour with a shape, ("red", "ring"), or a shape in a relation to
 another, ("ring", "above", "star"). Some are at home in "test": of every shape one colour of ten, and in every relation
-to others one shape of six. No picture to learn from, or to validate with, has one of these, and every
-test picture has at least one.
+to others one shape of six. No picture to learn from, or to validate with, has one of these, and every test picture has
+at least one.
 
 The same scenes come out everywhere where NumPy's generator gives the same numbers.
 """
@@ -24,9 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minirnn.arguments import integer
-from minirnn.data.shapes import ARTICLES, COLOURS, SHAPES, SIZES, Thing, as_pixels, background
-from minirnn.errors import InputError
+from minirnn.data.shapes import ARTICLES, COLOURS, SHAPES, SIZES, Thing, as_pixels, background, begin
 
 SIZE = 32
 """Pixels down and across."""
@@ -67,10 +65,7 @@ def scenes(split: str = "train", count: int | None = None, seed: int = 0) -> lis
     Raises:
         InputError: there is no such split, or the count is below 1.
     """
-    if split not in SPLITS:
-        raise InputError(f"unknown split {split!r}: expected one of {', '.join(SPLITS)}")
-    count = SPLITS[split] if count is None else integer("count", count)
-    rng = np.random.default_rng([integer("seed", seed, least=0), list(SPLITS).index(split)])
+    count, rng = begin(SPLITS, split, count, seed)
     found: list[Scene] = []
     while len(found) < count:
         how_many = int(rng.choice([1, 2, 3], p=[0.2, 0.5, 0.3]))
@@ -84,6 +79,7 @@ def scenes(split: str = "train", count: int | None = None, seed: int = 0) -> lis
 def home(combination: tuple[str, ...]) -> str:
     """Where a combination is at home: "train" or "test"."""
     numbers = [list(group).index(one) for one in combination for group in (COLOURS, SHAPES, RELATIONS) if one in group]
+    # A pair is a colour and a shape; of three, the sum makes one other shape for every shape and relation.
     held_out = numbers[0] == numbers[1] + SHIFT if len(numbers) == 2 else sum(numbers) % len(SHAPES) == 0
     return "test" if held_out else "train"
 

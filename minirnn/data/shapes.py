@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minirnn.arguments import integer
+from minirnn.errors import InputError
+
 COLOURS = {
     "red": (215, 45, 40),
     "orange": (240, 140, 30),
@@ -81,6 +84,18 @@ class Thing(NamedTuple):
     def box(self, canvas: int) -> Box:
         """The rectangle around it, (top, left, bottom, right) in pixels; bottom and right are the first outside."""
         return box(self.coverage(canvas))
+
+
+def begin(splits: dict[str, int], split: str, count: int | None, seed: int) -> tuple[int, np.random.Generator]:
+    """How many pictures of a split are wanted, by default so many as it has, and what they are drawn from.
+
+    Raises:
+        InputError: there is no such split, or a number is out of its range.
+    """
+    if split not in splits:
+        raise InputError(f"unknown split {split!r}: expected one of {', '.join(splits)}")
+    count = splits[split] if count is None else integer("count", count)
+    return count, np.random.default_rng([integer("seed", seed, least=0), list(splits).index(split)])
 
 
 def coverage(shape: str, radius: float, middle: tuple[float, float], canvas: int) -> np.ndarray:

@@ -19,9 +19,6 @@ class Sights(Protocol):
     def batch(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Those of the given numbers as the encoder takes them, and their lengths where they have any."""
 
-    def parts(self) -> Sequence[np.ndarray]:
-        """Each by itself, to be told from others."""
-
 
 class Pictures:
     """Pictures (N, size, size, 3), uint8."""
@@ -36,10 +33,6 @@ class Pictures:
         """(batch, 3, size, size)."""
         return self.look.prepare(self.pictures[at]), None
 
-    def parts(self) -> Sequence[np.ndarray]:
-        """The pictures."""
-        return list(self.pictures)
-
 
 class Regions:
     """Features of the regions of pictures, (N, L, D)."""
@@ -53,10 +46,6 @@ class Regions:
     def batch(self, at: np.ndarray) -> tuple[np.ndarray, None]:
         """(batch, L, D)."""
         return self.features[at], None
-
-    def parts(self) -> Sequence[np.ndarray]:
-        """The features of each picture."""
-        return list(self.features)
 
 
 class Videos:
@@ -76,7 +65,3 @@ class Videos:
         for column, i in enumerate(at):
             frames[: lengths[column], column] = self.look.prepare(self.videos[i])
         return frames, lengths
-
-    def parts(self) -> Sequence[np.ndarray]:
-        """The videos."""
-        return self.videos

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -82,7 +82,7 @@ def _rows(one: Look) -> tuple[float, float]:
     return 1.0 + 0.22 * len(one.words), 9.0
 
 
-def _draw_grid(part, one: Look, largest: float) -> None:  # type: ignore[no-untyped-def]
+def _draw_grid(part: Any, one: Look, largest: float) -> None:
     """The picture, and a copy of it for each word: dark where the weight is 0, as it is where it is the largest."""
     assert one.grid is not None
     columns = _columns(one)
@@ -100,7 +100,7 @@ def _draw_grid(part, one: Look, largest: float) -> None:  # type: ignore[no-unty
         place.set_title(shown_as(word), fontsize=9, parse_math=False)
 
 
-def _draw_strip(part, one: Look, largest: float) -> None:  # type: ignore[no-untyped-def]
+def _draw_strip(part: Any, one: Look, largest: float) -> None:
     """The frames side by side, and under each how much every word looked at it."""
     parts = one.weights.shape[1]
     if one.seen is not None and one.seen.ndim == 4:

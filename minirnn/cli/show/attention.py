@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
-from minirnn.cli.caption import attends, read_given
+from minirnn.cli.caption import read_given
 from minirnn.cli.captioned import looks
 from minirnn.cli.captions import load_captioner
 from minirnn.cli.collected import Part
@@ -38,7 +38,7 @@ def add_parser(pictures: Any) -> None:
         epilog="example: minirnn show attention runs/translate-1 'The old cat sees a white bird.'",
     )
     parser.add_argument("RUN", type=path, help="a run of `train translate`, `train task` or `train caption`")
-    parser.add_argument("SENTENCE", type=sentence, help="what to translate; or the picture, or the folder of frames")
+    parser.add_argument("SENTENCE", help="what to translate; or the picture, or the folder of frames")
     parser.add_argument("--name", metavar="NAME", help="which picture of a file of features (default: the first)")
     parser.add_argument("--picture", type=path, metavar="FILE", help="the picture itself, to lay the map over it")
     parser.add_argument("--beam", type=number(int, 1), default=1, metavar="N", help="beam size (default: 1, greedy)")
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     translator = load_translator(opened, device=arguments.device)
     if translator.attention is None:
         raise InputError(f"the model in {arguments.RUN} does not attend: train one with --decoder attention")
-    found = translator.translate([arguments.SENTENCE], beam_size=arguments.beam)[0][0]
+    found = translator.translate([sentence(arguments.SENTENCE)], beam_size=arguments.beam)[0][0]
     if found.attention is None:
         raise InputError("there is nothing to translate in the sentence")
     print(f"{found.text}\n")
@@ -68,14 +68,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _of_a_picture(opened: Run, arguments: argparse.Namespace) -> int:
+    """Print the caption and where each word looked most, and draw the maps."""
     captioner, learned, options = load_captioner(opened, device=arguments.device)
-    attends(captioner, arguments.RUN)
+    if captioner.attention is None:
+        raise InputError(f"the model in {arguments.RUN} does not attend: train one with --inject attention")
     if (arguments.name or arguments.picture) and learned.look is not None:
         raise InputError("--name and --picture go with features, not with pictures")
-    part = read_given([arguments.SENTENCE], learned, options)[0]
+    try:
+        file = path(arguments.SENTENCE)
+    except argparse.ArgumentTypeError as error:
+        raise InputError(str(error)) from error
+    part = read_given([file], learned, options)[0]
     name = part.names[0] if arguments.name is None else arguments.name
     if name not in part.names:
-        raise InputError(f"{arguments.SENTENCE}: there is no {name!r} among its names, such as {part.names[0]!r}")
+        raise InputError(f"{file}: there is no {name!r} among its names, such as {part.names[0]!r}")
     at = part.names.index(name)
     shown = Part([name], part.seen[at : at + 1], [])
     found = captioner.caption(learned.sights(shown.seen), beam_size=arguments.beam)[0][0]

@@ -10,8 +10,8 @@ import numpy as np
 from minirnn import backend
 from minirnn.captioner import reference_words, written_words
 from minirnn.cli.captioned import is_true, looks, scored
-from minirnn.cli.captions import OPTIONS, Learned, build_model, learn, load_captioner, read_learned
-from minirnn.cli.collected import Collection, Part, digest, load, mismatch, write_picture
+from minirnn.cli.captions import OPTIONS, Learned, build_model, load_captioner, read_learned
+from minirnn.cli.collected import Collection, Part, digest, learn, load, mismatch, write_picture
 from minirnn.cli.options import quoted
 from minirnn.cli.pictures import attempt, tell
 from minirnn.cli.train.recipe import Recipe
@@ -35,7 +35,7 @@ def add_parser(tasks: Any) -> None:
         tasks,
         "captions of pictures and videos",
         "Train a model that looks at a picture, or a video, and says what there is to be seen. Without options: "
-        "two and a half minutes on built-in scenes of coloured shapes.",
+        "about three minutes on built-in scenes of coloured shapes.",
         "minirnn train caption --images photos --captions photos.tsv --size 64 --epochs 20",
     )
 

@@ -1,0 +1,32 @@
+"""How a file that is not what it should be is read."""
+
+import warnings
+
+import pytest
+
+from minirnn.errors import InputError
+
+
+def refusal(read, *arguments):
+    """The one line that a file is refused with; a warning would be another exception, and so fail."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(InputError) as caught:
+            read(*arguments)
+    message = str(caught.value)
+    assert message.startswith(str(arguments[0]))
+    assert "\n" not in message
+    return message
+
+
+def outcome(read, *arguments):
+    """What a file was read as, or None if it was refused in one line."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            return read(*arguments)
+        except InputError as error:
+            message = str(error)
+    assert message.startswith(str(arguments[0]))
+    assert "\n" not in message
+    return None
