@@ -1,7 +1,7 @@
 """Captions: where the picture goes, what attention's penalty does, and emoji as a user would bring them.
 
     python -m benchmarks.captions scenes                            # 7 models, about three minutes each
-    python -m benchmarks.captions moving                            # four minutes
+    python -m benchmarks.captions moving                            # three minutes
     MINIRNN_DATA=<folder with images/> python -m benchmarks.captions emoji    # 4 models, some minutes each
 
 Every model is a `minirnn train caption` command, whose run is kept in --runs and found again if it is there. BLEU and

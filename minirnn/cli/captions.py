@@ -81,7 +81,7 @@ OPTIONS: Options = {
     "batch-size": (32, {**_count, "help": "pictures in a batch"}),
     **optimization_options(lr=0.004, epochs=6),
     "validate-every": (2, {**_count, "help": "epochs between validations"}),
-    "epochs": (None, {**_count, "help": "passes through the data (default: 6, or 12 for videos)"}),
+    "epochs": (None, {**_count, "help": "passes through the data (default: 6, or 10 for videos)"}),
     "warmup": (200, {"type": number(int, 0), "metavar": "N", "help": "steps in which the learning rate rises"}),
     "constant": (False, {**FLAG, "help": "a learning rate that does not fall"}),
 }  # fmt: skip

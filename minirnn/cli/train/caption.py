@@ -42,7 +42,7 @@ def add_parser(tasks: Any) -> None:
 
 def begin(options: dict[str, Any], progress: bool) -> tuple[Trainer, dict[str, Any]]:
     """What a run begins with; of its options those that differ between pictures and videos are decided now."""
-    options["epochs"] = options["epochs"] or (12 if options["video"] else 6)
+    options["epochs"] = options["epochs"] or (10 if options["video"] else 6)
     return RECIPE.begin(options, progress)
 
 
