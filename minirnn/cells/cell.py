@@ -76,6 +76,9 @@ class Cell:
     rng: np.random.Generator | None = None
     """In training, what they are drawn from; None in evaluation. The layer sets it."""
 
+    sites: int = 1
+    """How many neighbouring columns of a batch see one another, and stay together."""
+
     in_torch: bool = False
     """Whether torch.nn computes the same, so that weights can be exchanged."""
 

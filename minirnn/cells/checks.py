@@ -22,6 +22,8 @@ def check_shapes(cell: Cell, x: Tensor, weights: Mapping[str, Tensor], state: Se
         raise InputError(f"expected an input of shape (time, batch, features) with time > 0, not {x.shape}")
     if x.shape[2] != weights["W"].shape[1]:
         raise InputError(f"the input has {x.shape[2]} features, the layer expects {weights['W'].shape[1]}")
+    if x.shape[1] % cell.sites:
+        raise InputError(f"the input has {x.shape[1]} columns, which is no number of rows of {cell.sites} sites")
     expected = [(x.shape[1], weights["U"].shape[1])] * cell.num_states
     if [s.shape for s in state] != expected:
         raise InputError(f"the state must have the shapes (batch, hidden) = {expected}, not {[s.shape for s in state]}")

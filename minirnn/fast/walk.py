@@ -17,6 +17,7 @@ from minirnn.cells import bptt, stepper
 from minirnn.cells.bptt import Trace, turned
 from minirnn.cells.cell import Cell, State, Weights
 from minirnn.cells.checks import check_lengths, check_shapes
+from minirnn.cells.neighbours import NeighbourCell
 from minirnn.cells.padding import PaddingMask
 from minirnn.fast import cuda, fused, in_place, kernels, slices
 from minirnn.parallel import cut, in_parallel, worthwhile
@@ -101,7 +102,7 @@ class _Walker:
         self.x, self.state, self.lengths, self.reverse, self.names = x, state, lengths, reverse, list(weights)
         self.inputs = [x, *weights.values(), *state]
         self.keep, self.threads = needs_grad(self.inputs), threads_for(cell, w, x.data, walks)
-        self.parts = divide(B, self.threads // walks)
+        self.parts = divide(B, self.threads // walks, cell)
         self.walk, *self.steps = stand_in(cell, w, x.data, len(self.parts), T if self.keep else 1)
         self.w = slices.for_steps(w, B // len(self.parts)) if T > 1 else w
         self.traces: tuple[Trace, ...] = ()
@@ -153,6 +154,8 @@ def stand_in(cell: Cell, w: Weights, x: Array, parts: int, T: int) -> tuple[Any,
 
 def steps_for(cell: Cell, w: Weights, x: Array, parts: int, T: int) -> list[Any]:
     """For each part of the batch what makes its steps: the cell, or what stands in for it, with the same methods."""
+    if isinstance(cell, NeighbourCell):
+        return [cell.around(inner) for inner in steps_for(cell.inner, w, x, parts, T)]
     if kernels.compiles(cell, x):
         return [kernels.compiled(cell, w)] * parts
     in_place_steps = in_place.steps_of(cell)
@@ -163,9 +166,11 @@ def steps_for(cell: Cell, w: Weights, x: Array, parts: int, T: int) -> list[Any]
     return [cell] * parts
 
 
-def divide(B: int, threads: int) -> list[slice]:
-    """The sequences of a batch, a part for each of the threads that walk along it."""
-    return cut(B, max(1, min(threads, B // FEWEST_COLUMNS)))
+def divide(B: int, threads: int, cell: Cell) -> list[slice]:
+    """The sequences of a batch, a part for each of the threads that walk along it. Neighbours stay together."""
+    together = cell.sites
+    parts = cut(B // together, max(1, min(threads, B // together, B // FEWEST_COLUMNS)))
+    return [slice(together * part.start, together * part.stop) for part in parts]
 
 
 def threads_for(cell: Cell, w: Weights, x: Array, walks: int) -> int:
@@ -175,7 +180,9 @@ def threads_for(cell: Cell, w: Weights, x: Array, walks: int) -> int:
     """
     if array_module(x) is not np or cell.rng is not None:
         return 1
-    return worthwhile(walks * w.U.shape[1] ** 2 * x.shape[1], FEWEST_MULTIPLICATIONS[kernels.compiles(cell, x)])
+    seen = 1 + len(cell.offsets) if isinstance(cell, NeighbourCell) else 1
+    multiplications = walks * seen * w.U.shape[1] ** 2 * x.shape[1]
+    return worthwhile(multiplications, FEWEST_MULTIPLICATIONS[kernels.compiles(cell, x)])
 
 
 def joined(parts: Sequence[Array], axis: int) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -132,7 +132,7 @@ class Recurrent(Module):
                 x = self.dropout(x)
             walks = []
             for direction in range(self.num_directions):
-                weights, from_right = self._weights(_suffix(layer, direction)), self.reverse or direction == 1
+                weights, from_right = self.weights_of(_suffix(layer, direction)), self.reverse or direction == 1
                 walks.append((self.cell, x, weights, next(initial), lengths, from_right))
             outputs, states_after = zip(*unroll_together(walks), strict=True)
             final += states_after
@@ -160,7 +160,8 @@ class Recurrent(Module):
             for direction in range(self.num_directions):
                 yield layer, _suffix(layer, direction)
 
-    def _weights(self, suffix: str) -> dict[str, Parameter]:
+    def weights_of(self, suffix: str) -> dict[str, Parameter]:
+        """The weights of one layer and direction by the cell's names; the suffix is `_l0`, `_l0_reverse`, `_l1`, …."""
         return {name: getattr(self, name + suffix) for name in self.cell.weight_shapes(1, 1)}
 
     def _states_by_cell(self, x: Tensor, state: Any) -> Iterator[tuple[Tensor, ...]]:
@@ -185,7 +186,7 @@ class Recurrent(Module):
         self._require_torch_twin()
         result: dict[str, np.ndarray] = {}
         for _, suffix in self._suffixes():
-            weights = {name: np.array(to_host(p.data)) for name, p in self._weights(suffix).items()}
+            weights = {name: np.array(to_host(p.data)) for name, p in self.weights_of(suffix).items()}
             result |= {name + suffix: value for name, value in self.cell.weights_to_torch(weights).items()}
         return result
 
@@ -205,6 +206,26 @@ class Recurrent(Module):
             )
 
 
+def walk_together(layers: Sequence[Recurrent], inputs: Sequence[Tensor], lengths: Any = None) -> list[Tensor]:
+    """The output (time, batch, hidden_size) of each of these layers from its own input, at once where there are threads
+    for it. Each has one cell, and begins with a state of 0.
+
+    Args:
+        layers: of one layer and one direction.
+        inputs: for each (time, batch, input_size).
+        lengths: as for `Recurrent.forward`, of all.
+
+    Raises:
+        InputError, TypeError: as `Recurrent.forward`.
+    """
+    walks = []
+    for layer, x in zip(layers, inputs, strict=True):
+        (initial,) = layer._states_by_cell(x, None)
+        layer._set_drawing()
+        walks.append((layer.cell, x, layer.weights_of("_l0"), initial, lengths, layer.reverse))
+    return [output for output, _ in unroll_together(walks)]
+
+
 class RecurrentStepper:
     """A `Recurrent` layer on its way through time, one step with each call; made by `Recurrent.stepper`."""
 
@@ -213,7 +234,7 @@ class RecurrentStepper:
             raise InputError("only a layer that reads from left to right can be walked step by step")
         self.states = states
         self.dropouts = [layer.dropout.for_steps() for _ in range(layer.num_layers)]
-        self.cells = [Stepper(layer.cell, layer._weights(suffix)) for _, suffix in layer._suffixes()]
+        self.cells = [Stepper(layer.cell, layer.weights_of(suffix)) for _, suffix in layer._suffixes()]
 
     def __call__(self, x: Tensor) -> Tensor:
         """The input of a step (B, I) to the output of the last layer (B, H)."""

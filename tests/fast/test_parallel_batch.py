@@ -41,7 +41,7 @@ def test_the_batch_is_divided_where_it_pays(monkeypatch):
     layer = Recurrent("lstm", 8, 256, rng=0)
 
     def parts(layer, B, walks=1):
-        weights, state = layer._weights("_l0"), [Tensor(np.zeros((B, layer.hidden_size), np.float32))] * 2
+        weights, state = layer.weights_of("_l0"), [Tensor(np.zeros((B, layer.hidden_size), np.float32))] * 2
         x = Tensor(np.zeros((5, B, 8), np.float32))
         return walk._Walker(walks, layer.cell, x, weights, state[: layer.cell.num_states]).parts
 
