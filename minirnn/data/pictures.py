@@ -26,11 +26,15 @@ LEAST_SIZE, MOST_SIZE = 8, 512
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp")
 
+RESAMPLING = {"lanczos": 3.0, "box": 1000.0}
+"""How a picture is made smaller, sharp or each pixel as the mean of what lies under it; and how many times too large it
+is left by a first coarse step, if there is need of one."""
+
 _PNG_END = b"\xaeB`\x82"
 _ORIENTATION = 0x0112
 
 
-def read_picture(path: str | Path, size: int) -> np.ndarray:
+def read_picture(path: str | Path, size: int, resampling: str = "lanczos") -> np.ndarray:
     """A picture (size, size, 3) as uint8, squashed if it is no square. Of several frames it is the first.
 
     Whatever is transparent is laid on white, and a picture that the camera marked as turned is turned upright. One
@@ -39,28 +43,40 @@ def read_picture(path: str | Path, size: int) -> np.ndarray:
     Args:
         path: a PNG, JPEG, GIF, BMP or WebP file.
         size: pixels from edge to edge.
+        resampling: "lanczos", or "box" for pictures of few pixels: Lanczos' filter is sharper, and for that overshoots
+            beside an edge, into colours that the picture does not have.
 
     Raises:
         FileNotFoundError, IsADirectoryError, PermissionError: the file cannot be opened.
-        InputError: it is no such picture, or damaged, or has more than 50 million pixels; or Pillow is not installed.
+        InputError: it is no such picture, or damaged, or has more than 50 million pixels; or there is no such
+            resampling; or Pillow is not installed.
     """
-    pillow, size = _pillow(), integer("size", size)
+    library, size = pillow(), integer("size", size)
+    if resampling not in RESAMPLING:
+        raise InputError(f"unknown resampling {resampling!r}: expected one of {', '.join(RESAMPLING)}")
     with open(path, "rb") as file, refusing(path, "damaged picture"):
-        image = _opened(pillow, file, path)
+        image = _opened(library, file, path)
         # Pillow itself would take a PNG whose end is missing.
         image.verify()
         if image.format == "PNG" and file.read(4) != _PNG_END:
             raise InputError(f"{path}: damaged picture: the end of the file is missing")
-        image = _opened(pillow, file, path)  # for after `verify` it cannot be read
+        image = _opened(library, file, path)  # for after `verify` it cannot be read
         image.load()
         orientation = image.getexif().get(_ORIENTATION)
-        image = _on_white(pillow, image)
-        # Coarse steps first: the filter's weights for a strip of millions of pixels would take gigabytes.
-        image = image.resize((size, size), pillow.Image.Resampling.LANCZOS, reducing_gap=3.0)
+        image = _on_white(library, image)
+        # The filter's weights for a strip of millions of pixels would take gigabytes without the coarse step, and means
+        # would not be of just the pixels that lie under one with it: so these have it for such strips only.
+        method, gap = library.Image.Resampling[resampling.upper()], RESAMPLING[resampling]
+        image = image.resize((size, size), method, reducing_gap=gap)
         return np.ascontiguousarray(_upright(np.asarray(image), orientation))
 
 
-def _pillow() -> Any:
+def pillow() -> Any:
+    """The library that reads pictures.
+
+    Raises:
+        InputError: it is not installed.
+    """
     try:
         import PIL.Image
     except ImportError as error:
@@ -68,13 +84,13 @@ def _pillow() -> Any:
     return PIL
 
 
-def _opened(pillow: Any, file: Any, path: str | Path) -> Any:
+def _opened(library: Any, file: Any, path: str | Path) -> Any:
     """Pillow's image of an open file, of which only the header has been read and found small enough."""
     try:
-        image = pillow.Image.open(file, formats=FORMATS)
-    except pillow.UnidentifiedImageError as error:
+        image = library.Image.open(file, formats=FORMATS)
+    except library.UnidentifiedImageError as error:
         raise InputError(f"{path}: expected a PNG, JPEG, GIF, BMP or WebP picture, found none") from error
-    except pillow.Image.DecompressionBombError as error:
+    except library.Image.DecompressionBombError as error:
         # Pillow has its own, higher limit, beyond which it gives no image, only a sentence with the number.
         found = re.search(r"(\d+) pixels", str(error))
         raise _too_large(path, f"{int(found[1]):,} pixels" if found else "far more") from error
@@ -88,17 +104,17 @@ def _too_large(path: str | Path, found: str) -> InputError:
     return InputError(f"{path}: expected a picture of at most {MOST_PIXELS:,} pixels, found {found}: make it smaller")
 
 
-def _on_white(pillow: Any, image: Any) -> Any:
+def _on_white(library: Any, image: Any) -> Any:
     """The image in Pillow's mode RGB."""
     if image.mode.startswith("I"):  # 16 bits of grey, which `convert` clips at 255
         values = np.asarray(image)
         grey = np.clip(values >> 8, 0, 255).astype(np.uint8)  # the upper byte, as Pillow takes it of 16 bits of colour
         grey[values == image.info.get("transparency", -1)] = 255
-        return pillow.Image.fromarray(grey).convert("RGB")
+        return library.Image.fromarray(grey).convert("RGB")
     if not image.has_transparency_data:
         return image.convert("RGB")
     image = image.convert("RGBA")
-    white = pillow.Image.new("RGB", image.size, (255, 255, 255))
+    white = library.Image.new("RGB", image.size, (255, 255, 255))
     white.paste(image, mask=image)
     return white
 
@@ -124,24 +140,35 @@ def read_frames(folder: str | Path, size: int) -> np.ndarray:
         InputError: it holds no picture, or more than 1000; or one cannot be read, see `read_picture`.
     """
     size = integer("size", size)
-    paths = [
-        path
-        for path in Path(folder).iterdir()
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-    ]
+    paths = pictures_in(folder)
     if not paths:
         raise InputError(f"{folder}: expected pictures ({' '.join(SUFFIXES)}), found none")
     if len(paths) > MOST_FRAMES:
         raise InputError(f"{folder}: expected at most {MOST_FRAMES:,} pictures, found {len(paths):,}")
     frames = np.empty((len(paths), size, size, 3), np.uint8)
-    for i, path in enumerate(sorted(paths, key=_natural)):
+    for i, path in enumerate(paths):
         frames[i] = read_picture(path, size)
     return frames
 
 
-def _natural(path: Path) -> tuple[list[str | int], str]:
-    parts = re.split("([0-9]+)", path.name.casefold())  # every second is a number
-    return [int(part) if i % 2 else part for i, part in enumerate(parts)], path.name
+def pictures_in(folder: str | Path) -> list[Path]:
+    """The pictures that lie in a folder, in their natural order; hidden files are none.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError, PermissionError: the folder cannot be opened.
+    """
+    paths = [
+        path
+        for path in Path(folder).iterdir()
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    ]
+    return sorted(paths, key=lambda path: natural(path.name))
+
+
+def natural(name: str) -> tuple[list[str | int], str]:
+    """What names are sorted by so that 2 is before 10."""
+    parts = re.split("([0-9]+)", name.casefold())  # every second is a number
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)], name
 
 
 def read_captions(path: str | Path) -> dict[str, list[str]]:

@@ -20,7 +20,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -38,6 +38,14 @@ CAPTIONS = 5
 SHIFT = 4
 """The colour that a shape never has in training is so many after its own number."""
 OPENINGS = ("", "there is ", "you see ")
+
+
+class Shown(Protocol):
+    """What captions are true of, or not: a scene, or whatever else has things in it."""
+
+    @property
+    def things(self) -> list[Thing]:
+        """One to three."""
 
 
 class Scene(NamedTuple):
@@ -70,9 +78,9 @@ def scenes(split: str = "train", count: int | None = None, seed: int = 0) -> lis
     while len(found) < count:
         how_many = int(rng.choice([1, 2, 3], p=[0.2, 0.5, 0.3]))
         things = _arrange(how_many, rng)
-        while not _belongs(things, split):
+        while not belongs(things, split):
             things = _arrange(how_many, rng)
-        found.append(Scene(draw(things, rng), _captions(things, rng), things))
+        found.append(Scene(draw(things, rng), captions(things, rng), things))
     return found
 
 
@@ -102,7 +110,7 @@ def combinations(things: Sequence[Thing]) -> set[tuple[str, ...]]:
     return found
 
 
-def _belongs(things: Sequence[Thing], split: str) -> bool:
+def belongs(things: Sequence[Thing], split: str) -> bool:
     """Whether scenes with just this in them are of a split: so no two splits have the same."""
     if any(home(one) == "test" for one in combinations(things)) != (split == "test"):
         return False
@@ -136,7 +144,8 @@ def draw(things: Sequence[Thing], rng: np.random.Generator) -> np.ndarray:
     return as_pixels(picture, 7, rng)
 
 
-def _captions(things: Sequence[Thing], rng: np.random.Generator) -> list[str]:
+def captions(things: Sequence[Thing], rng: np.random.Generator) -> list[str]:
+    """Five captions of things that are true, of which the first says all sizes."""
     orders = [order for order in itertools.permutations(things) if len(things) < 3 or order[0] is things[0]]
     said = [f"{opening}{_say(one, sizes)}" for sizes in (True, False) for opening in OPENINGS for one in orders]
     first = rng.integers(len(orders))  # one of those that say sizes, and no more than what there is
@@ -195,13 +204,13 @@ def parse_thing(words: Sequence[str], at: int) -> Said | None:
     return Said(size, phrase[-2], phrase[-1], at + len(phrase) - 1)
 
 
-def is_true(caption: str, scene: Scene) -> bool:
+def is_true(caption: str, scene: Shown) -> bool:
     """Whether a caption names every thing of a scene and how the first stands to the others, and says nothing that is
     not so. A size need not be said."""
     return bool(nouns(caption, scene))
 
 
-def nouns(caption: str, scene: Scene) -> list[tuple[int, Thing]]:
+def nouns(caption: str, scene: Shown) -> list[tuple[int, Thing]]:
     """For each noun of a true caption its number among the words, and the thing of which it speaks; empty of others."""
     parsed = parse(caption)
     if parsed is None or len(parsed[0]) != len(scene.things):

@@ -83,6 +83,28 @@ def test_it_is_squashed_and_smoothed(written):
     assert abs(read_picture(written(packed(stripes)), 8).astype(int) - 100).max() < 12  # no single rows are picked
 
 
+def test_a_box_is_the_mean_of_what_lies_under_it(written):
+    small, wide = noise(16, 16), noise(60, 90)
+    enlarged = np.kron(small, np.ones((15, 40, 1), np.uint8))
+    np.testing.assert_array_equal(read_picture(written(packed(enlarged)), 16, "box"), small)
+    assert (read_picture(written(packed(enlarged)), 16) != small).any()  # the other filter overshoots
+    means = wide.reshape(10, 6, 10, 9, 3).mean(axis=(1, 3))
+    assert abs(read_picture(written(packed(wide)), 10, resampling="box") - means).max() <= 1
+    np.testing.assert_array_equal(read_picture(written(packed(small)), 16, "box"), small)
+    assert read_picture(written(packed(wide)), 1, "box").shape == (1, 1, 3)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 50), (3_000_000, 1), (1, 200_000)])
+def test_a_box_of_a_strip(written, width, height):
+    plain = np.full((height, width, 3), (7, 8, 9), np.uint8)
+    assert (read_picture(written(packed(plain)), 16, "box") == (7, 8, 9)).all()
+
+
+def test_there_is_no_other_resampling(written):
+    with pytest.raises(InputError, match="unknown resampling 'bicubic': expected one of lanczos, box"):
+        read_picture(written(packed(noise())), 8, "bicubic")
+
+
 def test_a_large_picture_is_as_bright_as_before(written):
     slope = np.broadcast_to(np.linspace(0, 255, 1000).astype(np.uint8)[None, :, None], (700, 1000, 3))
     found = read_picture(written(packed(np.ascontiguousarray(slope))), 10)
