@@ -22,11 +22,11 @@ def test_the_textbook_loop_computes_the_same(name, per_gate, rng):
     X = Tensor(x, requires_grad=True)
     output, _ = layer(X)
     output.backward(dy)
-    textbook = Textbook(name, {key: p.data for key, p in layer._weights("_l0").items()}, per_gate)
+    textbook = Textbook(name, {key: p.data for key, p in layer.weights_of("_l0").items()}, per_gate)
     np.testing.assert_allclose(textbook.forward(x), output.data, rtol=0, atol=1e-12)
     dx, gradients = textbook.backward(dy)
     np.testing.assert_allclose(dx, X.grad, rtol=0, atol=1e-12)
-    for key, parameter in layer._weights("_l0").items():
+    for key, parameter in layer.weights_of("_l0").items():
         np.testing.assert_allclose(gradients[key], parameter.grad, rtol=0, atol=1e-12)
 
 
