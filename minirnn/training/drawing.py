@@ -88,9 +88,7 @@ class Drawing:
 
     loss_is_nll = valid_loss_is_nll = True
 
-    def __init__(
-        self, model: PictureModel, train: Drawn, valid: Drawn, *, batch_size: int, rng: np.random.Generator
-    ):
+    def __init__(self, model: PictureModel, train: Drawn, valid: Drawn, *, batch_size: int, rng: np.random.Generator):
         if not len(train.pictures):
             raise InputError("there are no pictures to learn from")
         for pictures, told in (train, valid):
