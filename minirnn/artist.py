@@ -76,7 +76,7 @@ class Artist:
         if told is not None and len(told) != count:
             raise InputError(f"there are {count} pictures to draw, but it is told of {len(told)} what they are of")
         choose = greedy if temperature == 0 else sampler(seed, temperature)
-        given = 0 if begun is None else round(keep * model.rows * model.columns)
+        given = 0 if begun is None else self._given(keep)
         found = np.empty((stages, *size, 3), np.uint8)
         for first in range(0, count, BATCH):
             at = np.arange(first, min(first + BATCH, count))
@@ -85,6 +85,13 @@ class Artist:
             for stage, until in enumerate(np.linspace(given, len(drawn), stages + 1)[1:]):
                 found[stage, at] = self._picture(drawn, round(until))
         return found
+
+    def kept(self, begun: np.ndarray, keep: float = 0.5) -> np.ndarray:
+        """What `draw` keeps of begun pictures: pixels (count, rows, columns, 3)."""
+        return self._picture(self.model.drawn(begun), self._given(keep))
+
+    def _given(self, keep: float) -> int:
+        return round(keep * self.model.rows * self.model.columns)
 
     def _drawn(
         self,

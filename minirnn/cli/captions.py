@@ -11,7 +11,7 @@ from minirnn.captioner import Captioner
 from minirnn.cli.cells import cell_options, cell_settings
 from minirnn.cli.options import number, path
 from minirnn.cli.runs import load_model
-from minirnn.cli.training import FLAG, Options, optimization_options, read_options
+from minirnn.cli.training import FLAG, Options, optimization_options, read_options, schedule_options
 from minirnn.data import Codec
 from minirnn.data.codec import SENTENCE_TOKENS
 from minirnn.data.pictures import Preprocessing
@@ -82,8 +82,7 @@ OPTIONS: Options = {
     **optimization_options(lr=0.004, epochs=6),
     "validate-every": (2, {**_count, "help": "epochs between validations"}),
     "epochs": (None, {**_count, "help": "passes through the data (default: 6, or 10 for videos)"}),
-    "warmup": (200, {"type": number(int, 0), "metavar": "N", "help": "steps in which the learning rate rises"}),
-    "constant": (False, {**FLAG, "help": "a learning rate that does not fall"}),
+    **schedule_options(warmup=200),
 }  # fmt: skip
 ATTENTION_SIZE = 64
 """Features of the space in which additive scores compare."""

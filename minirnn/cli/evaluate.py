@@ -1,4 +1,4 @@
-"""`minirnn evaluate`: how good a trained translation or caption model is."""
+"""`minirnn evaluate`: how good a trained model is that translates, captions or draws."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minirnn.autograd.recording import no_grad
-from minirnn.cli import captioned
+from minirnn.cli import captioned, drawn
 from minirnn.cli.caption import caption_search
 from minirnn.cli.computing import in_words
 from minirnn.cli.corpora import digest, load_corpora, mismatch, test_pairs
@@ -27,14 +27,19 @@ from minirnn.parallel import num_threads
 from minirnn.training import Run, Translation
 from minirnn.translator import MOST_TOKENS, Translated, Translator
 
+OF_TRANSLATIONS = ("data", "source", "target", "max_pairs", "exact")
+OF_CAPTIONS = ("images", "features", "captions")
+"""The options of one kind of model."""
+
 
 def add_parser(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
         "evaluate",
-        help="measure a trained translation or caption model",
+        help="measure a trained model that translates, captions or draws",
         description="BLEU, perplexity and length ratio on pairs of sentences; of captions also CIDEr-D and whether the "
-        "model looks. Without data: on the test set of the built-in corpus, or on what the run held out.",
+        "model looks; of drawings bits a pixel, beside models that count. Without data: on the test set of the "
+        "built-in corpus, or on what the run held out.",
         epilog="example: minirnn evaluate runs/translate-1 --source test.de --target test.en --beam 5",
     )
     parser.add_argument("RUN", type=path, help="the run directory")
@@ -69,6 +74,10 @@ def run(arguments: argparse.Namespace) -> int:
         check_output(arguments.output)
     run_directory = open_run(arguments)
     of_captions = run_directory.config.get("task") == "caption"
+    if run_directory.config.get("task") == "draw":
+        _check_nothing_else(arguments)
+        drawn.evaluate(run_directory, arguments)
+        return 0
     _check_data(arguments, of_captions)
     if of_captions:
         captioned.evaluate(run_directory, arguments, caption_search(arguments))
@@ -102,13 +111,27 @@ def _check_data(arguments: argparse.Namespace, of_captions: bool) -> None:
     Raises:
         InputError: it says which.
     """
-    wrong = ("data", "source", "target", "max_pairs", "exact") if of_captions else ("images", "features", "captions")
-    for name in wrong:
+    for name in OF_TRANSLATIONS if of_captions else OF_CAPTIONS:
         if getattr(arguments, name):
             kind = "a translation" if of_captions else "a caption"
             raise InputError(f"--{name.replace('_', '-')} goes with {kind} model, and {arguments.RUN} is none")
     if of_captions and bool(arguments.images or arguments.features) != bool(arguments.captions):
         raise InputError("--images or --features and --captions go together: give both or neither")
+
+
+def _check_nothing_else(arguments: argparse.Namespace) -> None:
+    """Refuse what a model that draws has no use for: it is measured on what its run held out.
+
+    Raises:
+        InputError: it says what.
+    """
+    given = {name: bool(getattr(arguments, name)) for name in (*OF_TRANSLATIONS, *OF_CAPTIONS, "output")}
+    given |= {"beam": arguments.beam != 1, "length_penalty": arguments.length_penalty is not None}
+    given |= {"coverage_penalty": bool(arguments.coverage_penalty)}
+    for name, is_given in given.items():
+        if is_given:
+            raise InputError(f"--{name.replace('_', '-')} goes with a translation or a caption model, and "
+                             f"{arguments.RUN} is none")  # fmt: skip
 
 
 def _pairs(run_directory: Run, arguments: argparse.Namespace) -> tuple[list[Pair], str]:

@@ -17,6 +17,7 @@ from minirnn.cli import (
     classify,
     cloze,
     computing,
+    draw,
     evaluate,
     fetch,
     generate,
@@ -30,7 +31,7 @@ from minirnn.cli.streams import harmless_streams, mend_streams
 from minirnn.errors import MinirnnError
 from minirnn.parallel import one_thread_each, set_num_threads
 
-COMMANDS: tuple[Any, ...] = (translate, evaluate, generate, classify, caption, cloze, fetch, gradcheck)
+COMMANDS: tuple[Any, ...] = (translate, evaluate, generate, classify, caption, draw, cloze, fetch, gradcheck)
 GROUPS: tuple[tuple[str, str, str, str, tuple[Any, ...]], ...] = (
     ("train", "TASK", "train a model", "Train a model.", train.COMMANDS),
     ("show", "PICTURE", "see what a network does", "Draw a picture, and write it as text.", show.COMMANDS),

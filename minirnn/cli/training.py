@@ -20,6 +20,7 @@ from minirnn.parallel import FEWEST_OF_A_STEP, num_threads, set_num_threads, wor
 from minirnn.plots import plot_losses
 from minirnn.training import OPTIMIZERS, Optimizer, Run, Trainer
 from minirnn.training.loop import AnyTask
+from minirnn.training.schedules import Schedule, cosine, product, warmup
 
 # option: (default, argparse settings). Nothing is set by argparse itself, so that --resume can tell what was asked for.
 Options = dict[str, tuple[Any, dict[str, Any]]]
@@ -51,6 +52,24 @@ def optimization_options(lr: float, epochs: int) -> Options:
         "seed": (0, {"type": number(int, 0), "metavar": "N", "help": "of all randomness"}),
         "device": ("cpu", {"choices": backend.DEVICES, "help": "where to compute"}),
     }
+
+
+def schedule_options(warmup: int) -> Options:
+    """How the learning rate changes: it rises, and then falls along a cosine."""
+    return {
+        "warmup": (
+            warmup,
+            {"type": number(int, 0), "metavar": "N", "help": "steps in which the learning rate rises"},
+        ),
+        "constant": (False, {**FLAG, "help": "a learning rate that does not fall"}),
+    }
+
+
+def make_schedule(options: Mapping[str, Any], batches: int) -> Schedule | None:
+    """What `schedule_options` describe, for epochs of so many batches."""
+    schedules = [warmup(options["warmup"])] if options["warmup"] else []
+    schedules += [] if options["constant"] else [cosine(options["epochs"] * batches)]
+    return product(schedules) if schedules else None
 
 
 @dataclass(frozen=True)
@@ -201,7 +220,7 @@ def read_options(run: Run, task: str, known: Options) -> dict[str, Any]:
                 raise ValueError(f"{name} is {value!r}")
             if value is not None and "type" in settings:
                 value = settings["type"](str(value))
-            if "choices" in settings and value not in settings["choices"]:
+            if value is not None and "choices" in settings and value not in settings["choices"]:
                 raise ValueError(f"{name} is {value!r}")
             if settings.get("action") == "store_true" and not isinstance(value, bool):
                 raise ValueError(f"{name} is {value!r}")

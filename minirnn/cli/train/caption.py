@@ -15,14 +15,13 @@ from minirnn.cli.collected import Collection, Part, digest, learn, load, mismatc
 from minirnn.cli.options import quoted
 from minirnn.cli.pictures import attempt, tell
 from minirnn.cli.train.recipe import Recipe
-from minirnn.cli.training import Command, draw_losses, make_trainer
+from minirnn.cli.training import Command, draw_losses, make_schedule, make_trainer
 from minirnn.errors import InputError
 from minirnn.layers import Conv2d
 from minirnn.models import EncoderDecoder, PictureEncoder, VideoEncoder
 from minirnn.plots.looks import plot_looks
 from minirnn.training import Run, Trainer
 from minirnn.training.captioning import Captioned, Captioning
-from minirnn.training.schedules import Schedule, cosine, product, warmup
 
 MOST_DRAWN = 4
 CHANGEABLE = ("images", "captions", "features", "valid-captions", "epochs", "device", "save-every")
@@ -82,7 +81,7 @@ def _trainer(collection: Collection, learned: Learned, options: dict[str, Any], 
     )
     task.collection, task.learned = collection, learned
     task.weights_used = _weights_used(task.model)
-    return make_trainer(task, options, progress, schedule=_schedule(options, task.num_batches))
+    return make_trainer(task, options, progress, schedule=make_schedule(options, task.num_batches))
 
 
 def _weights_used(model: EncoderDecoder) -> int:
@@ -95,12 +94,6 @@ def _weights_used(model: EncoderDecoder) -> int:
                 side //= layer.stride[0]
                 used += layer.weight.size * side**2
     return used
-
-
-def _schedule(options: dict[str, Any], batches: int) -> Schedule | None:
-    schedules = [warmup(options["warmup"])] if options["warmup"] else []
-    schedules += [] if options["constant"] else [cosine(options["epochs"] * batches)]
-    return product(schedules) if schedules else None
 
 
 RECIPE = Recipe(load, digest, mismatch, _trainer, learn, Learned.to_json, read_learned)

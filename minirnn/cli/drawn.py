@@ -1,0 +1,78 @@
+"""How good a model of pictures is: what pictures cost, beside what they cost a model that counts."""
+
+from __future__ import annotations
+
+import argparse
+import math
+
+import numpy as np
+
+from minirnn.autograd.recording import no_grad
+from minirnn.cli.drawings import Learned, load_artist
+from minirnn.cli.gallery import Gallery, digest, drawn, load, mismatch
+from minirnn.cli.training import check_data, read_again
+from minirnn.models.drawing import PictureModel
+from minirnn.models.neighbour_counts import NeighbourCounts
+from minirnn.training import Run
+from minirnn.training.drawing import Captions, Classes, Drawn, Told, nats_of
+
+NEIGHBOURS = (4, 8, 12, 16)
+
+
+def evaluate(run: Run, arguments: argparse.Namespace) -> None:
+    """Print the measures of a run on its test part."""
+    artist, learned, options = load_artist(run, arguments.checkpoint, arguments.device)
+    if options["images"]:
+        with read_again("train it again"):
+            gallery = load(options)
+            check_data(run, digest(gallery), mismatch(options))
+    else:
+        gallery = load(options)
+    measure(artist.model, learned, gallery)
+
+
+def measure(model: PictureModel, learned: Learned, gallery: Gallery) -> None:
+    """Print what the pictures of the test part cost a model, what they cost it with what it is told shuffled, and what
+    they cost models that count."""
+    test, N = drawn(gallery.test, learned), len(gallery.test.pictures)
+    pixels = learned.size**2
+    with no_grad():
+        nats = float(nats_of(model, test).mean())
+        print(f"{N:,} test pictures of {learned.size} x {learned.size}, {learned.colours.describe()}: "
+              f"{nats:.3f} nats a picture, {bits(nats, pixels):.4f} bits a pixel")  # fmt: skip
+        if test.told is not None and N > 1:
+            others = float(nats_of(model, Drawn(test.pictures, _shuffled(test.told))).mean())
+            print(f"told of other pictures' {'classes' if learned.classes else 'captions'}: {others:.3f} nats")
+    pictures = learned.colours.to_ids(np.concatenate([gallery.train.pictures, gallery.valid.pictures]))
+    rows = [("each place by itself", by_place(pictures, test.pictures, learned.colours.num_colours))]
+    counted = NeighbourCounts(pictures, learned.colours.num_colours, max(NEIGHBOURS)).nats(test.pictures).mean(axis=1)
+    rows += [(f"{k} nearest earlier pixels", float(counted[k])) for k in NEIGHBOURS]
+    print("models that count colours, and are told nothing:")
+    for name, cost in rows:
+        print(f"  {name:26} {cost:9.3f} nats a picture  {bits(cost, pixels):7.4f} bits a pixel")
+    best = min(cost for _, cost in rows)
+    print(f"the model needs {100 * (1 - nats / best):.1f} % less than the best of them" if nats < best else
+          f"the model needs {100 * (nats / best - 1):.1f} % more than the best of them")  # fmt: skip
+
+
+def bits(nats: float, pixels: int) -> float:
+    """Nats a picture in bits a pixel."""
+    return nats / pixels / math.log(2)
+
+
+def by_place(pictures: np.ndarray, test: np.ndarray, num_colours: int) -> float:
+    """Nats a picture of a model for which a pixel's colour depends on its place alone: counts, and 1 more for each."""
+    counts = np.stack([(pictures == colour).sum(axis=0) for colour in range(num_colours)], axis=-1)
+    log_probs = np.log((counts + 1) / (len(pictures) + num_colours))
+    return float(-np.take_along_axis(log_probs[None], test[..., None].astype(int), axis=-1).sum() / len(test))
+
+
+def _shuffled(told: Told) -> Told:
+    """Everyone's neighbour in a random order: nobody keeps their own."""
+    order = np.random.default_rng(0).permutation(len(told))
+    others = np.empty(len(told), np.int64)
+    others[order] = np.roll(order, 1)
+    if isinstance(told, Classes):
+        return Classes(told.classes[others])
+    assert isinstance(told, Captions)
+    return Captions([told.captions[i] for i in others.tolist()])
