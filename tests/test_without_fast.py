@@ -23,6 +23,13 @@ PLAIN = {
         ),
         ("unroll_together(walks)", "(unroll(*walk) for walk in walks)"),
     ],
+    "minirnn/models/grid_drawing.py": [
+        (
+            "from minirnn.fast import along_diagonals_together",
+            "from minirnn.cells.diagonals import along_diagonals",
+        ),
+        ("along_diagonals_together(both)", "(along_diagonals(*walk) for walk in both)"),
+    ],
     "minirnn/cli/catalogue.py": [("from minirnn.fast import unroll", "from minirnn.cells.bptt import unroll")],
     "minirnn/cli/training.py": [
         ("from minirnn import backend, use_kernels", "from minirnn import backend"),

@@ -4,6 +4,7 @@ Everything here stands in for something plain, with the same arguments and the s
 
     walk.py      `bptt.unroll`, and `stepper.Stepper`, with whatever below pays: also in threads for parts of a batch
                  and for the two directions of a layer
+    diagonals.py `diagonals.along_diagonals`, without the places beside the picture                     (both)
     in_place.py  the steps of LSTM and GRUs with fewer and cheaper operations                            (both)
     fused.py     the steps of other cells in fewer launches                                              (GPU)
     slices.py    the product with U, slice by slice, which OpenBLAS multiplies as it lies in memory      (CPU)
@@ -11,17 +12,20 @@ Everything here stands in for something plain, with the same arguments and the s
     cuda.py      the loops along time of RNN, LSTM and GRU, in CUDA (`cuda.cu`)                          (GPU)
     kernels.py   whether `steps.py` and `cuda.py` are used
 
-`cells/` imports nothing from here. Five files elsewhere do; without this folder their lines would be:
+`cells/` imports nothing from here. Six files elsewhere do; without this folder their lines would be:
 
     minirnn/__init__.py           from minirnn.cells.bptt import unroll          (and no `use_kernels`)
     minirnn/layers/recurrent.py   from minirnn.cells.bptt import unroll          (for each of the walks by itself)
                                   from minirnn.cells.stepper import Stepper
+    minirnn/models/grid_drawing.py
+                                  from minirnn.cells.diagonals import along_diagonals        (likewise)
     minirnn/cli/catalogue.py      from minirnn.cells.bptt import unroll
     minirnn/cli/main.py           (no `use_kernels`, which --kernels asks for)
     minirnn/cli/training.py       (nor here, where a run goes on)
 """
 
+from minirnn.fast.diagonals import along_diagonals_together
 from minirnn.fast.kernels import use_kernels
 from minirnn.fast.walk import Stepper, unroll, unroll_together
 
-__all__ = ["Stepper", "unroll", "unroll_together", "use_kernels"]
+__all__ = ["Stepper", "along_diagonals_together", "unroll", "unroll_together", "use_kernels"]

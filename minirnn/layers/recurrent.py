@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -204,26 +204,6 @@ class Recurrent(Module):
                 f"torch.nn has no {type(self.cell).__name__} with these options, so weights cannot be exchanged "
                 "(its GRU resets after the product, its LSTM has no peepholes)"
             )
-
-
-def walk_together(layers: Sequence[Recurrent], inputs: Sequence[Tensor], lengths: Any = None) -> list[Tensor]:
-    """The output (time, batch, hidden_size) of each of these layers from its own input, at once where there are threads
-    for it. Each has one cell, and begins with a state of 0.
-
-    Args:
-        layers: of one layer and one direction.
-        inputs: for each (time, batch, input_size).
-        lengths: as for `Recurrent.forward`, of all.
-
-    Raises:
-        InputError, TypeError: as `Recurrent.forward`.
-    """
-    walks = []
-    for layer, x in zip(layers, inputs, strict=True):
-        (initial,) = layer._states_by_cell(x, None)
-        layer._set_drawing()
-        walks.append((layer.cell, x, layer.weights_of("_l0"), initial, lengths, layer.reverse))
-    return [output for output, _ in unroll_together(walks)]
 
 
 class RecurrentStepper:

@@ -14,21 +14,13 @@ begun all its states can be computed together, but what they know of the past is
 pixels to its left and right are lost.
 
 **Diagonal BiLSTM.** A state takes up that of the pixel to the left and that of the pixel above, so it knows all there
-is above and to the left. What can be computed together then lies on a diagonal: every row is shifted by one pixel
-against the row above it ("skewed"), and diagonals become columns,
-
-    a b c                a b c . .
-    d e f      →         . d e f .
-    g h i                . . g h i
-
-A second walk does the same from the right. Its states would know pixels of their own row that are not drawn yet; so it
-is told of the rows above only, and further layers get what stood one row above. With both a pixel knows all pixels that
-were drawn before it.
+is above and to the left (`minirnn/cells/diagonals.py`). A second walk does the same from the right. Its states would
+know pixels of their own row that are not drawn yet; so it is told of the rows above only, and further layers get what
+stood one row above. With both a pixel knows all pixels that were drawn before it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -37,12 +29,12 @@ from minirnn import backend
 from minirnn.arguments import integer
 from minirnn.autograd import ops
 from minirnn.autograd.tensor import Tensor
-from minirnn.backend import array_module, float_dtype
+from minirnn.backend import float_dtype
 from minirnn.cells import make_cell
 from minirnn.cells.neighbours import NeighbourCell
 from minirnn.errors import InputError
+from minirnn.fast import along_diagonals_together
 from minirnn.layers import Conv2d, Dropout, Linear, Module, Recurrent, Sequential, Tanh
-from minirnn.layers.recurrent import walk_together
 from minirnn.models.drawing import Pen, PictureModel, order_of
 from minirnn.models.grid_pens import DiagonalPen, RowPen
 
@@ -116,20 +108,16 @@ class GridModel(PictureModel):
             Linear(hidden_size, hidden_size, **options), Tanh(), Linear(hidden_size, num_colours, **options)
         )
         self.walks: list[Recurrent] = []
-        sites, offsets = self.neighbourhood()
+        self.cell = NeighbourCell(make_cell(cell), *self.neighbourhood())
         for layer in range(self.num_layers):
             for side in self.sides:
-                cells = NeighbourCell(make_cell(cell), sites, offsets)
                 size = features if layer == 0 else hidden_size
                 memory: dict[str, Any] = {"forget_bias": forget_bias, "chrono": chrono}
-                self.walks.append(Recurrent(cells, size, hidden_size, reverse=self.backwards, **memory, **options))
+                self.walks.append(Recurrent(self.cell, size, hidden_size, **memory, **options))
                 setattr(self, f"layer{layer}_{side}", self.walks[-1])
 
     sides: tuple[str, ...] = ()
     """The walks of a layer, by name."""
-
-    backwards = False
-    """Whether they are given their steps from the last to the first."""
 
     def neighbourhood(self) -> tuple[int, tuple[int, ...]]:
         """How many sites walk together, and at which offsets they look for neighbours."""
@@ -163,11 +151,12 @@ class RowModel(GridModel):
 
     def hidden(self, own: Tensor, above: Tensor) -> Tensor:
         """As `GridModel`."""
-        x = ops.transpose(own, (0, 2, 1, 3))
+        R, C, B, _ = own.shape
+        x = ops.reshape(ops.transpose(own, (0, 2, 1, 3)), (R, B * C, -1))
         for layer, walk in enumerate(self.walks):
-            (y,) = _walked([walk], [x])
-            x = y if layer == 0 else x + self.dropout(y)
-        return ops.transpose(x, (0, 2, 1, 3))
+            y, _ = walk(self.dropout(x) if layer > 0 else x)
+            x = x + y if layer > 0 else y
+        return ops.transpose(ops.reshape(x, (R, B, C, -1)), (0, 2, 1, 3))
 
     def pen(self, batch: int, told: Any = None) -> Pen:
         """As `PictureModel`."""
@@ -178,7 +167,6 @@ class DiagonalModel(GridModel):
     """The Diagonal BiLSTM. Arguments as `GridModel`."""
 
     sides = ("from_left", "from_right")
-    backwards = True
 
     def neighbourhood(self) -> tuple[int, tuple[int, ...]]:
         """As `GridModel`."""
@@ -188,52 +176,16 @@ class DiagonalModel(GridModel):
         """As `GridModel`."""
         x = own
         for layer in range(self.num_layers):
-            walks = self.walks[2 * layer : 2 * layer + 2]
             if layer > 0:
-                x = self.dropout(x)
-                above = ops.concatenate([Tensor(self.zeros(1, *x.shape[1:])), x[:-1]])
-            from_left, from_right = self._along_diagonals(walks, x, above[:, ::-1])
+                own = self.dropout(x)
+                above = ops.concatenate([Tensor(self.zeros(1, *x.shape[1:])), own[:-1]])
+            walks = zip(self.walks[2 * layer : 2 * layer + 2], (own, above[:, ::-1]), strict=True)
+            both = [(self.cell, told, walk.weights_of("_l0")) for walk, told in walks]
+            from_left, from_right = along_diagonals_together(both)
             y = from_left + from_right[:, ::-1]
-            x = y if layer == 0 else x + y
+            x = x + y if layer > 0 else y
         return x
-
-    def _along_diagonals(self, walks: Sequence[Recurrent], *xs: Tensor) -> list[Tensor]:
-        """Of each walk what it makes of its x (rows, columns, B, features): (rows, columns, B, H)."""
-        R, diagonals, B = self.rows, self.rows + self.columns - 1, xs[0].shape[2]
-        # A walk from the last step to the first meets padding first, and goes over it without a change: so every row
-        # begins with a state of 0, and not with what a state becomes that is told nothing for some steps.
-        lengths = np.tile(diagonals - np.arange(R), B)
-        skewed = [ops.transpose(skew(x), (1, 2, 0, 3))[::-1] for x in xs]
-        found = _walked(walks, skewed, lengths)
-        return [unskew(ops.transpose(h[::-1], (2, 0, 1, 3))) for h in found]
 
     def pen(self, batch: int, told: Any = None) -> Pen:
         """As `PictureModel`."""
         return DiagonalPen(self, batch, told)
-
-
-def skew(x: Tensor) -> Tensor:
-    """(rows, columns, …) to (rows, rows + columns - 1, …): row r begins r places further right, with zeros around it.
-
-    With as many zeros as there are rows behind every row, all in one line, and cut again into rows that are shorter by
-    one, each begins one place later.
-    """
-    (R, C), rest = x.shape[:2], x.shape[2:]
-    zeros = Tensor(array_module(x.data).zeros((R, R, *rest), dtype=x.dtype))
-    in_a_line = ops.reshape(ops.concatenate([x, zeros], axis=1), (R * (R + C), *rest))
-    return ops.reshape(in_a_line[: R * (R + C - 1)], (R, R + C - 1, *rest))
-
-
-def unskew(x: Tensor) -> Tensor:
-    """The inverse of `skew`."""
-    (R, D), rest = x.shape[:2], x.shape[2:]
-    zeros = Tensor(array_module(x.data).zeros((R, *rest), dtype=x.dtype))
-    in_a_line = ops.concatenate([ops.reshape(x, (R * D, *rest)), zeros])
-    return ops.reshape(in_a_line, (R, D + 1, *rest))[:, : D + 1 - R]
-
-
-def _walked(walks: Sequence[Recurrent], xs: Sequence[Tensor], lengths: np.ndarray | None = None) -> list[Tensor]:
-    """Walks of many sites, each from its x (steps, B, sites, features) to (steps, B, sites, H)."""
-    T, B, S, _ = xs[0].shape
-    found = walk_together(walks, [ops.reshape(x, (T, B * S, -1)) for x in xs], lengths)
-    return [ops.reshape(h, (T, B, S, -1)) for h in found]

@@ -8,9 +8,10 @@ from slopes import assert_slopes
 
 from minirnn import InputError, Tensor, gradcheck, no_grad
 from minirnn.autograd.losses import cross_entropy, log_softmax
+from minirnn.cells.diagonals import skew, unskew
 from minirnn.models.conditions import CaptionCondition, ClassCondition
 from minirnn.models.drawing import ORDERS, RasterModel, order_of
-from minirnn.models.grid_drawing import DiagonalModel, RowModel, skew, unskew
+from minirnn.models.grid_drawing import DiagonalModel, RowModel
 
 DOUBLE = {"rng": 0, "dtype": np.float64}
 
