@@ -7,11 +7,13 @@ import math
 
 import numpy as np
 
+from minirnn.artist import Artist
 from minirnn.autograd.recording import no_grad
 from minirnn.cli.drawings import Learned, load_artist
 from minirnn.cli.gallery import Gallery, digest, drawn, load, mismatch
 from minirnn.cli.training import check_data, read_again
-from minirnn.models.drawing import PictureModel
+from minirnn.data import sketches
+from minirnn.data.scenes import is_true
 from minirnn.models.neighbour_counts import NeighbourCounts
 from minirnn.training import Run
 from minirnn.training.drawing import Captions, Classes, Drawn, Told, nats_of
@@ -28,12 +30,13 @@ def evaluate(run: Run, arguments: argparse.Namespace) -> None:
             check_data(run, digest(gallery), mismatch(options))
     else:
         gallery = load(options)
-    measure(artist.model, learned, gallery)
+    measure(artist, learned, gallery)
 
 
-def measure(model: PictureModel, learned: Learned, gallery: Gallery) -> None:
+def measure(artist: Artist, learned: Learned, gallery: Gallery) -> None:
     """Print what the pictures of the test part cost a model, what they cost it with what it is told shuffled, and what
-    they cost models that count."""
+    they cost models that count; and of how many sketches that it draws the captions are true."""
+    model = artist.model
     test, N = drawn(gallery.test, learned), len(gallery.test.pictures)
     pixels = learned.size**2
     with no_grad():
@@ -53,6 +56,21 @@ def measure(model: PictureModel, learned: Learned, gallery: Gallery) -> None:
     best = min(cost for _, cost in rows)
     print(f"the model needs {100 * (1 - nats / best):.1f} % less than the best of them" if nats < best else
           f"the model needs {100 * (nats / best - 1):.1f} % more than the best of them")  # fmt: skip
+    if gallery.sketches and learned.codec is not None and gallery.test.captions is not None:
+        captions = [of_one[0] for of_one in gallery.test.captions]
+        pictures = artist.draw(N, told=learned.told([[text] for text in captions], None), seed=0)[-1]
+        print(f"true {100 * true_of(pictures, captions).mean():.1f} %  (of drawings all that their caption says is "
+              f"there, pixel for pixel, and nothing else; of another caption "
+              f"{100 * true_of(pictures, np.roll(captions, 1).tolist()).mean():.1f} %)")  # fmt: skip
+
+
+def true_of(pictures: np.ndarray, captions: list[str]) -> np.ndarray:
+    """For each picture (N, 16, 16, 3) whether a caption says all that is in it, pixel for pixel, and nothing else."""
+    found = map(sketches.things_in, pictures)
+    return np.array([
+        things is not None and is_true(text, sketches.Sketch(picture, [], things))
+        for things, text, picture in zip(found, captions, pictures, strict=True)
+    ])  # fmt: skip
 
 
 def bits(nats: float, pixels: int) -> float:

@@ -27,12 +27,13 @@ class Part(NamedTuple):
 
 
 class Gallery(NamedTuple):
-    """Pictures in three parts, and the names of all classes."""
+    """Pictures in three parts, the names of all classes, and whether they are the built-in sketches."""
 
     train: Part
     valid: Part
     test: Part
     classes: list[str]
+    sketches: bool = False
 
 
 def load(options: dict[str, Any]) -> Gallery:
@@ -56,7 +57,7 @@ def _sketches(options: dict[str, Any]) -> Gallery:
         found = sketches.sketches(name, options["examples"] if name == "train" else None)
         return Part(np.stack([one.picture for one in found]), [one.captions for one in found], None)
 
-    return Gallery(part("train"), part("valid"), part("test"), [])
+    return Gallery(part("train"), part("valid"), part("test"), [], sketches=True)
 
 
 def _digits() -> Drawable:

@@ -118,6 +118,33 @@ def draw(things: Sequence[Thing]) -> np.ndarray:
     return PALETTE.to_pixels(ids)
 
 
+def things_in(picture: np.ndarray) -> list[Thing] | None:
+    """The things of which a picture (16, 16, 3), uint8, is made, pixel for pixel; None if it is made of anything else,
+    or of more than two."""
+    return _read(PALETTE.to_ids(picture), [])
+
+
+def _read(ids: np.ndarray, found: list[Thing]) -> list[Thing] | None:
+    """The things that have been found, and those of the colours that are left."""
+    left_over = np.argwhere(ids)
+    if not len(left_over):
+        return found
+    if len(found) == 2:
+        return None
+    row, column = left_over[0]  # of the topmost the leftmost: what is there begins with it
+    for size, of_size in SPRITES.items():
+        for shape, sprite in of_size.items():
+            first, half = column - int(sprite[0].argmax()), len(sprite) // 2
+            window = ids[row : row + len(sprite), max(0, first) : first + len(sprite)]
+            if window.shape == sprite.shape and (window[sprite] == ids[row, column]).all():
+                rest = ids.copy()
+                rest[row : row + len(sprite), first : first + len(sprite)][sprite] = 0
+                thing = Thing(size, list(COLOURS)[ids[row, column] - 1], shape, (int(row) + half, int(first) + half))
+                if (whole := _read(rest, [*found, thing])) is not None:
+                    return whole
+    return None
+
+
 def _arrange(count: int, rng: np.random.Generator) -> tuple[Thing, ...]:
     """One thing or two, anywhere where there is room."""
     looks = [[list(group)[rng.integers(len(group))] for group in (SPRITES, COLOURS, SHAPES)] for _ in range(count)]

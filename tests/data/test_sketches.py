@@ -9,7 +9,7 @@ from minirnn import InputError
 from minirnn.data import scenes
 from minirnn.data.scenes import RELATIONS, combinations, home, is_true, nouns, parse, relation
 from minirnn.data.shapes import COLOURS, SHAPES, SIZES, Thing
-from minirnn.data.sketches import BACKGROUND, PALETTE, SIZE, SPRITES, covered, draw, sketches
+from minirnn.data.sketches import BACKGROUND, PALETTE, SIZE, SPLITS, SPRITES, covered, draw, sketches, things_in
 
 SPLITS = {"train": sketches("train", 1500), "valid": sketches("valid", 400), "test": sketches("test", 400)}
 ALL = [sketch for found in SPLITS.values() for sketch in found]
@@ -164,3 +164,16 @@ def test_other_splits_and_counts_are_refused():
 def test_captions_are_true_of_scenes_as_before():
     scene = scenes.scenes("train", 3)[2]
     assert is_true(scene.captions[0], scene)
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_a_picture_tells_its_things(split):
+    for one in sketches(split, 100):
+        found = things_in(one.picture)
+        assert found is not None
+        assert sorted(found) == sorted(one.things)
+        for row, column in ((0, 0), (15, 15), tuple(np.argwhere(covered(one.things[0]))[0])):
+            other = one.picture.copy()
+            other[row, column] = PALETTE.table[1 + (PALETTE.to_ids(other)[row, column] % 10)]
+            assert things_in(other) is None
+    assert things_in(np.zeros((16, 16, 3), np.uint8) + PALETTE.table[0]) == []

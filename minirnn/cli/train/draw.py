@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def _report(run: Run, trainer: Trainer[_Drawing]) -> None:
     """The measures on the test part, the loss curve, drawings, and halves of test pictures that were completed."""
     gallery = trainer.task.gallery
     artist, learned, options = load_artist(run, device=trainer.task.model.parameters()[0].device)
-    measure(artist.model, learned, gallery)
+    measure(artist, learned, gallery)
     tell(
         attempt(draw_losses, run, trainer),
         attempt(_draw_samples, artist, learned, gallery, options["seed"], run.path / "drawings.png"),
@@ -83,7 +84,7 @@ def _report(run: Run, trainer: Trainer[_Drawing]) -> None:
     if learned.codec:
         told = " --caption 'a small red ring above a blue star'" if not options["images"] else " --caption TEXT"
     elif learned.classes:
-        told = f" --class {quoted(learned.classes[0])}"
+        told = f" {shlex.quote(f'--class={learned.classes[0]}')}"
     print(f"\nmore: minirnn draw {quoted(run.path)} --samples 16{told}\n      minirnn evaluate {quoted(run.path)}")
 
 
