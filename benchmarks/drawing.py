@@ -48,9 +48,9 @@ DIGITS = {
     "Diagonal BiLSTM": ["--epochs", "15"],
 }
 MNIST = {
-    "raster": ["--model", "raster", "--epochs", "10"],
-    "Row LSTM": ["--model", "row", "--epochs", "10"],
     "Diagonal BiLSTM": ["--epochs", "10"],
+    "Row LSTM": ["--model", "row", "--epochs", "10"],
+    "raster": ["--model", "raster", "--epochs", "5"],
 }
 EMOJI = {
     "raster": ["--model", "raster", "--hidden", "192", "--epochs", "24"],

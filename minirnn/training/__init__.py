@@ -2,6 +2,7 @@
 
 from minirnn.training.captioning import Captioning
 from minirnn.training.checkpoint import load_checkpoint, save_checkpoint
+from minirnn.training.drawing import Drawing
 from minirnn.training.language_modeling import LanguageModeling
 from minirnn.training.loop import Trainer
 from minirnn.training.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, RMSProp, clip_grad_norm
@@ -14,6 +15,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Captioning",
+    "Drawing",
     "LanguageModeling",
     "Optimizer",
     "RMSProp",
