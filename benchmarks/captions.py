@@ -52,10 +52,14 @@ STYLES = ("noto", "twemoji")
 
 
 def command(*words: str) -> str:
-    """What a command of minirnn prints."""
+    """What a command of minirnn prints. One that fails, or is interrupted, ends the benchmark."""
     said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
-        minirnn(list(words))
+    try:
+        with contextlib.redirect_stdout(said):
+            minirnn(list(words))
+    except SystemExit as ended:
+        if ended.code:
+            raise
     return said.getvalue()
 
 
