@@ -43,14 +43,20 @@ from minirnn import (
     sampler,
     unroll,
 )
+from minirnn.artist import Artist
 from minirnn.cli.catalogue import functional_recipes, operation_recipes
 from minirnn.cli.recipes import stream
 from minirnn.data import SPECIALS
+from minirnn.data.colours import Palette
 from minirnn.data.pictures import Preprocessing
 from minirnn.data.sights import Pictures, Regions, Videos
 from minirnn.errors import DeviceError
 from minirnn.fast import kernels
+from minirnn.models.conditions import CaptionCondition, ClassCondition
+from minirnn.models.drawing import RasterModel
+from minirnn.models.grid_drawing import DiagonalModel, RowModel
 from minirnn.training.captioning import Captioned
+from minirnn.training.drawing import Captions, Classes, Drawing, Drawn
 
 
 @pytest.fixture(autouse=True)
@@ -272,6 +278,45 @@ def test_learning_and_writing_captions_there_gives_the_same_without_waiting(kind
     for ours, theirs in zip(gradients, gradients_there, strict=True):
         np.testing.assert_allclose(theirs, ours, rtol=1e-9, atol=1e-12)
     assert written == written_there
+
+
+@pytest.mark.parametrize("told", ["classes", "captions"])
+@pytest.mark.parametrize("kind", ["raster", "row", "diagonal"])
+def test_learning_and_drawing_there_gives_the_same_without_waiting(kind, told, rng):
+    options = {"rng": 0, "dtype": np.float64}
+    pictures = rng.integers(0, 3, (5, 3, 4)).astype(np.uint8)
+    of_all = Classes(np.arange(5) % 2)
+    if told == "captions":
+        of_all = Captions([[np.array([1, 3, 2][: 1 + i % 3])] for i in range(5)])
+    outcomes = []
+    for device in ("cpu", "gpu"):
+        condition = ClassCondition(2, 4, **options) if told == "classes" else CaptionCondition(4, 3, 4, **options)
+        shared = {"num_layers": 2, "dropout": 0.2, "condition": condition, **options}
+        if kind == "raster":
+            model = RasterModel(3, 4, 3, 4, order="diagonal", embedding_size=3, **shared)
+        else:
+            model = {"row": RowModel, "diagonal": DiagonalModel}[kind](3, 4, 3, 4, window=3, features=3, **shared)
+        model.to(device)
+        settings = {"batch_size": 3, "rng": np.random.default_rng(0)}
+        task = Drawing(model, Drawn(pictures, of_all), Drawn(pictures, of_all), **settings)
+        device_double.syncs = 0
+        loss, *_ = task.loss(next(task.batches(np.random.default_rng(1))), None, 0)
+        loss.backward()
+        assert device_double.syncs == 0
+        assert {p.grad.__class__ for p in model.parameters()} == {type(model.places.data)}
+        gradients = [backend.to_host(p.grad) for p in model.parameters()]
+        model.eval()
+        colours, pen = model.drawn(pictures.astype(np.int64)), model.pen(5, of_all.batch(np.arange(5), None))
+        with minirnn.no_grad():
+            logits = [backend.to_host(pen(colours[t - 1] if t else None).data) for t in range(12)]
+        artist = Artist(model, Palette(np.eye(3, dtype=np.uint8)))
+        pixels = artist.draw(5, told=of_all, begun=pictures, keep=0.3, seed=0, stages=2)
+        outcomes.append(([backend.to_host(loss.data), *gradients, *logits], pixels, task.validate()))
+    (numbers, pixels, row), (numbers_there, pixels_there, row_there) = outcomes
+    for ours, theirs in zip(numbers, numbers_there, strict=True):
+        np.testing.assert_allclose(theirs, ours, rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(pixels_there, pixels)
+    assert row_there == pytest.approx(row)
 
 
 @pytest.mark.parametrize("kind", DECODERS)

@@ -13,6 +13,7 @@ TRAININGS = {
     "translate": ("--data", "pairs.tsv", "--hidden", 8, "--embedding", 4, "--batch-size", 8, "--valid-fraction", 0.1),
     "classify": ("--data", "labelled.tsv", "--hidden", 4, "--embedding", 4),
     "caption": ("--captions", "captions.tsv", "--images", "pictures", "--size", 8, "--hidden", 6, "--filters", 4),
+    "draw": ("--captions", "captions.tsv", "--images", "pictures", "--size", 4, "--hidden", 4, "--window", 3),
     "forecast": ("--data", "series.txt", "--hidden", 4, "--steps", 8, "--validate-every", 1),
 }
 """The options of each `minirnn train` command, in a folder that has the data."""

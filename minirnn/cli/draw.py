@@ -14,7 +14,7 @@ from minirnn import backend
 from minirnn.cli.collected import write_picture
 from minirnn.cli.drawings import Learned, load_artist
 from minirnn.cli.options import check_output, number, path
-from minirnn.cli.pictures import Drawn, draw, tell
+from minirnn.cli.pictures import Drawn, check_picture, draw, tell
 from minirnn.cli.runs import open_run
 from minirnn.data import sketches
 from minirnn.data.pictures import read_picture
@@ -25,6 +25,17 @@ from minirnn.plots.drawings import plot_drawings, sheet
 MOST_SAMPLES = 256
 ENLARGED = 4
 """A pixel of a frame is a square of so many."""
+
+
+def share(text: str) -> float:
+    """An argparse type: from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, found {text!r}")
+    return value
 
 
 def add_parser(commands: Any) -> None:
@@ -52,7 +63,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--complete", type=path, metavar="PICTURE", help="a picture to be completed")
     parser.add_argument(
         "--keep",
-        type=number(float, 0, 1),
+        type=share,
         metavar="SHARE",
         help="the part of it that is kept, from where drawing begins (default: 0.5)",
     )
@@ -75,8 +86,8 @@ def run(arguments: argparse.Namespace) -> int:
     directory = open_run(arguments)
     artist, learned, options = load_artist(directory, arguments.checkpoint, arguments.device)
     out = arguments.out or str(directory.path / ("completions.png" if arguments.complete else "drawings.png"))
-    check_output(out)
-    frames = Path(out).with_suffix("") if Path(out).suffix else Path(f"{out}-frames")
+    check_picture(out)
+    frames = _folder_beside(out) if arguments.frames else None
     texts = _texts(arguments, learned, options)
     told = None if texts is None else learned.told([[text] for text in texts], texts)
     begun = _begun(arguments, learned)
@@ -88,16 +99,17 @@ def run(arguments: argparse.Namespace) -> int:
         keep=keep,
         temperature=arguments.temperature,
         seed=arguments.seed,
-        stages=max(1, arguments.frames),
+        stages=max(1, min(arguments.frames, learned.size**2)),
     )
     shown, titles = stages[-1], texts
     if begun is not None:
         # What was kept, the completions, and what the picture was.
         shown = np.concatenate([artist.kept(begun[:1], keep), shown, learned.colours.to_pixels(begun[:1])])
         titles = ["kept", *[f"{i + 1}" for i in range(N)], "whole"]
-    for i, text in enumerate(dict.fromkeys(texts or [])):
-        print(f"{i + 1}: {text}")
-    tell(draw(plot_drawings, shown, out, titles), _write_frames(stages, frames, arguments.frames))
+    for i, text in enumerate(texts or []):
+        if text not in (texts or [])[:i]:
+            print(f"{i + 1}: {text}")
+    tell(draw(plot_drawings, shown, out, titles), _write_frames(stages, frames))
     return 0
 
 
@@ -139,13 +151,35 @@ def _begun(arguments: argparse.Namespace, learned: Learned) -> np.ndarray | None
     return np.repeat(ids[None], arguments.samples, axis=0)
 
 
-def _write_frames(stages: np.ndarray, folder: Path, count: int) -> Drawn:
-    """The work in progress, a sheet of all pictures for each stage."""
-    if not count:
+def _folder_beside(out: str) -> Path | None:
+    """Where the frames go; None if the picture goes to a device.
+
+    Raises:
+        InputError: a file is there, or it cannot be written to.
+    """
+    if Path(out).exists() and not Path(out).is_file():
+        return None
+    folder = Path(out).with_name(f"{Path(out).stem}-frames")
+    if folder.is_dir():
+        check_output(str(folder / "00.png"))
+    elif folder.exists():
+        raise InputError(f"{folder} is a file: expected a folder for the frames, or leave them out with --frames 0")
+    return folder
+
+
+def _write_frames(stages: np.ndarray, folder: Path | None) -> Drawn:
+    """The work in progress, a sheet of all pictures for each stage, instead of that of an earlier drawing."""
+    if folder is None:
         return Drawn(None)
-    columns = math.ceil(math.sqrt(stages.shape[1]))
+    columns, digits = math.ceil(math.sqrt(stages.shape[1])), max(2, len(str(len(stages) - 1)))
+    folder.mkdir(exist_ok=True)
+    files = [folder / f"{i:0{digits}}.png" for i in range(len(stages))]
     try:
-        write_picture(np.stack([sheet(stage, columns, ENLARGED) for stage in stages]), folder)
+        for file, stage in zip(files, stages, strict=True):
+            write_picture(sheet(stage, columns, ENLARGED), file)
     except InputError as error:  # Pillow is not installed
         return Drawn(None, str(error))
+    for file in folder.glob("[0-9]*.png"):
+        if file not in files and file.stem.isdigit():
+            file.unlink()
     return Drawn(folder)

@@ -80,7 +80,7 @@ OPTIONS: Options = {
     "told": (96, {"type": number(int, 2), "metavar": "N", "help": "features of what the model is told"}),
     "dropout": (0.0, {**_probability, "help": "between the layers and before the output"}),
     "batch-size": (16, {**_count, "help": "pictures in a batch"}),
-    **optimization_options(lr=0.005, epochs=8),
+    **optimization_options(lr=0.008, epochs=8),
     **schedule_options(warmup=100),
 }  # fmt: skip
 

@@ -19,6 +19,8 @@ from minirnn.training import Run
 from minirnn.training.drawing import Captions, Classes, Drawn, Told, nats_of
 
 NEIGHBOURS = (4, 8, 12, 16)
+MOST_COUNTED = 2**23
+"""Pixels of which colours are counted: they take up to a gigabyte."""
 
 
 def evaluate(run: Run, arguments: argparse.Namespace) -> None:
@@ -47,10 +49,12 @@ def measure(artist: Artist, learned: Learned, gallery: Gallery) -> None:
             others = float(nats_of(model, Drawn(test.pictures, _shuffled(test.told))).mean())
             print(f"told of other pictures' {'classes' if learned.classes else 'captions'}: {others:.3f} nats")
     pictures = learned.colours.to_ids(np.concatenate([gallery.train.pictures, gallery.valid.pictures]))
+    some = "" if pictures.size <= MOST_COUNTED else f", of {max(1, MOST_COUNTED // pixels):,} pictures to learn from"
+    pictures = pictures[: max(1, MOST_COUNTED // pixels)]
     rows = [("each place by itself", by_place(pictures, test.pictures, learned.colours.num_colours))]
     counted = NeighbourCounts(pictures, learned.colours.num_colours, max(NEIGHBOURS)).nats(test.pictures).mean(axis=1)
     rows += [(f"{k} nearest earlier pixels", float(counted[k])) for k in NEIGHBOURS]
-    print("models that count colours, and are told nothing:")
+    print(f"models that count colours{some}, and are told nothing:")
     for name, cost in rows:
         print(f"  {name:26} {cost:9.3f} nats a picture  {bits(cost, pixels):7.4f} bits a pixel")
     best = min(cost for _, cost in rows)

@@ -150,7 +150,9 @@ class Command:
         backend.library(options["device"])
         for name in FILES:
             source = options.get(name)
-            if source and name not in given and Path(source).exists() and not Path(source).is_file():  # a pipe, perhaps
+            if name in given or not isinstance(source, str):
+                continue
+            if Path(source).exists() and not Path(source).is_file():  # a pipe, perhaps
                 raise InputError(f"{source} is not a file that can be read again: name the text with --{name}")
         with believed(run, "last"):
             trainer = self.reopen(run, options, not arguments.quiet)
@@ -196,12 +198,12 @@ FILES = (
     *("captions", "valid-captions", "features"),
 )
 PATHS = (*FILES, "images")
-"""The options that name files, and those that name a file or a folder."""
+"""The options that name files, and those that name a file or a folder, if they are texts: a task may count features."""
 
 
 def absolute_paths(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options with absolute paths, so that --resume finds the files from anywhere."""
-    return {n: str(Path(v).resolve()) if n in PATHS and v else v for n, v in options.items()}
+    return {n: str(Path(v).resolve()) if n in PATHS and isinstance(v, str) else v for n, v in options.items()}
 
 
 def read_options(run: Run, task: str, known: Options) -> dict[str, Any]:

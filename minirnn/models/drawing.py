@@ -18,6 +18,7 @@ import numpy as np
 from minirnn import backend
 from minirnn.arguments import integer
 from minirnn.autograd import ops
+from minirnn.autograd.sequences import check_ids
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, array_module, float_dtype, like
 from minirnn.errors import InputError
@@ -112,6 +113,7 @@ class PictureModel(Module):
         """
         if pictures.ndim != 3 or pictures.shape[1:] != (self.rows, self.columns):
             raise InputError(f"expected pictures (batch, {self.rows}, {self.columns}), not {pictures.shape}")
+        check_ids(pictures, self.num_colours, "colour")
         return self.logits(self.embedding(self.drawn(pictures)), self.about(told))
 
     def drawn(self, pictures: Array) -> Array:

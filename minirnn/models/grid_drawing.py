@@ -51,7 +51,7 @@ class GridModel(PictureModel):
         hidden_size: H, of each state.
         cell: one of `minirnn.CELL_NAMES`.
         num_layers: how many walks follow one another.
-        window: across, in pixels, an odd number; half of it up, and to the left.
+        window: across, in pixels, an odd number; half of it up, and to the left. As far as the picture goes.
         features: of what a pixel is told.
         condition: as for `PictureModel`.
         dropout: before the output, and between the layers.
@@ -100,7 +100,7 @@ class GridModel(PictureModel):
             condition=condition,
             **options,
         )
-        self.half = half = window // 2
+        self.half = half = max(1, min(window // 2, max(rows, columns) - 1))  # further away is no pixel
         self.window_above = Conv2d(E, features, (half, window), padding=half, **options)
         self.window_left = Conv2d(E, features, (1, half), padding=(0, half), bias=False, **options)
         self.dropout = Dropout(dropout, rng=options["rng"])

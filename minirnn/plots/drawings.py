@@ -12,7 +12,7 @@ import numpy as np
 from minirnn.errors import InputError
 from minirnn.plots.common import drawable, new_figure, picture, save
 
-MOST_DRAWN = 256
+MOST_DRAWN = 300
 _LINE, _MOST_LINES = 22, 4
 
 
@@ -23,7 +23,7 @@ def plot_drawings(
     """Draw pictures in rows.
 
     Args:
-        pictures: (N, height, width, 3), uint8; at most 256 are drawn.
+        pictures: (N, height, width, 3), uint8; at most 300 are drawn.
         path: the PNG to write.
         titles: one above each.
         columns: how many in a row; None: about as many as rows.

@@ -121,8 +121,8 @@ class Drawing:
         return nats_of(self.model, drawn, self.batch_size)
 
     def _nll(self, batch: DrawingBatch, reduction: str) -> Tensor:
-        targets = self.model.drawn(batch.pictures)
-        return cross_entropy(self.model(batch.pictures, batch.told), targets, reduction=reduction)
+        logits = self.model(batch.pictures, batch.told)
+        return cross_entropy(logits, self.model.drawn(batch.pictures), reduction=reduction)
 
 
 def nats_of(model: PictureModel, drawn: Drawn, batch_size: int = 64) -> np.ndarray:

@@ -268,6 +268,7 @@ SMALL_OF = {
     "task": ("--examples", 20, "--embedding", 4),
     "classify": ("--data", "labelled.tsv", "--embedding", 4),
     "forecast": ("--steps", 16),
+    "draw": ("--images", "pictures.npz", "--window", 3),
 }
 
 
@@ -277,6 +278,7 @@ def test_every_task_lets_its_gates_begin_open(task, text, capsys, monkeypatch):
     monkeypatch.setattr(corpora, "TEST_QUESTIONS", 5)
     (text.parent / "pairs.tsv").write_text("".join(f"a{i} b\tc d{i}\n" for i in range(20)))
     (text.parent / "labelled.tsv").write_text("".join(f"{i % 2}\ta{i} b\n" for i in range(40)))
+    np.savez(text.parent / "pictures.npz", x=np.arange(48, dtype=np.uint8).reshape(12, 2, 2))
     small = ("--hidden", 4, "--batch-size", 4, "--epochs", 1, "--validate-every", 1, "--quiet", *SMALL_OF[task])
     # Nothing is learned, so that the last weights are the first ones.
     start = ("train", task, *small, "--lr", 0, "--cell", "gru")

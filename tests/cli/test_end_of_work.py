@@ -21,6 +21,7 @@ LAST_LINES = {
     "translate": "more: minirnn translate r 'A sentence.' --beam 5\n      minirnn evaluate r --beam 5\n",
     "classify": "more: minirnn classify r TEXT\n",
     "caption": "/pictures/4.png\n",
+    "draw": "more: minirnn draw r --samples 16 --caption TEXT\n      minirnn evaluate r\n",
     "forecast": "no picture: matplotlib cannot draw: RuntimeError: first line second line\n",
 }
 

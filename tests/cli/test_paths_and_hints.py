@@ -17,7 +17,7 @@ from minirnn.cli.options import check_output, describe, path, quoted
 from minirnn.errors import InputError
 from minirnn.training import LanguageModeling
 
-TEXTS = {"SENTENCE", "TEXT", "PATTERN", "name", "prefix", "text"}
+TEXTS = {"SENTENCE", "TEXT", "PATTERN", "caption", "name", "of_class", "prefix", "text"}
 """What takes any text, empty ones too."""
 
 
@@ -112,15 +112,15 @@ def test_a_quoted_path_is_one_word_and_no_option(name):
 
 def hints(text):
     """The commands in an output, as a shell would take them apart."""
-    found = re.findall(r"minirnn (?:train|generate|translate|evaluate|classify|cloze) .*", text)
+    found = re.findall(r"minirnn (?:train|generate|translate|evaluate|classify|cloze|draw) .*", text)
     return [shlex.split(command)[1:] for command in found]
 
 
-@pytest.mark.parametrize("task", ["lm", "cloze", "translate", "classify"])
+@pytest.mark.parametrize("task", ["lm", "cloze", "translate", "classify", "draw"])
 def test_what_a_training_proposes_can_be_pasted(task, here, capsys):
     assert run("train", task, *TRAININGS[task], "--epochs", 1, "--quiet", "--out=-it's my run") == 0
     commands = hints(capsys.readouterr().out)
-    assert len(commands) == 1 + (task == "translate")
+    assert len(commands) == 1 + (task in ("translate", "draw"))
     for command in commands:
         assert run(*command) == 0
 

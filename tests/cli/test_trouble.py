@@ -68,11 +68,12 @@ def test_sizes_are_believed_as_far_as_there_are_weights(task, here, capsys, monk
     uses = {
         "lm": ("generate", "r"), "cloze": ("cloze", "r", "the qui_k"), "translate": ("translate", "r", "red"),
         "classify": ("classify", "r", "a w1"), "caption": ("caption", "r", "pictures/0.png"),
+        "draw": ("draw", "r", "--caption", "red"),
     }  # fmt: skip
     drawn, parameter = [], basic.Parameter
     monkeypatch.setattr(basic, "Parameter", lambda data: drawn.append(data.size) or parameter(data))
     config = json.loads(Path("r/run.json").read_text())
-    for size in ("hidden", "embedding", "layers"):
+    for size in ("hidden", "embedding", "layers", "told"):
         if size not in config["options"]:
             continue
         damaged = {**config, "options": {**config["options"], size: 200_000}}

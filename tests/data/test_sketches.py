@@ -9,7 +9,7 @@ from minirnn import InputError
 from minirnn.data import scenes
 from minirnn.data.scenes import RELATIONS, combinations, home, is_true, nouns, parse, relation
 from minirnn.data.shapes import COLOURS, SHAPES, SIZES, Thing
-from minirnn.data.sketches import BACKGROUND, PALETTE, SIZE, SPLITS, SPRITES, covered, draw, sketches, things_in
+from minirnn.data.sketches import BACKGROUND, PALETTE, SIZE, SPRITES, covered, draw, sketches, things_in
 
 SPLITS = {"train": sketches("train", 1500), "valid": sketches("valid", 400), "test": sketches("test", 400)}
 ALL = [sketch for found in SPLITS.values() for sketch in found]
