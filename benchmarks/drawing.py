@@ -56,7 +56,7 @@ EMOJI = {
     "Diagonal BiLSTM": ["--hidden", "64", "--epochs", "24"],
 }
 NEIGHBOURS = (4, 8, 12, 16, 20, 24)
-SKETCH_EPOCHS = 30
+SKETCH_EPOCHS = 20
 
 
 def trained(run: Path, *options: str) -> float:
