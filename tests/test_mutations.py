@@ -12,6 +12,7 @@ from types import CodeType
 
 import numpy as np
 import pytest
+import test_drawing as drawing_tests
 import test_parallel_batch as parallel_tests
 import test_regularisation as regularisation_tests
 import test_translation_models as translation_tests
@@ -32,13 +33,13 @@ from minirnn import (
     unroll,
 )
 from minirnn.autograd import activations, pending, recording, tape
-from minirnn.cells import bptt, gru, layer_norm, lstm, lstm_variants, padding, rnn, rnn_activations, stepper
+from minirnn.cells import bptt, gru, layer_norm, lstm, lstm_variants, neighbours, padding, rnn, rnn_activations, stepper
 from minirnn.cli import catalogue
 from minirnn.cli.catalogue import all_cases
 from minirnn.decoding import beam, hypotheses
-from minirnn.fast import in_place, slices, walk
+from minirnn.fast import diagonals, in_place, slices, walk
 from minirnn.layers import attention, basic
-from minirnn.models import decoders, encoders, seq2seq
+from minirnn.models import decoders, encoders, grid_drawing, seq2seq
 from minirnn.training import clipping, optimizers, translation
 from minirnn.training.translation import shift_right
 
@@ -358,9 +359,26 @@ MISTAKES = {
     "fast: direct road to h_{t-1} missing": (FAST_GRU.backward, "sum_of_products(z, dh, r, ds)", "r * ds", FASTER("gru")),
     "fast: dU_n from h instead of r * h": (FAST_GRU.weight_gradients, "a[4 * H : 5 * H]", "a[3 * H : 4 * H]", FASTER("gru")),
     "fast: reset and update gate swapped": (FAST_GRU_AFTER.forward, "r, z, n, stays, rq =", "z, r, n, stays, rq =", FASTER("gru-after")),
+    # pictures
+    "what neighbours send back written instead of added": (
+        neighbours.NeighbourCell.sent_back, "dh[:, :, there] += d_by_site", "dh[:, :, there] = d_by_site",
+        lambda: gradients_are_right("drawing row"),
+    ),
+    "fast: gradient of the state above dropped": (
+        diagonals._Walker.backward, "d_state[0][:, above] += w.N.T @ da_here[:rows_of_a]", "pass",
+        lambda: gradients_are_right("along_diagonals"),
+    ),
+    "a pixel sees itself": (
+        grid_drawing.GridModel.logits, "self.window_left(x)[:, :, :, :C]", "self.window_left(x)[:, :, :, 1 : C + 1]",
+        lambda: drawing_tests.test_nothing_later_is_seen("row 3 1"),
+    ),
+    "the walk from the right sees its own row": (
+        grid_drawing.DiagonalModel.hidden, "zeros(1, *x.shape[1:])), own[:-1]]", "zeros(1, *x.shape[1:])), own][1:]",
+        lambda: drawing_tests.test_nothing_later_is_seen("diagonal 3 2"),
+    ),
     # autograd
     "gradient written instead of accumulated": (
-        tape.walk_back, "sums[slot] + dx if slot in sums else dx", "dx", lambda: gradients_are_right("layer", "model"),
+        tape.walk_back, "sums[slot] + dx if slot in sums else dx", "dx", lambda: gradients_are_right("model"),
     ),
     "second backward overwrites": (tape._add_to_grad, "leaf.grad + total", "total", second_backward_adds),
     "broadcasting undone by the mean": (recording.unbroadcast, "gradient.sum(", "gradient.mean(", lambda: gradients_are_right("add")),
