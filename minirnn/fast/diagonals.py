@@ -18,37 +18,27 @@ import numpy as np
 
 from minirnn.autograd.recording import needs_grad, record_many
 from minirnn.autograd.tensor import Tensor
-from minirnn.backend import Array, array_module, device_of, like
+from minirnn.backend import Array, array_module, like
 from minirnn.cells.bptt import input_products, weight_gradients
 from minirnn.cells.diagonals import along_diagonals, check_diagonals
 from minirnn.cells.neighbours import NeighbourCell
-from minirnn.fast.walk import joined, steps_for, threads_for
-from minirnn.parallel import cut, in_parallel
+from minirnn.fast.walk import by_part, joined, steps_for, threads_for
+from minirnn.parallel import cut
 
 
 def along_diagonals_together(walks: Sequence[tuple[NeighbourCell, Tensor, Mapping[str, Tensor]]]) -> list[Tensor]:
     """What `minirnn.cells.diagonals.along_diagonals` returns for each of these arguments, sooner."""
     walkers = [_Walker(len(walks), *walk) for walk in walks]
-    arrays = [joined(found, axis=2) for found in _by_part(_Walker.forward, walkers)]
+    arrays = [joined(found, axis=2) for found in by_part(_Walker.forward, walkers)]
 
     def backward(*d_outputs: Array | None) -> list[Array | None]:
         given = dict(zip(walkers, d_outputs, strict=True))
         needed = [walker for walker in walkers if walker.keep and given[walker] is not None]
-        found = dict(zip(needed, _by_part(lambda walker, i: walker.backward(i, given[walker]), needed), strict=True))
+        found = dict(zip(needed, by_part(lambda walker, i: walker.backward(i, given[walker]), needed), strict=True))
         return [d for w in walkers for d in (w.gradients(found[w]) if w in found else [None] * len(w.inputs))]
 
     inputs = [tensor for walker in walkers for tensor in walker.inputs]
     return list(record_many(arrays, inputs, backward, rule=along_diagonals))
-
-
-def _by_part(act: Any, walkers: Sequence[_Walker]) -> list[list[Any]]:
-    """For each of the walkers what it brings back from each part of its batch."""
-    pieces = [(walker, i) for walker in walkers for i in range(len(walker.parts))]
-    if walkers and device_of(walkers[0].x.data) == "cpu":
-        found = iter(in_parallel(lambda piece: act(*piece), pieces, walkers[0].threads))
-    else:
-        found = iter([act(*piece) for piece in pieces])
-    return [[next(found) for _ in walker.parts] for walker in walkers]
 
 
 class _Trace(NamedTuple):

@@ -51,13 +51,13 @@ def unroll_together(walks: Sequence[tuple[Any, ...]]) -> list[tuple[Tensor, tupl
     each thread of the CPU takes one direction, or a part of the batch, through all of it by itself.
     """
     walkers = [_Walker(len(walks), *walk) for walk in walks]
-    outcomes = [walker.arrive(found) for walker, found in zip(walkers, _by_part(_Walker.forward, walkers), strict=True)]
+    outcomes = [walker.arrive(found) for walker, found in zip(walkers, by_part(_Walker.forward, walkers), strict=True)]
 
     def backward(*gradients: Array | None) -> list[Array | None]:
         given = iter(gradients)
         d_outcome = {walker: [next(given) for _ in range(1 + len(walker.state))] for walker in walkers}
         needed = [w for w in walkers if w.keep and any(d is not None for d in d_outcome[w])]
-        found = iter(_by_part(lambda walker, i: walker.backward(i, *d_outcome[walker]), needed))
+        found = iter(by_part(lambda walker, i: walker.backward(i, *d_outcome[walker]), needed))
         return [d for w in walkers for d in (w.gradients(next(found)) if w in needed else [None] * len(w.inputs))]
 
     inputs = [tensor for walker in walkers for tensor in walker.inputs]
@@ -65,7 +65,7 @@ def unroll_together(walks: Sequence[tuple[Any, ...]]) -> list[tuple[Tensor, tupl
     return [(next(tensors), tuple(next(tensors) for _ in walker.state)) for walker in walkers]
 
 
-def _by_part(act: Callable[[_Walker, int], Any], walkers: Sequence[_Walker]) -> list[list[Any]]:
+def by_part(act: Callable[[Any, int], Any], walkers: Sequence[Any]) -> list[list[Any]]:
     """For each of the walkers what it brings back from each part of its batch."""
     pieces = [(walker, i) for walker in walkers for i in range(len(walker.parts))]
     if walkers and device_of(walkers[0].x.data) == "cpu":
