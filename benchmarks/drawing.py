@@ -112,7 +112,7 @@ def mnist(runs: Path) -> None:
         said = f"threshold {how}" if how == "0.5" else "one random draw"
         rows += [[said, *row] for row in table(runs, f"mnist-{how}", MNIST, options)]
     say = (
-        "The first 10,000 digits of MNIST, 28 by 28; every fifth (index % 5 == 4) for test, 7,600 to learn from, 400 "
+        "The first 10,000 digits of MNIST, 28 by 28; every fifth (index % 5 == 4) for test, 7,500 to learn from, 500 "
         "to choose the checkpoint by; the counting models learned from all 8,000."
     )
     write("drawing_mnist", "MNIST, drawn pixel by pixel", "mnist", ["binarised by", *HEAD], rows, say)
