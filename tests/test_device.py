@@ -18,6 +18,7 @@ from minirnn import (
     AttentionDecoder,
     Captioning,
     Codec,
+    ContextDecoder,
     EncoderDecoder,
     InputError,
     LanguageModel,
@@ -48,6 +49,7 @@ from minirnn.cli.catalogue import functional_recipes, operation_recipes
 from minirnn.cli.recipes import stream
 from minirnn.data import SPECIALS
 from minirnn.data.colours import Palette
+from minirnn.data.histories import Talk
 from minirnn.data.pictures import Preprocessing
 from minirnn.data.sights import Pictures, Regions, Videos
 from minirnn.errors import DeviceError
@@ -55,7 +57,10 @@ from minirnn.fast import kernels
 from minirnn.models.conditions import CaptionCondition, ClassCondition
 from minirnn.models.drawing import RasterModel
 from minirnn.models.grid_drawing import DiagonalModel, RowModel
+from minirnn.models.history_encoders import FlatEncoder, HierarchicalEncoder
+from minirnn.partner import Partner
 from minirnn.training.captioning import Captioned
+from minirnn.training.chatting import Chatting
 from minirnn.training.drawing import Captions, Classes, Drawing, Drawn
 
 
@@ -316,6 +321,43 @@ def test_learning_and_drawing_there_gives_the_same_without_waiting(kind, told, r
     for ours, theirs in zip(numbers, numbers_there, strict=True):
         np.testing.assert_allclose(theirs, ours, rtol=1e-9, atol=1e-12)
     np.testing.assert_array_equal(pixels_there, pixels)
+    assert row_there == pytest.approx(row)
+
+
+@pytest.mark.parametrize("kind", ["attentive", "hierarchical", "flat"])
+def test_learning_and_answering_there_gives_the_same_without_waiting(kind, rng):
+    options = {"cell": "lstm", "rng": 0, "dtype": np.float64}
+    codec = Codec("space", "none", Vocabulary([*SPECIALS, "a", "b", "c"]))
+    said = [[" ".join(rng.choice(["a", "b", "c"], 1 + i % 3)) for i in range(count)] for count in (4, 2, 5)]
+    talk = Talk([[codec.encode(turn) for turn in turns] for turns in said], most_turns=3)
+    outcomes = []
+    for device in ("cpu", "gpu"):
+        if kind == "flat":
+            encoder = FlatEncoder(7, 3, 4, dropout=0.2, **options)
+        else:
+            encoder = HierarchicalEncoder(7, 3, 4, 4, words=kind == "attentive", dropout=0.2, **options)
+        fed = {} if kind == "hierarchical" else {"attend": "after", "input_feeding": True}
+        decoder = (AttentionDecoder if fed else ContextDecoder)(7, 3, 4, encoder.output_size, **fed, **options)
+        model = EncoderDecoder(encoder, decoder, bridge="learned", rng=0, dtype=np.float64)
+        model.to(device)
+        task = Chatting(model, talk, talk, batch_size=5, rng=np.random.default_rng(0), max_length=6)
+        device_double.syncs = 0
+        loss, *_ = task.loss(next(task.batches(np.random.default_rng(1))), None, 0)
+        loss.backward()
+        assert device_double.syncs == 0
+        gradients = [backend.to_host(p.grad) for p in model.parameters()]
+        model.eval()
+        numbers = [backend.to_host(loss.data), *gradients, *(task.nats(talk, h)[0] for h in ("true", "shuffled"))]
+        partner, texts = Partner(model, codec, 3, 6), []
+        for search in ({}, {"beam_size": 3}, {"anti_lm": 0.5}, {"beam_size": 2, "anti_lm": 0.5}):
+            for one in partner.answer(said, **search):
+                texts.append(one.text)
+                numbers += [np.array(one.log_prob), *([] if one.turns is None else [one.turns])]
+        outcomes.append((numbers, texts, task.greedy(talk), task.validate()))
+    (numbers, *written, row), (numbers_there, *written_there, row_there) = outcomes
+    for ours, theirs in zip(numbers, numbers_there, strict=True):
+        np.testing.assert_allclose(theirs, ours, rtol=1e-9, atol=1e-12)
+    assert written_there == written
     assert row_there == pytest.approx(row)
 
 

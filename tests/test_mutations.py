@@ -366,7 +366,7 @@ MISTAKES = {
     ),
     "fast: gradient of the state above dropped": (
         diagonals._Walker.backward, "d_state[0][:, above] += w.N.T @ da_here[:rows_of_a]", "pass",
-        lambda: gradients_are_right("along_diagonals"),
+        lambda: gradients_are_right("drawing diagonal"),
     ),
     "a pixel sees itself": (
         grid_drawing.GridModel.logits, "self.window_left(x)[:, :, :, :C]", "self.window_left(x)[:, :, :, 1 : C + 1]",

@@ -1,6 +1,7 @@
 """How to train a run of every task in a fraction of a second."""
 
 import itertools
+import json
 
 import numpy as np
 from PIL import Image
@@ -14,6 +15,7 @@ TRAININGS = {
     "classify": ("--data", "labelled.tsv", "--hidden", 4, "--embedding", 4),
     "caption": ("--captions", "captions.tsv", "--images", "pictures", "--size", 8, "--hidden", 6, "--filters", 4),
     "draw": ("--captions", "captions.tsv", "--images", "pictures", "--size", 4, "--hidden", 4, "--window", 3),
+    "chat": ("--data", "talk.jsonl", "--hidden", 6, "--embedding", 4),
     "forecast": ("--data", "series.txt", "--hidden", 4, "--steps", 8, "--validate-every", 1),
 }
 """The options of each `minirnn train` command, in a folder that has the data."""
@@ -27,7 +29,17 @@ def write_data(folder):
     (folder / "pairs.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in pairs))
     (folder / "labelled.tsv").write_text("".join(f"{'ab'[i % 2]}\t{'ab'[i % 2]} w{i}\n" for i in range(40)))
     write_pictures(folder / "pictures", folder / "captions.tsv")
+    (folder / "talk.jsonl").write_text("".join(json.dumps(turns) + "\n" for turns in spoken()))
     (folder / "series.txt").write_text("\n".join(str(i % 7) for i in range(60)))
+
+
+def spoken(count=20):
+    """So many conversations of four to seven turns."""
+    names, ends = ("anna", "ben", "tom"), ("what am i called ?", "{}", "thanks", "bye")
+    return [
+        [f"i am {names[i % 3]} .", f"hello {i} !", "ask me", *(end.format(names[i % 3]) for end in ends[: 1 + i % 4])]
+        for i in range(count)
+    ]
 
 
 def write_pictures(folder, captions, count=20):

@@ -17,6 +17,7 @@ import numpy as np
 from minirnn.autograd import activations, functional, ops
 from minirnn.autograd.tensor import Tensor
 from minirnn.cells import CELL_NAMES, make_cell
+from minirnn.cli.chat_recipes import chat_recipes
 from minirnn.cli.drawing_recipes import drawing_recipes
 from minirnn.cli.encoder_decoders import caption_recipes, translation_recipes
 from minirnn.cli.kinks import clear_of_kinks
@@ -45,7 +46,7 @@ from minirnn.models.cloze import SIDES, ClozeModel
 def all_cases(seed: int = 0, pattern: str = "*") -> list[tuple[str, Function, Inputs]]:
     """The cases whose name matches, with * and ?; the same seed gives the same numbers."""
     core = operation_recipes, functional_recipes, cell_recipes, layer_recipes
-    parts = *core, translation_recipes, caption_recipes, drawing_recipes
+    parts = *core, translation_recipes, caption_recipes, drawing_recipes, chat_recipes
     recipes = itertools.chain.from_iterable(part() for part in parts)
     return [(name, *recipe(stream(seed, name))) for name, recipe in recipes if fnmatch.fnmatchcase(name, pattern)]
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from minirnn.autograd.tensor import Tensor
 from minirnn.cells import make_cell
+from minirnn.cells.diagonals import along_diagonals
 from minirnn.cells.neighbours import NeighbourCell
 from minirnn.cli.recipes import DOUBLE, Function, Inputs, Recipe, module_recipe
-from minirnn.fast import along_diagonals_together
 from minirnn.models.conditions import CaptionCondition, ClassCondition
 from minirnn.models.drawing import PictureModel, RasterModel
 from minirnn.models.grid_drawing import DiagonalModel, RowModel
@@ -22,7 +22,7 @@ ROWS, COLUMNS, COLOURS = 2, 3, 3
 
 def drawing_recipes() -> Iterator[tuple[str, Recipe]]:
     """Every kind of model, told classes or captions, by the logits of all pixels of two pictures."""
-    yield "along_diagonals", both_walks
+    yield "along_diagonals", a_walk
     pictures = np.array([[[0, 1, 2], [2, 2, 1]], [[1, 1, 0], [0, 2, 0]]])
     classes, captions = np.array([1, 0]), (np.array([[3, 1], [0, 2], [2, 0]]), np.array([3, 2]))
     of_class, of_caption = partial(ClassCondition, 2, 2), partial(CaptionCondition, 4, 2, 2)
@@ -43,15 +43,13 @@ def drawing_recipes() -> Iterator[tuple[str, Recipe]]:
     yield named("diagonal, two layers", partial(DiagonalModel, num_layers=2, **grid), of_class, classes)
 
 
-def both_walks(rng: np.random.Generator) -> tuple[Function, Inputs]:
-    """The recipe of two walks along diagonals at once: x and all weights of either."""
+def a_walk(rng: np.random.Generator) -> tuple[Function, Inputs]:
+    """The recipe of a walk along diagonals: x and all weights."""
     B, I, H = 2, 2, 2
     cell = NeighbourCell(make_cell("lstm"), ROWS, (-1,))
     shapes = {"x": (ROWS, COLUMNS, B, I), **cell.weight_shapes(I, H)}
-    inputs = {f"{name} {walk}": rng.standard_normal(shape) for walk in (1, 2) for name, shape in shapes.items()}
 
-    def function(*tensors: Tensor) -> Any:
-        walks = [dict(zip(shapes, tensors[at : at + len(shapes)], strict=True)) for at in (0, len(shapes))]
-        return along_diagonals_together([(cell, walk.pop("x"), walk) for walk in walks])
+    def function(x: Tensor, *weights: Tensor) -> Tensor:
+        return along_diagonals(cell, x, dict(zip(list(shapes)[1:], weights, strict=True)))
 
-    return function, inputs
+    return function, {name: rng.standard_normal(shape) for name, shape in shapes.items()}

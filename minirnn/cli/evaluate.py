@@ -1,4 +1,4 @@
-"""`minirnn evaluate`: how good a trained model is that translates, captions or draws."""
+"""`minirnn evaluate`: how good a trained model is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minirnn.autograd.recording import no_grad
-from minirnn.cli import captioned, drawn
+from minirnn.cli import captioned, conversing, drawn
 from minirnn.cli.caption import caption_search
 from minirnn.cli.computing import in_words
 from minirnn.cli.corpora import digest, load_corpora, mismatch, test_pairs
@@ -36,9 +36,10 @@ def add_parser(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
         "evaluate",
-        help="measure a trained model that translates, captions or draws",
+        help="measure a trained model that translates, captions, draws or chats",
         description="BLEU, perplexity and length ratio on pairs of sentences; of captions also CIDEr-D and whether the "
-        "model looks; of drawings bits a pixel, beside models that count. Without data: on the test set of the "
+        "model looks; of drawings bits a pixel, beside models that count; of answers perplexity with and "
+        "without their history. Without data: on the test set of the "
         "built-in corpus, or on what the run held out.",
         epilog="example: minirnn evaluate runs/translate-1 --source test.de --target test.en --beam 5",
     )
@@ -74,9 +75,10 @@ def run(arguments: argparse.Namespace) -> int:
         check_output(arguments.output)
     run_directory = open_run(arguments)
     of_captions = run_directory.config.get("task") == "caption"
-    if run_directory.config.get("task") == "draw":
+    held_out = {"draw": drawn.evaluate, "chat": conversing.evaluate}.get(str(run_directory.config.get("task")))
+    if held_out:
         _check_nothing_else(arguments)
-        drawn.evaluate(run_directory, arguments)
+        held_out(run_directory, arguments)
         return 0
     _check_data(arguments, of_captions)
     if of_captions:
@@ -120,7 +122,7 @@ def _check_data(arguments: argparse.Namespace, of_captions: bool) -> None:
 
 
 def _check_nothing_else(arguments: argparse.Namespace) -> None:
-    """Refuse what a model that draws has no use for: it is measured on what its run held out.
+    """Refuse what a model that draws or chats has no use for: it is measured on what its run held out.
 
     Raises:
         InputError: it says what.

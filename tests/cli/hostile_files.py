@@ -38,6 +38,7 @@ USES = {
     "classify": [("classify", "RUN", "a w1")],
     "caption": [("caption", "RUN", "pictures/0.png"), ("evaluate", "RUN")],
     "draw": [("draw", "RUN", "--caption", "a red stripe", "--samples", "2"), ("evaluate", "RUN")],
+    "chat": [("chat", "RUN"), ("evaluate", "RUN")],
     "forecast": [],
 }
 SECONDS, MEMORY = 20, 2**30
@@ -59,6 +60,7 @@ def call(*arguments):
         raise HangError
 
     out, err = io.StringIO(), io.StringIO()
+    sys.stdin = io.TextIOWrapper(io.BytesIO(b"i am anna .\n/why\nwhat am i called ?\n"))  # what a chat answers
     signal.signal(signal.SIGALRM, ring)
     signal.alarm(SECONDS)
     try:

@@ -22,6 +22,7 @@ LAST_LINES = {
     "classify": "more: minirnn classify r TEXT\n",
     "caption": "/pictures/4.png\n",
     "draw": "more: minirnn draw r --samples 16 --caption TEXT\n      minirnn evaluate r\n",
+    "chat": "more: minirnn chat r\n      minirnn evaluate r\n",
     "forecast": "no picture: matplotlib cannot draw: RuntimeError: first line second line\n",
 }
 

@@ -1,10 +1,12 @@
 """Paths as users have them, and commands that are printed to be pasted."""
 
 import argparse
+import io
 import itertools
 import os
 import re
 import shlex
+import sys
 
 import pytest
 from commands import refused, run
@@ -112,15 +114,16 @@ def test_a_quoted_path_is_one_word_and_no_option(name):
 
 def hints(text):
     """The commands in an output, as a shell would take them apart."""
-    found = re.findall(r"minirnn (?:train|generate|translate|evaluate|classify|cloze|draw) .*", text)
+    found = re.findall(r"minirnn (?:train|generate|translate|evaluate|classify|cloze|draw|chat) .*", text)
     return [shlex.split(command)[1:] for command in found]
 
 
-@pytest.mark.parametrize("task", ["lm", "cloze", "translate", "classify", "draw"])
-def test_what_a_training_proposes_can_be_pasted(task, here, capsys):
+@pytest.mark.parametrize("task", ["lm", "cloze", "translate", "classify", "draw", "chat"])
+def test_what_a_training_proposes_can_be_pasted(task, here, capsys, monkeypatch):
     assert run("train", task, *TRAININGS[task], "--epochs", 1, "--quiet", "--out=-it's my run") == 0
     commands = hints(capsys.readouterr().out)
-    assert len(commands) == 1 + (task in ("translate", "draw"))
+    assert len(commands) == 1 + (task in ("translate", "draw", "chat"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"hello\n")))  # to which a chat answers
     for command in commands:
         assert run(*command) == 0
 

@@ -68,7 +68,7 @@ def test_sizes_are_believed_as_far_as_there_are_weights(task, here, capsys, monk
     uses = {
         "lm": ("generate", "r"), "cloze": ("cloze", "r", "the qui_k"), "translate": ("translate", "r", "red"),
         "classify": ("classify", "r", "a w1"), "caption": ("caption", "r", "pictures/0.png"),
-        "draw": ("draw", "r", "--caption", "red"),
+        "draw": ("draw", "r", "--caption", "red"), "chat": ("evaluate", "r"),
     }  # fmt: skip
     drawn, parameter = [], basic.Parameter
     monkeypatch.setattr(basic, "Parameter", lambda data: drawn.append(data.size) or parameter(data))

@@ -1,0 +1,127 @@
+"""`minirnn chat`: talk with a trained model."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minirnn import backend
+from minirnn.cli.chats import load_chat
+from minirnn.cli.conversing import partner_of
+from minirnn.cli.lines import at_terminal, read_lines, sentence
+from minirnn.cli.options import number, path
+from minirnn.cli.runs import open_run
+from minirnn.decoding import greedy, sampler
+from minirnn.errors import InputError
+from minirnn.partner import Answer, Partner
+
+HELP = "/reset begins a new conversation, /why shows what was looked at for the last answer"
+MOST_SHOWN = 60
+"""Characters of a turn that `/why` shows."""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "chat",
+        help="talk with a trained model",
+        description=f"Answer the lines of the standard input, one after the other, with what was said before in mind. "
+        f"{HELP}.",
+        epilog="example: minirnn chat runs/chat-1",
+    )
+    parser.add_argument("RUN", type=path, help="the run directory")
+    parser.add_argument("--beam", type=number(int, 1), default=1, metavar="N", help="beam size (default: 1, greedy)")
+    parser.add_argument("--sample", action="store_true", help="draw answers at random")
+    parser.add_argument("--temperature", type=number(float, above=0), metavar="X", help="of --sample (default: 1)")
+    parser.add_argument("--top-k", type=number(int, 1), metavar="K", help="with --sample: from the K most probable")
+    parser.add_argument(
+        "--top-p", type=number(float, above=0), metavar="P", help="with --sample: from the most probable that sum to P"
+    )
+    parser.add_argument("--seed", type=number(int, 0), metavar="N", help="of --sample (default: 0)")
+    parser.add_argument(
+        "--anti-lm",
+        type=number(float, 0),
+        default=0.0,
+        metavar="X",
+        help="against answers that fit everything: take X times their log-probability without a history off the first "
+        "tokens (default: 0)",
+    )
+    parser.add_argument("--no-unknown", action="store_true", help="never write <unk>")
+    parser.add_argument("--checkpoint", choices=("best", "last"), default="best", help="which weights (default: best)")
+    parser.add_argument("--device", choices=backend.DEVICES, default="cpu", help="where to compute (default: cpu)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Answer line by line."""
+    search = _search(arguments)
+    model, learned, options = load_chat(open_run(arguments), arguments.checkpoint, arguments.device)
+    partner = partner_of(model, learned, options)
+    said: list[str] = []
+    answer: Answer | None = None
+    noted = False
+    if at_terminal():
+        print(HELP, file=sys.stderr)
+    for line in map(sentence, read_lines("answer", "turn")):
+        words = line.strip()
+        if words == "/reset":
+            said, answer, noted = [], None, False
+            print("(a new conversation)", flush=True)
+        elif words == "/why":
+            print("\n".join(why(partner, said[:-1], answer)), flush=True)
+        elif words:
+            said.append(words)
+            (answer,) = partner.answer([said], **search)
+            said.append(answer.text)
+            print(" ".join(answer.text.split()) or "…", flush=True)
+            if len(said) >= partner.turns and not noted and options["model"] != "last":
+                noted = True
+                print(f"note: from now on only the latest {partner.turns} turns are remembered", file=sys.stderr)
+            said = said[-partner.turns - 1 :]
+    return 0
+
+
+def _search(arguments: argparse.Namespace) -> dict[str, Any]:
+    """How to find an answer.
+
+    Raises:
+        InputError: options do not go together.
+    """
+    for name in ("temperature", "top_k", "top_p", "seed"):
+        if getattr(arguments, name) is not None and not arguments.sample:
+            raise InputError(f"--{name.replace('_', '-')} goes with --sample")
+    if arguments.sample and arguments.beam > 1:
+        raise InputError("choose one of --beam and --sample")
+    temperature = 1.0 if arguments.temperature is None else arguments.temperature
+    rng = backend.generator(arguments.seed or 0)
+    choose = sampler(rng, temperature, arguments.top_k, arguments.top_p) if arguments.sample else greedy
+    return {
+        "beam_size": arguments.beam,
+        "choose": choose,
+        "anti_lm": arguments.anti_lm,
+        "allow_unknown": not arguments.no_unknown,
+    }
+
+
+def why(partner: Partner, said: Sequence[str], answer: Answer | None) -> list[str]:
+    """What was looked at for an answer to what was said: of each turn its share of all attention; and of each word of
+    the answer the word that was looked at most."""
+    if answer is None:
+        return ["(there is no answer yet)"]
+    if answer.turns is None or answer.words is None:
+        return ["(this model looks at nothing: it has its memory alone)"]
+    turns = said[-answer.turns.shape[1] :]
+    lines = [
+        f"  {share:6.1%}  {i + 1}: {turn if len(turn) <= MOST_SHOWN else turn[: MOST_SHOWN - 1] + '…'}"
+        for i, (share, turn) in enumerate(zip(answer.turns.mean(axis=0), turns, strict=True))
+    ]
+    for t, token in enumerate(answer.tokens):
+        turn = int(answer.turns[t].argmax())
+        words, weights = answer.words[turn]
+        word = int(np.argmax(weights[t]))
+        lines.append(f"  {token!r} looked at {words[word]!r} of turn {turn + 1}: {weights[t, word]:.1%}")
+    return lines

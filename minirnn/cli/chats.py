@@ -1,0 +1,138 @@
+"""What `minirnn train chat` can be told, what a run keeps of its data, and the model built from both."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minirnn import backend
+from minirnn.cli.cells import cell_options, cell_settings
+from minirnn.cli.options import number, path
+from minirnn.cli.runs import load_model
+from minirnn.cli.training import Options, optimization_options, read_options, schedule_options
+from minirnn.data import Codec
+from minirnn.data.codec import SENTENCE_TOKENS
+from minirnn.data.text import CLEANING
+from minirnn.errors import InputError
+from minirnn.layers.attention import SCORES
+from minirnn.models import AttentionDecoder, ContextDecoder, EncoderDecoder
+from minirnn.models.history_encoders import FlatEncoder, HierarchicalEncoder
+from minirnn.training import Run
+
+_count = {"type": number(int, 1), "metavar": "N"}
+_probability = {"type": number(float, 0, 1), "metavar": "P"}
+MODELS = ("attentive", "hierarchical", "flat", "last")
+MOST_TURNS = 100
+
+OPTIONS: Options = {
+    "data": (None, {"type": path, "metavar": "FILE", "help": "conversations: JSON lines, lists of turns, or text, "
+                    "a turn a line and blank lines between conversations (also .gz); without it, dialogues about "
+                    "names and places that have to be remembered"}),
+    "test-every": (10, {"type": number(int, 2), "metavar": "N", "help": "of --data, every so many conversations one is "
+                        "held out to test with"}),
+    "examples": (None, {**_count, "help": "built-in dialogues to learn from (default: all)"}),
+    "model": ("attentive", {"choices": MODELS, "help": "how the history is read: turn by turn, looking at turns and "
+                            "words; turn by turn; as one text, looking at words; or only the last turn"}),
+    "score": ("additive", {"choices": tuple(SCORES), "help": "the attention score"}),
+    "turns": (10, {"type": number(int, 1, MOST_TURNS + 1), "metavar": "N", "help": "of the history, the latest"}),
+    "tokens": ("word", {"choices": SENTENCE_TOKENS, "help": "what turns are cut into"}),
+    "clean": ("lower", {"choices": CLEANING, "help": "simplify turns: lower case, or lower-case letters only"}),
+    "min-frequency": (1, {**_count, "help": "rarer tokens become <unk>"}),
+    "vocabulary": (None, {**_count, "help": "at most N tokens"}),
+    "max-length": (40, {"type": number(int, 2), "metavar": "N", "help": "cut longer turns"}),
+    **cell_options("gru"),
+    "hidden": (96, {**_count, "help": "units over words, in each direction, over turns and of the decoder"}),
+    "embedding": (48, {**_count, "help": "features of the embedding"}),
+    "dropout": (0.0, {**_probability, "help": "on words, turns, what is attended to and before the output"}),
+    "batch-size": (32, {**_count, "help": "answers in a batch"}),
+    **optimization_options(lr=0.005, epochs=3),
+    **schedule_options(warmup=100),
+}  # fmt: skip
+
+
+def check(options: dict[str, Any]) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        InputError: it says which.
+    """
+    if options["examples"] and options["data"]:
+        raise InputError("--examples goes with the built-in dialogues")
+    if options["test-every"] != OPTIONS["test-every"][0] and not options["data"]:
+        raise InputError("--test-every goes with --data: the built-in dialogues have their own test part")
+    if options["model"] == "last" and options["turns"] != OPTIONS["turns"][0]:
+        raise InputError("--turns goes with another model than last")
+
+
+def turns_of(options: dict[str, Any]) -> int:
+    """How many turns of the history a model reads."""
+    return 1 if options["model"] == "last" else options["turns"]
+
+
+class Learned(NamedTuple):
+    """What a run learns from its data when it begins: how turns become tokens, and the most of one that is written."""
+
+    codec: Codec
+    max_length: int
+
+    def to_json(self) -> dict[str, Any]:
+        """As run.json has it."""
+        return {"codec": self.codec.to_json(), "most_tokens": self.max_length}
+
+
+def read_learned(run: Run) -> Learned:
+    """What a run has learned, from its run.json.
+
+    Raises:
+        InputError: it is damaged, or needs a library that is not installed.
+    """
+    try:
+        codec, most = Codec.from_json(run.config["codec"]), run.config["most_tokens"]
+        if type(most) is not int or not 1 <= most < 2**31:
+            raise ValueError(f"most_tokens is {most!r}")
+    except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error.__cause__, ImportError):  # then it is not the file that is to blame
+            raise
+        said = error if isinstance(error, InputError) else repr(error)
+        raise InputError(f"{run.path / 'run.json'}: damaged: {said}") from error
+    return Learned(codec, most)
+
+
+def build_model(learned: Learned, options: dict[str, Any], rng: np.random.Generator) -> EncoderDecoder:
+    """The model that the options describe, on their device."""
+    V, E, H, dropout = len(learned.codec.vocabulary), options["embedding"], options["hidden"], options["dropout"]
+    cell = cell_settings(options)
+    encoder: Any
+    decoder: Any
+    if options["model"] in ("flat", "last"):
+        encoder = FlatEncoder(V, E, H, **cell, dropout=dropout, rng=rng)
+    else:
+        words = options["model"] == "attentive"
+        encoder = HierarchicalEncoder(V, E, H, H, **cell, words=words, dropout=dropout, rng=rng)
+    common: dict[str, Any] = {**cell, "embedding_dropout": dropout, "output_dropout": dropout, "rng": rng}
+    if options["model"] == "hierarchical":
+        decoder = ContextDecoder(V, E, H, encoder.output_size, **common)
+    else:
+        how: dict[str, Any] = {"score": options["score"], "attend": "after", "input_feeding": True}
+        decoder = AttentionDecoder(V, E, H, encoder.output_size, **how, **common)
+    model = EncoderDecoder(encoder, decoder, bridge="learned", rng=rng)
+    model.to(options["device"])
+    return model
+
+
+def load_chat(
+    run: Run, checkpoint: str = "best", device: str = "cpu"
+) -> tuple[EncoderDecoder, Learned, dict[str, Any]]:
+    """The trained model of a run, what it has learned of its data, and its options.
+
+    Raises:
+        InputError: the run is another task's, is damaged, or has no checkpoint.
+    """
+    options = read_options(run, "chat", OPTIONS)
+    check(options)
+    learned = read_learned(run)
+    model = load_model(
+        run, lambda: build_model(learned, {**options, "device": device}, backend.generator(0)), checkpoint
+    )
+    return model, learned, options

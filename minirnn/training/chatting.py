@@ -1,0 +1,96 @@
+"""Answers in a dialogue as a task for the training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from minirnn.arguments import integer
+from minirnn.autograd.tensor import Tensor
+from minirnn.backend import to_host
+from minirnn.data.histories import AnswerBatch, Talk
+from minirnn.data.vocabulary import BOS_ID, EOS_ID
+from minirnn.decoding import decode
+from minirnn.errors import InputError
+from minirnn.models import EncoderDecoder
+from minirnn.training.loop import Carry
+from minirnn.training.translation import sentence_loss, sentence_step, shift_right
+
+
+class Chatting:
+    """Predict each token of an answer from the turns before it and the tokens before it.
+
+    Args:
+        model: the model, whose encoder reads histories.
+        train, valid: what to learn from, and what is held out (may have no answers).
+        batch_size: answers in a batch.
+        rng: the generator the model draws its dropout from.
+        max_length: the most tokens of an answer that is written, `<eos>` included.
+        judge: measures of the held-out answers, from what was written for each.
+
+    Raises:
+        InputError: there is nothing to learn from, or a number is out of its range.
+    """
+
+    loss_is_nll = valid_loss_is_nll = True
+
+    def __init__(
+        self,
+        model: EncoderDecoder,
+        train: Talk,
+        valid: Talk,
+        *,
+        batch_size: int,
+        rng: np.random.Generator,
+        max_length: int = 50,
+        judge: Callable[[list[tuple[int, ...]]], dict[str, float]] | None = None,
+    ):
+        if not len(train):
+            raise InputError("there are no answers to learn from")
+        self.model, self.talk, self.valid, self.rng, self.judge = model, train, valid, rng, judge
+        self.batch_size, self.max_length = integer("batch_size", batch_size), integer("max_length", max_length)
+        self.num_batches = -(-len(train) // self.batch_size)
+
+    def batches(self, rng: np.random.Generator) -> Iterator[AnswerBatch]:
+        """The batches of one epoch: every answer once."""
+        yield from self.talk.batches(self.batch_size, rng)
+
+    def loss(self, batch: AnswerBatch, carry: Carry, step: int) -> tuple[Tensor, int, Carry]:
+        """The mean over the real tokens of the answers."""
+        return self._loss(batch, "mean"), int(batch.Y_lengths.sum()), None
+
+    def validate(self) -> dict[str, float]:
+        """Of the held-out answers: loss per token (teacher-forced), and what the judge says of those that were written
+        greedily."""
+        if not len(self.valid):
+            return {}
+        nats, tokens = self.nats(self.valid)
+        row = {"valid_loss": float(nats.sum() / tokens.sum())}
+        return row | (self.judge(self.greedy(self.valid)) if self.judge and np.isfinite(nats).all() else {})
+
+    def nats(self, talk: Talk, history: str = "true") -> tuple[np.ndarray, np.ndarray]:
+        """For each answer its negative log-likelihood in nats, and how many tokens it has. With another history, see
+        `Talk.batch`: a model that remembers must be surprised."""
+        found = [np.zeros(0)]
+        for first in range(0, len(talk), self.batch_size):
+            batch = talk.batch(range(first, min(first + self.batch_size, len(talk))), history)
+            real = np.arange(len(batch.Y))[:, None] < batch.Y_lengths
+            losses = np.zeros(real.shape)
+            losses[real] = to_host(self._loss(batch, "none").data)
+            found.append(losses.sum(axis=0))
+        return np.concatenate(found), np.array([len(talk.conversations[c][i]) for c, i in talk.answers])
+
+    def greedy(self, talk: Talk) -> list[tuple[int, ...]]:
+        """A greedy answer to each history."""
+        written: list[tuple[int, ...]] = []
+        for first in range(0, len(talk), self.batch_size):
+            batch = talk.batch(range(first, min(first + self.batch_size, len(talk))))
+            state, start = self.model.start(batch.histories, None), np.full(len(batch.Y_lengths), BOS_ID)
+            step = sentence_step(self.model)
+            written += [one.tokens for one in decode(step, state, start, eos=EOS_ID, max_length=self.max_length)]
+        return written
+
+    def _loss(self, batch: AnswerBatch, reduction: str) -> Tensor:
+        decoded = self.model(batch.histories, None, shift_right(batch.Y))
+        return sentence_loss(self.model, decoded.features, batch.Y, batch.Y_lengths, reduction=reduction)
