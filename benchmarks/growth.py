@@ -137,7 +137,8 @@ def parts_of_batch(cell: str, shape: Shape) -> int:
     """Into how many parts minirnn divides a batch here."""
     weights = SimpleNamespace(U=np.empty((layers.GATES[cell] * shape.H, shape.H), np.float32))
     x = np.empty((shape.T, shape.B, shape.I), np.float32)
-    return len(walk.divide(shape.B, walk.threads_for(make_cell(cell), weights, x, 1)))
+    one = make_cell(cell)
+    return len(walk.divide(shape.B, walk.threads_for(one, weights, x, 1), one))
 
 
 def peak_memory(cell: str, shape: Shape) -> int:

@@ -168,7 +168,7 @@ def textbook_call(cell: str, shape: Shape, mode: str, per_gate: bool) -> Callabl
     """The row loop of `benchmarks.textbook`, one layer in one direction."""
     x, dy = data(shape)
     layer = Recurrent(cell, shape.I, shape.H, rng=0)
-    weights = {name: p.data for name, p in layer._weights("_l0").items()}
+    weights = {name: p.data for name, p in layer.weights_of("_l0").items()}
     loop = Textbook(cell, weights, per_gate)
     if mode == "forward":
         return lambda: loop.forward(x)
