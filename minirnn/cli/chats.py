@@ -45,7 +45,7 @@ OPTIONS: Options = {
     "hidden": (96, {**_count, "help": "units over words, in each direction, over turns and of the decoder"}),
     "embedding": (48, {**_count, "help": "features of the embedding"}),
     "dropout": (0.0, {**_probability, "help": "on words, turns, what is attended to and before the output"}),
-    "batch-size": (32, {**_count, "help": "answers in a batch"}),
+    "batch-size": (64, {**_count, "help": "answers in a batch"}),
     **optimization_options(lr=0.005, epochs=3),
     **schedule_options(warmup=100),
 }  # fmt: skip

@@ -87,8 +87,9 @@ class HierarchicalEncoder(Encoder):
         v_i     = [→h; ←h]              the last states of both directions over the words of turn i
         c_i     = recurrent([v_i; P s_i], c_{i-1})        over the turns, with who has spoken
         outputs   c_1 … c_S, one for each turn
-                  or, to look at words (after Xing et al. 2018), [h_ij; →c_i; ←c_i] of every word j of every turn i,
-                  where ←c_i has been to the turns after i first: so it knows what is asked in the latest
+                  or, to look at words (after Xing et al. 2018), [h_ij; →c_i; ←c_i; E w_ij] of every word j of every
+                  turn i, where ←c_i has been to the turns after i first: so it knows what is asked in the latest.
+                  The word itself stands beside it because it is what an answer takes up
 
     Args:
         vocabulary_size, embedding_size: of the words.
@@ -130,11 +131,12 @@ class HierarchicalEncoder(Encoder):
         self.context = Recurrent(cell, 2 * H + embedding_size, context_size, bidirectional=words, **memory, **options)
         self.dropout = Dropout(dropout, rng=options["rng"])
         self.words = words
-        self.output_size = self.context.hidden_size * self.context.num_directions + (2 * H if words else 0)
+        self.output_size = self.context.hidden_size * self.context.num_directions
+        self.output_size += 2 * H + embedding_size if words else 0
         self.handed_on = final_state(self.context)
 
     def forward(self, source: Histories, lengths: Any = None) -> Encoding:
-        """Encode the histories of M answers; the outputs are of their turns (S, M, C), or of words (L, M, 2H + 2C).
+        """Encode the histories of M answers; the outputs are of their turns (S, M, C), or of words (L, M, 2H + 2C + E).
 
         Raises:
             InputError: an id is out of range.
@@ -151,7 +153,8 @@ class HierarchicalEncoder(Encoder):
         S, M, C = contexts.shape
         of_words = embedding(ops.reshape(read, (T * N, D)), source.word_at * N + source.turn_at)
         of_turns = embedding(ops.reshape(contexts, (S * M, C)), source.place_at * M + np.arange(M))
-        outputs = ops.concatenate([of_words, of_turns], axis=-1)
+        themselves = self.embedding(source.words[source.word_at, source.turn_at])
+        outputs = ops.concatenate([of_words, of_turns, themselves], axis=-1)
         return Encoding(self.dropout(_zeroed(outputs, source.num_words)), handed_on, source.num_words)
 
 

@@ -172,12 +172,15 @@ def test_words_are_seen_beside_what_is_said_before_and_after_them():
     encoder, source = build("attentive").encoder, histories(TURNS, OF_EACH)
     outputs, _, lengths = encoder(source, None)
     assert lengths.tolist() == source.num_words.tolist()
-    assert outputs.shape == (*source.word_at.shape, 4 * H)
+    E = encoder.embedding.weight.shape[1]
+    assert outputs.shape == (*source.word_at.shape, 4 * H + E)
     for m, numbers in enumerate(OF_EACH):
         assert not outputs.data[lengths[m] :, m].any()
         words = np.concatenate([encoder.read(encoder.embedding(TURNS[i][:, None]))[0].data[:, 0] for i in numbers])
         np.testing.assert_allclose(outputs.data[: lengths[m], m, : 2 * H], words, rtol=0, atol=1e-12)
-        contexts = outputs.data[: lengths[m], m, 2 * H :]
+        themselves = np.concatenate([encoder.embedding(TURNS[i]).data for i in numbers])
+        np.testing.assert_array_equal(outputs.data[: lengths[m], m, 4 * H :], themselves)
+        contexts = outputs.data[: lengths[m], m, 2 * H : 4 * H]
         assert len(np.unique(contexts.round(9), axis=0)) == len(numbers)
         same = source.place_at[: lengths[m] - 1, m] == source.place_at[1 : lengths[m], m]
         assert ((contexts[1:] == contexts[:-1]).all(axis=1) == same).all()
