@@ -1,7 +1,7 @@
 """Drawing pixel by pixel: what pictures cost, beside models that count; and whether drawings are of what was said.
 
-    python -m benchmarks.drawing digits                     # scikit-learn's 8 x 8 digits, 6 models, a minute each
-    python -m benchmarks.drawing sketches                   # captions to pictures to captions, some 20 minutes
+    python -m benchmarks.drawing digits                     # scikit-learn's 8 x 8 digits, 6 models, two minutes
+    python -m benchmarks.drawing sketches                   # captions to pictures to captions, some 10 minutes
     MINIRNN_DATA=<folder with images/> python -m benchmarks.drawing mnist     # 4 models, some 5 minutes each
     MINIRNN_DATA=<folder with images/> python -m benchmarks.drawing emoji     # 2 models, some 3 minutes each
 

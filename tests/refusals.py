@@ -1,5 +1,6 @@
 """How a file that is not what it should be is read."""
 
+import tracemalloc
 import warnings
 
 import pytest
@@ -30,3 +31,13 @@ def outcome(read, *arguments):
     assert message.startswith(str(arguments[0]))
     assert "\n" not in message
     return None
+
+
+def taken(read):
+    """The most memory, in bytes, that NumPy and Python held at a time."""
+    tracemalloc.start()
+    try:
+        read()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

@@ -15,7 +15,7 @@ from minirnn.captioner import Caption, Captioner, reference_words
 from minirnn.cli.captions import Learned, grid_of, load_captioner
 from minirnn.cli.collected import Collection, Part, digest, load, mismatch, read_part
 from minirnn.cli.computing import in_words
-from minirnn.cli.training import check_data, read_again
+from minirnn.cli.training import load_again
 from minirnn.data import moving, scenes
 from minirnn.data.moving import Moving
 from minirnn.data.scenes import Scene
@@ -74,10 +74,7 @@ def check_features(learned: Learned, seen: Any, file: str | None) -> None:
 def _collection(run: Run, options: dict[str, Any]) -> Collection:
     if not (options["images"] or options["features"]):
         return load({**options, "examples": 1})  # of the built-in ones, the test part alone is needed
-    with read_again("give pictures with --images and --captions"):
-        collection = load(options)
-        check_data(run, digest(collection), mismatch(options))
-    return collection
+    return load_again(run, options, load, digest, mismatch, "give pictures with --images and --captions")
 
 
 def scored(

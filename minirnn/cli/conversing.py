@@ -13,7 +13,7 @@ import numpy as np
 
 from minirnn.autograd.recording import no_grad
 from minirnn.cli.chats import Learned, check, load_chat, turns_of
-from minirnn.cli.training import check_data, read_again
+from minirnn.cli.training import load_again
 from minirnn.data import Codec
 from minirnn.data.conversations import read_conversations, split
 from minirnn.data.dialogues import DISTANCES, SPLITS, Dialogue, dialogues
@@ -95,23 +95,19 @@ def evaluate(run: Run, arguments: argparse.Namespace) -> None:
     """Print the measures of a run on its test part."""
     model, learned, options = load_chat(run, arguments.checkpoint, arguments.device)
     if options["data"]:
-        with read_again("train it again"):
-            conversations = load(options)
-            check_data(run, digest(conversations), mismatch(options))
+        conversations = load_again(run, options, load, digest, mismatch, "train it again")
     else:
         conversations = load({**options, "examples": 1})  # of the built-in ones the test part alone is needed
-    measure(partner_of(model, learned, options), conversations, options, {"beam_size": arguments.beam})
+    measure(partner_of(model, learned, options), conversations, options)
 
 
-def measure(
-    partner: Partner, conversations: Conversations, options: dict[str, Any], search: dict[str, Any] | None = None
-) -> list[Answer]:
+def measure(partner: Partner, conversations: Conversations, options: dict[str, Any]) -> list[Answer]:
     """Print how good the answers of the test part are, and return them."""
     test = conversations.test
     talk = talk_of(test, partner.codec, options)
     _print_perplexities(partner, talk)
     started = time.perf_counter()
-    answers = partner.answer([test[c][:i] for c, i in talk.answers], **(search or {}))
+    answers = partner.answer([test[c][:i] for c, i in talk.answers])
     seconds = time.perf_counter() - started
     texts = [one.text for one in answers]
     words = [text.split() for text in texts]

@@ -17,8 +17,7 @@ from minirnn.data import Codec
 from minirnn.data.colours import Colours, colours_from_json
 from minirnn.data.pictures import MOST_SIZE
 from minirnn.errors import InputError
-from minirnn.layers import Module
-from minirnn.models.conditions import CaptionCondition, ClassCondition
+from minirnn.models.conditions import CaptionCondition, ClassCondition, Condition
 from minirnn.models.drawing import ORDERS, PictureModel, RasterModel
 from minirnn.models.grid_drawing import DiagonalModel, RowModel
 from minirnn.training import Run
@@ -193,7 +192,7 @@ def read_learned(run: Run) -> Learned:
 
 def build_model(learned: Learned, options: dict[str, Any], rng: np.random.Generator) -> PictureModel:
     """The model that the options describe, on their device."""
-    condition: Module | None = None
+    condition: Condition | None = None
     if learned.codec is not None:
         condition = CaptionCondition(len(learned.codec.vocabulary), WORD_SIZE, options["told"], rng=rng)
     elif learned.classes is not None:

@@ -11,7 +11,7 @@ from minirnn.artist import Artist
 from minirnn.autograd.recording import no_grad
 from minirnn.cli.drawings import Learned, load_artist
 from minirnn.cli.gallery import Gallery, digest, drawn, load, mismatch
-from minirnn.cli.training import check_data, read_again
+from minirnn.cli.training import load_again
 from minirnn.data import sketches
 from minirnn.data.scenes import is_true
 from minirnn.models.neighbour_counts import NeighbourCounts
@@ -26,13 +26,7 @@ MOST_COUNTED = 2**23
 def evaluate(run: Run, arguments: argparse.Namespace) -> None:
     """Print the measures of a run on its test part."""
     artist, learned, options = load_artist(run, arguments.checkpoint, arguments.device)
-    if options["images"]:
-        with read_again("train it again"):
-            gallery = load(options)
-            check_data(run, digest(gallery), mismatch(options))
-    else:
-        gallery = load(options)
-    measure(artist, learned, gallery)
+    measure(artist, learned, load_again(run, options, load, digest, mismatch, "train it again"))
 
 
 def measure(artist: Artist, learned: Learned, gallery: Gallery) -> None:

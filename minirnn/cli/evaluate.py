@@ -16,7 +16,7 @@ from minirnn.cli.corpora import digest, load_corpora, mismatch, test_pairs
 from minirnn.cli.options import check_output, number, path
 from minirnn.cli.runs import open_run
 from minirnn.cli.tasks import read_run_options
-from minirnn.cli.training import check_data, read_again
+from minirnn.cli.training import load_again
 from minirnn.cli.translate import add_search_options, search_options
 from minirnn.cli.translators import load_translator
 from minirnn.data import Pair, read_aligned, read_pairs
@@ -38,9 +38,8 @@ def add_parser(commands: Any) -> None:
         "evaluate",
         help="measure a trained model that translates, captions, draws or chats",
         description="BLEU, perplexity and length ratio on pairs of sentences; of captions also CIDEr-D and whether the "
-        "model looks; of drawings bits a pixel, beside models that count; of answers perplexity with and "
-        "without their history. Without data: on the test set of the "
-        "built-in corpus, or on what the run held out.",
+        "model looks; of drawings bits a pixel, beside models that count; of answers perplexity with and without their "
+        "history. Without data: on the test set of the built-in corpus, or on what the run held out.",
         epilog="example: minirnn evaluate runs/translate-1 --source test.de --target test.en --beam 5",
     )
     parser.add_argument("RUN", type=path, help="the run directory")
@@ -152,9 +151,8 @@ def _pairs(run_directory: Run, arguments: argparse.Namespace) -> tuple[list[Pair
         return list(pairs), "pairs"
     corpora = None
     if options["data"] or options["source"]:
-        with read_again("give pairs with --data, or --source and --target"):
-            corpora = load_corpora(options)
-            check_data(run_directory, digest(corpora), mismatch(options))
+        advice = "give pairs with --data, or --source and --target"
+        corpora = load_again(run_directory, options, load_corpora, digest, mismatch, advice)
     found, what = test_pairs(options, corpora)
     if not found:
         raise InputError(f"{run_directory.path} held nothing out: give --data, or --source and --target")

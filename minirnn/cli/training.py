@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from minirnn import backend, use_kernels
 from minirnn.cli.computing import in_words, kept_threads
@@ -21,6 +20,8 @@ from minirnn.plots import plot_losses
 from minirnn.training import OPTIMIZERS, Optimizer, Run, Trainer
 from minirnn.training.loop import AnyTask
 from minirnn.training.schedules import Schedule, cosine, product, warmup
+
+Data = TypeVar("Data")
 
 # option: (default, argparse settings). Nothing is set by argparse itself, so that --resume can tell what was asked for.
 Options = dict[str, tuple[Any, dict[str, Any]]]
@@ -247,17 +248,30 @@ def check_data(run: Run, sha256: str, mismatch: str) -> None:
         raise InputError(f"{mismatch} {run.path} was trained on")
 
 
-@contextmanager
-def read_again(advice: str) -> Iterator[None]:
-    """Say of what cannot be read inside the block that it is what a run held out, and what to do.
+def load_again(
+    run: Run,
+    options: dict[str, Any],
+    load: Callable[[dict[str, Any]], Data],
+    digest: Callable[[Data], str],
+    mismatch: Callable[[dict[str, Any]], str],
+    advice: str,
+) -> Data:
+    """The data of a run, to be measured on what it held out.
+
+    Args:
+        run, options: has the digest of its data, and the options that name them.
+        load, digest, mismatch: as for `Recipe`.
+        advice: what to do if they cannot be read, or are others.
 
     Raises:
-        InputError: it cannot.
+        InputError: they cannot, or are.
     """
     try:
-        yield
+        data = load(options)
+        check_data(run, digest(data), mismatch(options))
     except (InputError, OSError) as error:
         raise InputError(f"what was held out cannot be read again: {describe(error)}; {advice}") from error
+    return data
 
 
 def make_trainer(task: AnyTask, options: Mapping[str, Any], progress: bool, **more: Any) -> Trainer[AnyTask]:

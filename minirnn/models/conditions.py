@@ -13,7 +13,15 @@ from minirnn.backend import Array
 from minirnn.layers import Embedding, Module, Recurrent
 
 
-class ClassCondition(Module):
+class Condition(Module):
+    """The base of both. A subclass sets this attribute and implements `forward`, from what is told of B pictures to
+    (B, output_size)."""
+
+    output_size: int
+    """The features of the vector."""
+
+
+class ClassCondition(Condition):
     """A learned vector for each class.
 
     Args:
@@ -38,7 +46,7 @@ class ClassCondition(Module):
         return self.embedding(classes)
 
 
-class CaptionCondition(Module):
+class CaptionCondition(Condition):
     """The last states of a recurrent layer that has read the caption in both directions.
 
     Args:

@@ -24,6 +24,7 @@ from minirnn.backend import Array, array_module, float_dtype, like
 from minirnn.errors import InputError
 from minirnn.layers import Dropout, Embedding, Linear, Module, Recurrent
 from minirnn.layers.basic import uniform
+from minirnn.models.conditions import Condition
 
 ORDERS = ("rows", "columns", "boustrophedon", "diagonal")
 
@@ -86,7 +87,7 @@ class PictureModel(Module):
         embedding_size: int,
         order: np.ndarray,
         start: bool,
-        condition: Module | None,
+        condition: Condition | None,
         rng: np.random.Generator,
         dtype: Any,
     ):
@@ -95,8 +96,9 @@ class PictureModel(Module):
         self.embedding = Embedding(num_colours + start, embedding_size, rng=rng, dtype=dtype)
         self.places = uniform(rng, 0.5, (rows * columns, features), dtype)
         self.condition = condition
-        size: int = getattr(condition, "output_size", 1)
-        self.told = None if condition is None else Linear(size, features, bias=False, rng=rng, dtype=dtype)
+        self.told: Linear | None = None
+        if condition is not None:
+            self.told = Linear(condition.output_size, features, bias=False, rng=rng, dtype=dtype)
 
     def forward(self, pictures: Array, told: Any = None) -> Tensor:
         """Score every colour at every pixel, given those drawn before it.
@@ -147,9 +149,6 @@ class RasterModel(PictureModel):
         u_t = E x_{t-1} + P_t + V z          the pixel before, the place that is next, what the picture is to be of
         h_t = recurrent(u_t, h_{t-1});       logits_t = W h_t + b
 
-    (Theis & Bethge 2015 and van den Oord, Kalchbrenner & Kavukcuoglu 2016 say where this comes from and what is wrong
-    with it.)
-
     Args:
         rows, columns, num_colours: of the pictures.
         hidden_size: H.
@@ -176,7 +175,7 @@ class RasterModel(PictureModel):
         num_layers: int = 1,
         order: str = "rows",
         embedding_size: int = 64,
-        condition: Module | None = None,
+        condition: Condition | None = None,
         dropout: float = 0.0,
         forget_bias: float | None = None,
         chrono: int | None = None,

@@ -1,12 +1,12 @@
-"""Two models of pictures whose states lie on the pixels (van den Oord, Kalchbrenner & Kavukcuoglu 2016).
+r"""Two models of pictures whose states lie on the pixels (van den Oord, Kalchbrenner & Kavukcuoglu 2016).
 
 A pixel is told of the window of pixels before it, by two convolutions that cannot see any others: one over the rows
 above, which moves down by whole rows, and one over what is to the left in its own row. What is further away comes by
 the states.
 
     Row LSTM              Diagonal BiLSTM, from the left       and from the right, a row above
-    \\ | /                     |                                     |
-     \\|/                    --x                                     x--
+    \ | /                      |                                     |
+     \|/                     --x                                     x--
       x
 
 **Row LSTM.** A row of states goes down the picture; each takes up what the three above it have become. Once a row is
@@ -34,7 +34,8 @@ from minirnn.cells import make_cell
 from minirnn.cells.neighbours import NeighbourCell
 from minirnn.errors import InputError
 from minirnn.fast import along_diagonals_together
-from minirnn.layers import Conv2d, Dropout, Linear, Module, Recurrent, Sequential, Tanh
+from minirnn.layers import Conv2d, Dropout, Linear, Recurrent, Sequential, Tanh
+from minirnn.models.conditions import Condition
 from minirnn.models.drawing import Pen, PictureModel, order_of
 from minirnn.models.grid_pens import DiagonalPen, RowPen
 
@@ -73,7 +74,7 @@ class GridModel(PictureModel):
         num_layers: int = 1,
         window: int = 7,
         features: int = 32,
-        condition: Module | None = None,
+        condition: Condition | None = None,
         dropout: float = 0.0,
         forget_bias: float | None = None,
         chrono: int | None = None,

@@ -124,10 +124,8 @@ class DiagonalPen(GridPen):
 class _DiagonalLayer:
     def __init__(self, pen: DiagonalPen, from_left: Recurrent, from_right: Recurrent):
         self.from_left, self.from_right, self.blank = from_left, from_right, pen.blank(from_left)
-        self.left, self.right = (
-            pen.blank_row(from_left),
-            pen.blank_row(from_right),
-        )  # of the row above, then of this one
+        # Of the row above; while a row is drawn, place by place of this one.
+        self.left, self.right = pen.blank_row(from_left), pen.blank_row(from_right)
         zero = Tensor(pen.model.zeros(pen.batch, from_left.hidden_size))
         self.outputs = [zero] * pen.model.columns
 

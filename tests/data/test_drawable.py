@@ -2,12 +2,11 @@
 
 import io
 import struct
-import tracemalloc
 import zipfile
 
 import numpy as np
 import pytest
-from refusals import outcome, refusal
+from refusals import outcome, refusal, taken
 
 from minirnn.data import drawable as module
 from minirnn.data.drawable import Drawable, read_drawable, split
@@ -203,16 +202,6 @@ def zipped(method=zipfile.ZIP_STORED, **members):
 def npy(descr, shape, data=b""):
     text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}}}\n".encode()
     return b"\x93NUMPY\x01\0" + struct.pack("<H", len(text)) + text + data
-
-
-def taken(read):
-    """The most memory, in bytes, that NumPy and Python held at a time."""
-    tracemalloc.start()
-    try:
-        read()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

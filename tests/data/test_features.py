@@ -2,12 +2,11 @@
 
 import io
 import struct
-import tracemalloc
 import zipfile
 
 import numpy as np
 import pytest
-from refusals import outcome, refusal
+from refusals import outcome, refusal, taken
 
 from minirnn.data import features as module
 from minirnn.data.features import Features, read_features
@@ -139,16 +138,6 @@ def zipped(method=zipfile.ZIP_STORED, **members):
 
 
 HEADER = "{{'descr': '{}', 'fortran_order': False, 'shape': {}}}"
-
-
-def taken(read):
-    """The most memory, in bytes, that NumPy and Python held at a time."""
-    tracemalloc.start()
-    try:
-        read()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(
