@@ -27,7 +27,7 @@ def add_parser(tasks: Any) -> None:
     command.add_to(
         tasks,
         "answers in a conversation",
-        "Train a model that answers with what was said before in mind. Without options: less than three minutes on "
+        "Train a model that answers with what was said before in mind. Without options: about three minutes on "
         "built-in dialogues, in which names, places and preferences are told and asked for later.",
         "minirnn train chat --data talk.jsonl --vocabulary 5000 --epochs 10",
     )
