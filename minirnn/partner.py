@@ -11,12 +11,14 @@ import numpy as np
 from minirnn.arguments import integer, number
 from minirnn.data import Codec
 from minirnn.data.histories import Histories, histories
+from minirnn.data.strangers import acquainted
 from minirnn.data.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNKNOWN_ID
 from minirnn.decoding import Hypothesis, beam_search, decode, greedy, power_penalty
 from minirnn.decoding.sampling import Choose, Step
 from minirnn.errors import InputError
 from minirnn.models import EncoderDecoder
 from minirnn.models.decoders import DecoderState
+from minirnn.reranking import Reranker
 from minirnn.training.translation import sentence_step
 
 BATCH = 64
@@ -52,10 +54,19 @@ class Partner:
         turns: how many turns of a history it looks back on.
         max_length: the most tokens of an answer, `<eos>` included.
         cut: longer turns are cut to so many tokens when they are read; None: they are not.
+        placeholders: with how many of them the codec ends, see `minirnn.data.strangers`.
     """
 
-    def __init__(self, model: EncoderDecoder, codec: Codec, turns: int, max_length: int = 50, cut: int | None = None):
-        self.model, self.codec, self.cut = model, codec, cut
+    def __init__(
+        self,
+        model: EncoderDecoder,
+        codec: Codec,
+        turns: int,
+        max_length: int = 50,
+        cut: int | None = None,
+        placeholders: int = 0,
+    ):
+        self.model, self.codec, self.cut, self.placeholders = model, codec, cut, placeholders
         self.turns, self.max_length = integer("turns", turns), integer("max_length", max_length)
 
     def answer(
@@ -67,6 +78,7 @@ class Partner:
         anti_lm: float = 0.0,
         anti_steps: int = 5,
         allow_unknown: bool = True,
+        reranker: Reranker | None = None,
     ) -> list[Answer]:
         """Answer.
 
@@ -78,18 +90,23 @@ class Partner:
                 of the same model with an empty history: against answers that fit everything (Li et al. 2016).
             anti_steps: the first tokens, to which that applies; of all it would make no sentences.
             allow_unknown: whether `<unk>` may be written.
+            reranker: chooses among what a beam has found.
 
         Raises:
-            InputError: a conversation has no turn yet, an argument is out of its range, or the model gives no
-                probabilities.
+            InputError: a conversation has no turn yet, an argument is out of its range, the model gives no
+                probabilities, or there is nothing to choose among.
         """
         beam_size, anti_lm = integer("beam_size", beam_size), number("anti_lm", anti_lm, least=0)
         if beam_size > 1 and choose is not greedy:
             raise InputError("a beam chooses by itself: leave out sampling, or take a beam of 1")
+        if reranker is not None and beam_size == 1:
+            raise InputError("a reranker chooses among answers: take a beam of more than 1")
         forbidden = (PAD_ID, BOS_ID) if allow_unknown else (PAD_ID, BOS_ID, UNKNOWN_ID)
         found: list[Answer] = []
         for first in range(0, len(said), BATCH):
-            source = self.source(said[first : first + BATCH])
+            some = said[first : first + BATCH]
+            codecs = [self.codec_of(conversation) for conversation in some]
+            source = self.source(some, codecs)
             count = len(source.lengths)
             state: Any = self.model.start(source, None)
             step, attention = sentence_step(self.model, forbidden), self.attention
@@ -100,24 +117,35 @@ class Partner:
             limits: dict[str, Any] = {"eos": EOS_ID, "max_length": self.max_length, "attention": attention}
             start = np.full(count, BOS_ID)
             if beam_size == 1:
-                hypotheses = decode(step, state, start, choose=choose, **limits)
+                found_of_each = [[one] for one in decode(step, state, start, choose=choose, **limits)]
             else:
-                best = beam_search(step, state, start, beam_size=beam_size, length_penalty=power_penalty(0.6), **limits)
-                hypotheses = [one[0] for one in best]
-            found += [self._answer(one, source, m) for m, one in enumerate(hypotheses)]
+                limits["length_penalty"] = power_penalty(0.6)
+                found_of_each = beam_search(step, state, start, beam_size=beam_size, **limits)
+            for m, hypotheses in enumerate(found_of_each):
+                best = 0
+                if reranker is not None:
+                    answers = [(codecs[m].decode(one.tokens), one.log_prob) for one in hypotheses]
+                    best = reranker.best(some[m][-1], answers)
+                found.append(self._answer(hypotheses[best], source, m, codecs[m]))
         return found
 
-    def source(self, said: Sequence[Sequence[str]]) -> Histories:
-        """What the encoder reads of conversations.
+    def codec_of(self, conversation: Sequence[str]) -> Codec:
+        """The codec of a conversation, which knows its unknown words where there are placeholders for them."""
+        if not self.placeholders:
+            return self.codec
+        return acquainted(self.codec, self.placeholders, conversation[-self.turns :], self.cut)
+
+    def source(self, said: Sequence[Sequence[str]], codecs: Sequence[Codec]) -> Histories:
+        """What the encoder reads of conversations, each with its codec.
 
         Raises:
             InputError: one has no turn yet.
         """
         turns, of_each = list[np.ndarray](), list[range]()
-        for conversation in said:
+        for conversation, codec in zip(said, codecs, strict=True):
             latest = conversation[-self.turns :]
             of_each.append(range(len(turns), len(turns) + len(latest)))
-            turns += [self.codec.encode(text, self.cut) for text in latest]
+            turns += [codec.encode(text, self.cut) for text in latest]
         return histories(turns, of_each)
 
     @property
@@ -125,7 +153,7 @@ class Partner:
         """From a state to where the model looked, or None if it does not attend."""
         return self.model.attention if self.model.decoder.attends else None
 
-    def _answer(self, one: Hypothesis, source: Histories, m: int) -> Answer:
+    def _answer(self, one: Hypothesis, source: Histories, m: int, codec: Codec) -> Answer:
         written = [*one.tokens, *([EOS_ID] if one.finished else [])]
         turns, words = None, None
         if one.attention is not None:
@@ -133,9 +161,9 @@ class Partner:
             place, S = source.place_at[: source.num_words[m], m], source.lengths[m]
             turns = np.stack([weights[:, place == s].sum(axis=1) for s in range(S)], axis=1)
             ids = source.words[source.word_at[:, m], source.turn_at[:, m]][: source.num_words[m]]
-            words = [(self.codec.vocabulary.decode(ids[place == s].tolist()), weights[:, place == s]) for s in range(S)]
-        text = self.codec.decode(one.tokens)
-        return Answer(text, one.log_prob, self.codec.vocabulary.decode(written), turns, words)
+            words = [(codec.vocabulary.decode(ids[place == s].tolist()), weights[:, place == s]) for s in range(S)]
+        text = codec.decode(one.tokens)
+        return Answer(text, one.log_prob, codec.vocabulary.decode(written), turns, words)
 
 
 @dataclass

@@ -50,7 +50,7 @@ def embedding(weight: Tensor, ids: Array) -> Tensor:
 
     def by_weight(dy: Array) -> Array:
         dw = array_module(dy).zeros(weight.shape, dtype=weight.dtype)
-        backend.scatter_add(dw, ids.reshape(-1), dy.reshape(-1, weight.shape[1]))
+        backend.add_rows(dw, ids.reshape(-1), dy.reshape(-1, weight.shape[1]))
         return dw
 
     return record(weight.data[ids], (weight, by_weight))
@@ -64,6 +64,22 @@ def one_hot(ids: Array, size: int, reference: Array) -> Tensor:
     """
     xp, ids = array_module(reference), like(check_ids(ids, size), reference)
     return Tensor((ids[..., None] == xp.arange(size)).astype(reference.dtype))
+
+
+def sum_by_id(weights: Tensor, ids: Array, size: int) -> Tensor:
+    """For each id how much weight stands at it: y_tbv = Σ_s w_tbs [ids_bs = v], for weights (T, B, S) and ids (B, S):
+    (T, B, size). Back, each weight gets what its id got.
+
+    Raises:
+        InputError: a host id is out of range.
+    """
+    require_tensor(weights)
+    T, B, _ = weights.shape
+    xp, ids = array_module(weights.data), like(check_ids(ids, size), weights.data)
+    at = xp.arange(T * B).reshape(T, B, 1) * size + ids  # in y, if all its axes were one
+    y = xp.zeros(T * B * size, dtype=weights.dtype)
+    backend.scatter_add(y, at.reshape(-1), weights.data.reshape(-1))
+    return record(y.reshape(T, B, size), (weights, lambda dy: dy.reshape(-1)[at]))
 
 
 def pack(x: Tensor, lengths: Any) -> Tensor:

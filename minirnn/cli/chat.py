@@ -18,6 +18,8 @@ from minirnn.cli.runs import open_run
 from minirnn.decoding import greedy, sampler
 from minirnn.errors import InputError
 from minirnn.partner import Answer, Partner
+from minirnn.reranking import Reranker
+from minirnn.training import Run
 
 HELP = "/reset begins a new conversation, /why shows what was looked at for the last answer"
 MOST_SHOWN = 60
@@ -50,6 +52,19 @@ def add_parser(commands: Any) -> None:
         help="against answers that fit everything: take X times their log-probability without a history off the first "
         "tokens (default: 0)",
     )
+    parser.add_argument(
+        "--rerank",
+        type=path,
+        metavar="RUN",
+        help="with --beam: of what the beam has found, the answer that best explains what it answers, by a run of "
+        "train chat --model backward",
+    )
+    parser.add_argument(
+        "--rerank-weight",
+        type=number(float, 0),
+        metavar="X",
+        help="of --rerank, beside the answer's own log-probability (default: 0.5)",
+    )
     parser.add_argument("--no-unknown", action="store_true", help="never write <unk>")
     parser.add_argument("--checkpoint", choices=("best", "last"), default="best", help="which weights (default: best)")
     parser.add_argument("--device", choices=backend.DEVICES, default="cpu", help="where to compute (default: cpu)")
@@ -60,6 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Answer line by line."""
     search = _search(arguments)
     model, learned, options = load_chat(open_run(arguments), arguments.checkpoint, arguments.device)
+    if options["model"] == "backward":
+        raise InputError(f"{arguments.RUN} has a backward model, which answers nothing: give it to --rerank")
     partner = partner_of(model, learned, options)
     said: list[str] = []
     answer: Answer | None = None
@@ -97,6 +114,10 @@ def _search(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.sample and arguments.beam > 1:
         raise InputError("choose one of --beam and --sample")
     temperature = 1.0 if arguments.temperature is None else arguments.temperature
+    if arguments.rerank is None and arguments.rerank_weight is not None:
+        raise InputError("--rerank-weight goes with --rerank")
+    if arguments.rerank is not None and arguments.beam == 1:
+        raise InputError("--rerank goes with --beam: it chooses among what a beam has found")
     rng = backend.generator(arguments.seed or 0)
     choose = sampler(rng, temperature, arguments.top_k, arguments.top_p) if arguments.sample else greedy
     return {
@@ -104,7 +125,21 @@ def _search(arguments: argparse.Namespace) -> dict[str, Any]:
         "choose": choose,
         "anti_lm": arguments.anti_lm,
         "allow_unknown": not arguments.no_unknown,
+        "reranker": None if arguments.rerank is None else _reranker(arguments),
     }
+
+
+def _reranker(arguments: argparse.Namespace) -> Reranker:
+    """The backward model of another run.
+
+    Raises:
+        InputError: it is no backward model, or as `load_chat`.
+    """
+    model, learned, options = load_chat(Run(arguments.rerank), device=arguments.device)
+    if options["model"] != "backward":
+        raise InputError(f"{arguments.rerank} has no backward model: train one with train chat --model backward")
+    weight = 0.5 if arguments.rerank_weight is None else arguments.rerank_weight
+    return Reranker(model, learned.codec, weight, cut=options["max-length"])
 
 
 def why(partner: Partner, said: Sequence[str], answer: Answer | None) -> list[str]:

@@ -12,6 +12,7 @@ from minirnn.autograd.tensor import Tensor
 from minirnn.cli.recipes import DOUBLE, Recipe, module_recipe
 from minirnn.data.histories import histories
 from minirnn.models import AttentionDecoder, ContextDecoder, EncoderDecoder
+from minirnn.models.copying import CopyingDecoder
 from minirnn.models.history_encoders import FlatEncoder, HierarchicalEncoder
 
 
@@ -36,6 +37,9 @@ def chat_recipes() -> Iterator[tuple[str, Recipe]]:
 
     after = partial(AttentionDecoder, attend="after", input_feeding=True)
     hierarchical = partial(HierarchicalEncoder, context_size=2)
+    copying = partial(CopyingDecoder, attend="after", input_feeding=True)
     yield named("attentive", partial(hierarchical, words=True), after)
+    yield named("attentive (matching, copying)", partial(hierarchical, words=True, matching=True), copying)
+    yield named("hierarchical (matching)", partial(hierarchical, matching=True), ContextDecoder)
     yield named("hierarchical", hierarchical, ContextDecoder)
     yield named("flat", FlatEncoder, after)

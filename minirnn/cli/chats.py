@@ -10,20 +10,28 @@ from minirnn import backend
 from minirnn.cli.cells import cell_options, cell_settings
 from minirnn.cli.options import number, path
 from minirnn.cli.runs import load_model
-from minirnn.cli.training import Options, optimization_options, read_options, schedule_options
+from minirnn.cli.training import FLAG, Options, optimization_options, read_options, schedule_options
 from minirnn.data import Codec
 from minirnn.data.codec import SENTENCE_TOKENS
 from minirnn.data.text import CLEANING
+from minirnn.data.vocabulary import SPECIALS
 from minirnn.errors import InputError
 from minirnn.layers.attention import SCORES
 from minirnn.models import AttentionDecoder, ContextDecoder, EncoderDecoder
+from minirnn.models.copying import CopyingDecoder
 from minirnn.models.history_encoders import FlatEncoder, HierarchicalEncoder
 from minirnn.training import Run
 
 _count = {"type": number(int, 1), "metavar": "N"}
 _probability = {"type": number(float, 0, 1), "metavar": "P"}
-MODELS = ("attentive", "hierarchical", "flat", "last")
+MODELS = ("attentive", "hierarchical", "flat", "last", "backward")
+TURN_BY_TURN, ONE_TURN = ("attentive", "hierarchical"), ("last", "backward")
+SWITCH = ("on", "off")
 MOST_TURNS = 100
+PLACEHOLDERS = 8
+"""For unknown words, where they can be copied."""
+HIDDEN = 0.1
+"""The probability of a rare word to be made unknown in a conversation, so that copying is learned."""
 
 OPTIONS: Options = {
     "data": (None, {"type": path, "metavar": "FILE", "help": "conversations: JSON lines, lists of turns, or text, "
@@ -33,8 +41,13 @@ OPTIONS: Options = {
                         "held out to test with"}),
     "examples": (None, {**_count, "help": "built-in dialogues to learn from (default: all)"}),
     "model": ("attentive", {"choices": MODELS, "help": "how the history is read: turn by turn, looking at turns and "
-                            "words; turn by turn; as one text, looking at words; or only the last turn"}),
+                            "words; turn by turn; as one text, looking at words; only the last turn; or backward: from "
+                            "an answer to what it answers, for chat --rerank"}),
     "score": ("additive", {"choices": tuple(SCORES), "help": "the attention score"}),
+    "matching": (None, {"choices": SWITCH, "help": "read turn by turn, compare the words of each turn with those of "
+                        "the latest (default: on with attentive)"}),
+    "copying": (None, {"choices": SWITCH, "help": "take over words that are looked at, even unknown ones (default: on "
+                       "with attentive)"}),
     "turns": (10, {"type": number(int, 1, MOST_TURNS + 1), "metavar": "N", "help": "of the history, the latest"}),
     "tokens": ("word", {"choices": SENTENCE_TOKENS, "help": "what turns are cut into"}),
     "clean": ("lower", {"choices": CLEANING, "help": "simplify turns: lower case, or lower-case letters only"}),
@@ -44,6 +57,8 @@ OPTIONS: Options = {
     **cell_options("gru"),
     "hidden": (96, {**_count, "help": "units over words, in each direction, over turns and of the decoder"}),
     "embedding": (48, {**_count, "help": "features of the embedding"}),
+    "tied": (False, {**FLAG, "help": "one embedding for what is read and what is written, whose weights are the "
+                     "output's too"}),
     "dropout": (0.0, {**_probability, "help": "on words, turns, what is attended to and before the output"}),
     "batch-size": (64, {**_count, "help": "answers in a batch"}),
     **optimization_options(lr=0.005, epochs=3),
@@ -61,24 +76,39 @@ def check(options: dict[str, Any]) -> None:
         raise InputError("--examples goes with the built-in dialogues")
     if options["test-every"] != OPTIONS["test-every"][0] and not options["data"]:
         raise InputError("--test-every goes with --data: the built-in dialogues have their own test part")
-    if options["model"] == "last" and options["turns"] != OPTIONS["turns"][0]:
-        raise InputError("--turns goes with another model than last")
+    if options["model"] in ONE_TURN and options["turns"] != OPTIONS["turns"][0]:
+        raise InputError(f"--turns goes with a model of more than one turn, not {options['model']}")
+    if options["model"] == "hierarchical":
+        if options["score"] != OPTIONS["score"][0]:
+            raise InputError("--score goes with a model that looks at words; hierarchical looks at nothing")
+        if options["copying"] == "on":
+            raise InputError("--copying goes with a model that looks at words; hierarchical looks at nothing")
+    if options["matching"] == "on" and options["model"] not in TURN_BY_TURN:
+        raise InputError("--matching goes with a model that reads turn by turn: attentive or hierarchical")
+
+
+def is_on(options: dict[str, Any], name: str) -> bool:
+    """Whether there is "matching", or "copying"."""
+    return (options[name] or ("on" if options["model"] == "attentive" else "off")) == "on"
 
 
 def turns_of(options: dict[str, Any]) -> int:
     """How many turns of the history a model reads."""
-    return 1 if options["model"] == "last" else options["turns"]
+    return 1 if options["model"] in ONE_TURN else options["turns"]
 
 
 class Learned(NamedTuple):
-    """What a run learns from its data when it begins: how turns become tokens, and the most of one that is written."""
+    """What a run learns from its data when it begins: how turns become tokens, the most of one that is written, and how
+    many placeholders the vocabulary ends with."""
 
     codec: Codec
     max_length: int
+    placeholders: int
 
     def to_json(self) -> dict[str, Any]:
         """As run.json has it."""
-        return {"codec": self.codec.to_json(), "most_tokens": self.max_length}
+        return {"codec": self.codec.to_json(), "most_tokens": self.max_length,
+                "placeholders": self.placeholders}  # fmt: skip
 
 
 def read_learned(run: Run) -> Learned:
@@ -91,12 +121,15 @@ def read_learned(run: Run) -> Learned:
         codec, most = Codec.from_json(run.config["codec"]), run.config["most_tokens"]
         if type(most) is not int or not 1 <= most < 2**31:
             raise ValueError(f"most_tokens is {most!r}")
+        placeholders = run.config.get("placeholders", 0)
+        if type(placeholders) is not int or not 0 <= placeholders <= len(codec.vocabulary) - len(SPECIALS):
+            raise ValueError(f"placeholders is {placeholders!r}")
     except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error.__cause__, ImportError):  # then it is not the file that is to blame
             raise
         said = error if isinstance(error, InputError) else repr(error)
         raise InputError(f"{run.path / 'run.json'}: damaged: {said}") from error
-    return Learned(codec, most)
+    return Learned(codec, most, placeholders)
 
 
 def build_model(learned: Learned, options: dict[str, Any], rng: np.random.Generator) -> EncoderDecoder:
@@ -105,18 +138,22 @@ def build_model(learned: Learned, options: dict[str, Any], rng: np.random.Genera
     cell = cell_settings(options)
     encoder: Any
     decoder: Any
-    if options["model"] in ("flat", "last"):
+    if options["model"] not in TURN_BY_TURN:
         encoder = FlatEncoder(V, E, H, **cell, dropout=dropout, rng=rng)
     else:
         words = options["model"] == "attentive"
-        encoder = HierarchicalEncoder(V, E, H, H, **cell, words=words, dropout=dropout, rng=rng)
+        looks = {"words": words, "matching": is_on(options, "matching")}
+        encoder = HierarchicalEncoder(V, E, H, H, **cell, **looks, dropout=dropout, rng=rng)
     common: dict[str, Any] = {**cell, "embedding_dropout": dropout, "output_dropout": dropout, "rng": rng}
+    if options["tied"]:
+        common |= {"readout_size": E, "tied": True}
     if options["model"] == "hierarchical":
         decoder = ContextDecoder(V, E, H, encoder.output_size, **common)
     else:
         how: dict[str, Any] = {"score": options["score"], "attend": "after", "input_feeding": True}
-        decoder = AttentionDecoder(V, E, H, encoder.output_size, **how, **common)
-    model = EncoderDecoder(encoder, decoder, bridge="learned", rng=rng)
+        kind = CopyingDecoder if is_on(options, "copying") else AttentionDecoder
+        decoder = kind(V, E, H, encoder.output_size, **how, **common)
+    model = EncoderDecoder(encoder, decoder, bridge="learned", tied=options["tied"], rng=rng)
     model.to(options["device"])
     return model
 

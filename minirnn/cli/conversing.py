@@ -12,17 +12,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minirnn.autograd.recording import no_grad
-from minirnn.cli.chats import Learned, check, load_chat, turns_of
+from minirnn.cli.chats import HIDDEN, PLACEHOLDERS, Learned, check, is_on, load_chat, turns_of
 from minirnn.cli.training import load_again
 from minirnn.data import Codec
 from minirnn.data.conversations import read_conversations, split
 from minirnn.data.dialogues import DISTANCES, SPLITS, Dialogue, dialogues
 from minirnn.data.histories import Talk
+from minirnn.data.strangers import Strangers, encode_conversation, with_placeholders
+from minirnn.data.vocabulary import EOS_ID, UNKNOWN_ID
 from minirnn.errors import InputError
 from minirnn.metrics import perplexity
+from minirnn.models import EncoderDecoder, NGram
 from minirnn.partner import Answer, Partner
 from minirnn.training import Run
-from minirnn.training.chatting import Chatting
+from minirnn.training.chatting import nats_of
 
 SPARE = 10
 """Tokens that an answer may have beyond twice the longest of training."""
@@ -75,20 +78,26 @@ def learn(conversations: Conversations, options: dict[str, Any]) -> Learned:
     limits = {"min_frequency": options["min-frequency"], "max_vocabulary": options["vocabulary"]}
     codec = Codec.build(texts, options["tokens"], options["clean"], **limits)
     longest = max(len(codec.encode(text, options["max-length"])) for text in texts)
-    return Learned(codec, 2 * longest + SPARE)
+    count = PLACEHOLDERS if is_on(options, "copying") else 0
+    return Learned(with_placeholders(codec, count) if count else codec, 2 * longest + SPARE, count)
 
 
-def talk_of(part: Sequence[Sequence[str]], codec: Codec, options: dict[str, Any]) -> Talk:
+def talk_of(part: Sequence[Sequence[str]], learned: Learned, options: dict[str, Any]) -> Talk:
     """A part as a model learns from it: of built-in dialogues the machine's turns are answers, of others all turns but
-    the first."""
-    ids = [[codec.encode(turn, options["max-length"]) for turn in turns] for turns in part]
+    the first. A backward model is told conversations from their ends to their beginnings."""
+    codec, count = learned.codec, learned.placeholders
+    ids = [in_order(encode_conversation(codec, count, turns, options["max-length"]), options) for turns in part]
     own = None if options["data"] else [(c, i) for c, turns in enumerate(part) for i in range(1, len(turns), 2)]
-    return Talk(ids, own, turns_of(options))
+    if own and options["model"] == "backward":
+        own = [(c, len(part[c]) - i) for c, i in own]
+    strangers = Strangers(len(codec.vocabulary) - count, count, HIDDEN) if count else None
+    return Talk(ids, own, turns_of(options), strangers)
 
 
 def partner_of(model: Any, learned: Learned, options: dict[str, Any]) -> Partner:
     """What answers."""
-    return Partner(model, learned.codec, turns_of(options), learned.max_length, options["max-length"])
+    limits = {"turns": turns_of(options), "max_length": learned.max_length, "cut": options["max-length"]}
+    return Partner(model, learned.codec, placeholders=learned.placeholders, **limits)
 
 
 def evaluate(run: Run, arguments: argparse.Namespace) -> None:
@@ -98,16 +107,19 @@ def evaluate(run: Run, arguments: argparse.Namespace) -> None:
         conversations = load_again(run, options, load, digest, mismatch, "train it again")
     else:
         conversations = load({**options, "examples": 1})  # of the built-in ones the test part alone is needed
-    measure(partner_of(model, learned, options), conversations, options)
+    measure(model, learned, conversations, options)
 
 
-def measure(partner: Partner, conversations: Conversations, options: dict[str, Any]) -> list[Answer]:
+def measure(
+    model: EncoderDecoder, learned: Learned, conversations: Conversations, options: dict[str, Any]
+) -> list[Answer]:
     """Print how good the answers of the test part are, and return them."""
-    test = conversations.test
-    talk = talk_of(test, partner.codec, options)
-    _print_perplexities(partner, talk)
+    test, partner = conversations.test, partner_of(model, learned, options)
+    talk = talk_of(test, learned, options)
+    counted = None if conversations.truth else talk_of(conversations.train, learned, options)
+    _print_perplexities(model, talk, counted)
     started = time.perf_counter()
-    answers = partner.answer([test[c][:i] for c, i in talk.answers])
+    answers = partner.answer([in_order(test[c], options)[:i] for c, i in talk.answers])
     seconds = time.perf_counter() - started
     texts = [one.text for one in answers]
     words = [text.split() for text in texts]
@@ -115,27 +127,55 @@ def measure(partner: Partner, conversations: Conversations, options: dict[str, A
           f"{distinct(words, 2):.3f}")  # fmt: skip
     text, most = Counter(texts).most_common(1)[0]
     print(f"the most frequent is {100 * most / len(texts):.1f} % of them: {text!r}")
-    if conversations.truth:
-        _print_exact(partner.codec, talk, answers, conversations.truth["test"])
+    if conversations.truth and options["model"] != "backward":
+        truth, answer_of = conversations.truth["test"], dict(zip(talk.answers, answers, strict=True))
+        _print_exact(
+            asked(partner, truth, [answer_of[c, q.turn + 1] for c, one in enumerate(truth) for q in one.questions])
+        )
+        _print_unseen(partner, dialogues("test", len(truth), names="unseen"))
     return answers
 
 
-def _print_perplexities(partner: Partner, talk: Talk) -> None:
+def in_order(turns: Sequence[Any], options: dict[str, Any]) -> Sequence[Any]:
+    """The turns of a conversation as the model is told them: a backward model from the end to the beginning."""
+    return turns[::-1] if options["model"] == "backward" else turns
+
+
+def _print_perplexities(model: EncoderDecoder, talk: Talk, counted: Talk | None) -> None:
     """With the true, the shuffled and no history, by how many turns were before the answer: a model that makes use of
-    the history is surprised where it is another's."""
-    task = Chatting(partner.model, talk, talk, batch_size=64, rng=np.random.default_rng(0))
+    the history is surprised where it is another's. Beside it what models know that have counted words."""
     before = np.array([i for _, i in talk.answers])
     with no_grad():
-        found = {history: task.nats(talk, history) for history in HISTORIES}
+        found = {history: nats_of(model, talk, history=history) for history in HISTORIES}
+    tokens = found["true"][1]
+    costs = {history: nats for history, (nats, _) in found.items()}
+    if counted is not None:
+        size = len(model.decoder.output.weight)
+        costs |= {name: _counted_nats(counted, talk, size, n) for name, n in (("bigram", 2), ("trigram", 3))}
     print(f"{len(talk):,} answers of {len(talk.conversations):,} test conversations; perplexity, each token given the "
           "true ones before it")  # fmt: skip
-    print(f"{'turns before':>16} {'answers':>8}" + "".join(f"{history:>12}" for history in HISTORIES))
+    print(f"{'turns before':>16} {'answers':>8}" + "".join(f"{name:>12}" for name in costs))
     groups = [("all", 1, 10**9), ("1", 1, 1), ("2", 2, 2), ("3 to 4", 3, 4), ("5 to 8", 5, 8), ("9 or more", 9, 10**9)]
     for name, least, most in groups:
         at = (before >= least) & (before <= most)
         if at.any():
-            costs = [perplexity(nats[at].sum(), tokens[at].sum()) for nats, tokens in found.values()]
-            print(f"{name:>16} {at.sum():8,}" + "".join(f"{cost:12.3f}" for cost in costs))
+            row = (perplexity(nats[at].sum(), tokens[at].sum()) for nats in costs.values())
+            print(f"{name:>16} {at.sum():8,}" + "".join(f"{cost:12.3f}" for cost in row))
+    if counted is not None:
+        print("(true, shuffled and empty history; bigrams and trigrams of the training part, Witten-Bell)")
+
+
+def _counted_nats(counted: Talk, talk: Talk, size: int, n: int) -> np.ndarray:
+    """The negative log-likelihood of each answer of a talk under the n-grams of another, which go on from turn to turn,
+    with so many different tokens; to them all strangers are one."""
+    every = [np.concatenate([[EOS_ID], *turns]) for turns in (*counted.conversations, *talk.conversations)]
+    if (strangers := talk.strangers) is not None:
+        size, every = strangers.first, [np.where(ids < strangers.first, ids, UNKNOWN_ID) for ids in every]
+    spoken, heard = every[: len(counted.conversations)], every[len(counted.conversations) :]
+    model = NGram(np.concatenate(spoken), size, n, smoothing="witten-bell")
+    scores = [np.append(0.0, np.cumsum(model.score(ids))) for ids in heard]
+    ends = [np.cumsum([0, *map(len, turns)]) for turns in talk.conversations]
+    return np.array([scores[c][ends[c][i]] - scores[c][ends[c][i + 1]] for c, i in talk.answers])
 
 
 def distinct(answers: Sequence[Sequence[str]], n: int) -> float:
@@ -155,8 +195,8 @@ class Asked(NamedTuple):
     Attributes:
         distance, kind: of the question.
         right: whether the answer is, word for word.
-        looked: whether, when the word was written that only the facts tell, the turn that was looked at most was one of
-            the facts; None without attention, or where that word was not written.
+        looked: whether, when the word was written that only the facts tell, the turn that was looked at most was one
+            that tells it; None without attention, or where that word was not written.
     """
 
     distance: int
@@ -165,37 +205,41 @@ class Asked(NamedTuple):
     looked: bool | None
 
 
-def asked(codec: Codec, talk: Talk, answers: Sequence[Answer], truth: Sequence[Dialogue]) -> list[Asked]:
-    """All questions of the dialogues."""
-    answer_of = dict(zip(talk.answers, answers, strict=True))
+def asked(partner: Partner, truth: Sequence[Dialogue], answers: Sequence[Answer]) -> list[Asked]:
+    """All questions of some dialogues, with the answers that were given to them, in the same order."""
     found = []
-    for c, dialogue in enumerate(truth):
-        for question in dialogue.questions:
-            answer = answer_of[c, question.turn + 1]
-            looked = None
-            if answer.turns is not None and question.value in answer.tokens:
-                weights = answer.turns[answer.tokens.index(question.value)]
-                first = question.turn + 1 - len(weights)  # the oldest turn that the model looks back on
-                looked = first + int(weights.argmax()) in question.facts
-            right = answer.text == exactly(codec, dialogue.turns[question.turn + 1])
-            found.append(Asked(question.distance, question.kind, right, looked))
+    questions = ((dialogue.turns, question) for dialogue in truth for question in dialogue.questions)
+    for (turns, question), answer in zip(questions, answers, strict=True):
+        looked = None
+        if answer.turns is not None and question.value in answer.tokens:
+            weights = answer.turns[answer.tokens.index(question.value)]
+            first = question.turn + 1 - len(weights)  # the oldest turn that the model looks back on
+            looked = first + int(weights.argmax()) in question.told
+        right = answer.text == exactly(partner.codec_of(turns), turns[question.turn + 1])
+        found.append(Asked(question.distance, question.kind, right, looked))
     return found
 
 
-def _print_exact(codec: Codec, talk: Talk, answers: Sequence[Answer], truth: Sequence[Dialogue]) -> None:
+def _share(some: Sequence[bool | None]) -> str:
+    return f"{100 * np.mean([bool(one) for one in some]):.1f} %" if len(some) else "none"
+
+
+def _print_exact(found: Sequence[Asked]) -> None:
     """How often answers that need a turn further back are right, by how far back."""
-    found = asked(codec, talk, answers, truth)
-
-    def share(some: Sequence[bool | None]) -> str:
-        return f"{100 * np.mean([bool(one) for one in some]):.1f} %" if len(some) else "none"
-
-    by_distance = (f"{d}: {share([one.right for one in found if one.distance == d])}" for d in DISTANCES)
+    by_distance = (f"{d}: {_share([one.right for one in found if one.distance == d])}" for d in DISTANCES)
     kinds = sorted({one.kind for one in found})
-    by_kind = (f"{kind}: {share([one.right for one in found if one.kind == kind])}" for kind in kinds)
-    right = share([one.right for one in found])
+    by_kind = (f"{kind}: {_share([one.right for one in found if one.kind == kind])}" for kind in kinds)
+    right = _share([one.right for one in found])
     print(f"exact {right}  (of {len(found):,} questions whose answer was told further back)")
     print(f"  by turns back   {', '.join(by_distance)}")
     print(f"  by kind         {', '.join(by_kind)}")
     looked = [one.looked for one in found if one.looked is not None]
     if looked:
-        print(f"looked most at a turn that tells the answer: {share(looked)}")
+        print(f"looked most at a turn that tells the answer: {_share(looked)}")
+
+
+def _print_unseen(partner: Partner, strange: Sequence[Dialogue]) -> None:
+    """The same for names that were never heard before."""
+    histories = [one.turns[: question.turn + 1] for one in strange for question in one.questions]
+    found = asked(partner, strange, partner.answer(histories))
+    print(f"exact with unseen names {_share([one.right for one in found])}  (of {len(found):,} questions)")

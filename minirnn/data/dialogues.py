@@ -193,6 +193,12 @@ class Question(NamedTuple):
     kind: str
     value: str
 
+    @property
+    def told(self) -> tuple[int, ...]:
+        """The numbers of the turns that tell it: the person's, and the machine's if it has repeated it."""
+        last = self.facts[0]
+        return (last - 1, last) if last % 2 else (last,)
+
 
 class Dialogue(NamedTuple):
     """What a person and a machine say.

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from minirnn.arguments import integer
-from minirnn.data.sequences import pad
-from minirnn.data.vocabulary import EOS_ID, PAD_ID
+from minirnn.data.sequences import length_batches, pad
+from minirnn.data.strangers import Strangers
+from minirnn.data.vocabulary import EOS_ID, PAD_ID, UNKNOWN_ID
 from minirnn.errors import InputError
 
 
@@ -86,6 +87,7 @@ class Talk:
         conversations: of each the turns as ids that end with `<eos>`.
         answers: (conversation, turn) of each answer; None: every turn but the first of each.
         most_turns: how far back an answer looks.
+        strangers: what ids are that the vocabulary does not have; None: there are none.
 
     Raises:
         InputError: an answer is the first turn of its conversation, or a number is out of its range.
@@ -96,8 +98,10 @@ class Talk:
         conversations: Sequence[Sequence[np.ndarray]],
         answers: Sequence[tuple[int, int]] | None = None,
         most_turns: int = 10,
+        strangers: Strangers | None = None,
     ):
         self.conversations, self.most_turns = conversations, integer("most_turns", most_turns)
+        self.strangers = strangers
         every = [(c, i) for c, turns in enumerate(conversations) for i in range(1, len(turns))]
         self.answers = every if answers is None else list(answers)
         for c, i in self.answers:
@@ -108,26 +112,51 @@ class Talk:
         """How many answers there are."""
         return len(self.answers)
 
-    def batch(self, at: Sequence[int], history: str = "true") -> AnswerBatch:
+    def batch(self, at: Sequence[int], history: str = "true", rng: np.random.Generator | None = None) -> AnswerBatch:
         """Some answers.
 
         Args:
             at: their numbers.
             history: what they look back on: "true"; "shuffled", the history of another answer, as long as there is
                 another conversation; or "empty", a turn without a word.
+            rng: if given, it draws which words are strangers.
         """
         asked = [self.answers[i] for i in at]
         seen = asked if history != "shuffled" else [self.answers[self._elsewhere(i)] for i in at]
         number: dict[tuple[int, int], int] = {}
-        turns, of_each = list[np.ndarray](), list[list[int]]()
+        of_each = []
         for c, i in seen:
             places = [(-1, 0)] if history == "empty" else [(c, j) for j in range(max(0, i - self.most_turns), i)]
-            for place in places:
-                if place not in number:
-                    number[place] = len(turns)
-                    turns.append(np.array([EOS_ID]) if place[0] < 0 else self.conversations[place[0]][place[1]])
-            of_each.append([number[place] for place in places])
-        return AnswerBatch(histories(turns, of_each), *pad([self.conversations[c][i] for c, i in asked], PAD_ID))
+            of_each.append([number.setdefault(place, len(number)) for place in places])
+        turns = [np.array([EOS_ID]) if c < 0 else self.conversations[c][j] for c, j in number]
+        Y = [self.conversations[c][i] for c, i in asked]
+        if self.strangers is not None:
+            turns, Y = self._settle(self.strangers, list(number), turns, of_each, asked, Y, rng)
+        return AnswerBatch(histories(turns, of_each), *pad(Y, PAD_ID))
+
+    @staticmethod
+    def _settle(
+        strangers: Strangers,
+        places: list[tuple[int, int]],
+        turns: list[np.ndarray],
+        of_each: list[list[int]],
+        asked: list[tuple[int, int]],
+        Y: list[np.ndarray],
+        rng: np.random.Generator | None,
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Turns and answers with placeholders for strangers, the same in all of a conversation. An answer can only name
+        those that its own history has named."""
+        of_conversation: dict[int, list[np.ndarray]] = {}
+        for (c, _), turn in zip(places, turns, strict=True):
+            of_conversation.setdefault(c, []).append(turn)
+        becomes = {c: strangers.settle(np.concatenate(of_c), rng) for c, of_c in of_conversation.items()}
+        answers = []
+        for (c, _), y, heard in zip(asked, Y, of_each, strict=True):
+            told = np.concatenate([turns[k] for k in heard if places[k][0] == c] or [y[:0]])
+            known = np.where(y < strangers.first, y, UNKNOWN_ID)
+            named = np.isin(y, told)
+            answers.append(np.where(named, becomes[c][np.where(named, y, EOS_ID)], known) if named.any() else known)
+        return [becomes[c][turn] for (c, _), turn in zip(places, turns, strict=True)], answers
 
     def _elsewhere(self, i: int) -> int:
         """An answer of another conversation: the first one from half of all answers further on; else that one."""
@@ -135,13 +164,28 @@ class Talk:
         others = (j % len(self) for j in range(half, half + len(self)))
         return next((j for j in others if self.answers[j][0] != self.answers[i][0]), half % len(self))
 
-    def batches(self, size: int, rng: np.random.Generator) -> Iterator[AnswerBatch]:
-        """All answers once, in batches of so many: conversations in an order that `rng` draws, the answers of each
-        together, so that they share its turns."""
+    def batches(self, size: int, rng: np.random.Generator, together: bool = True) -> Iterator[AnswerBatch]:
+        """All answers once, in an order that `rng` draws.
+
+        Args:
+            size: answers in a batch.
+            together: whether the answers of a conversation stay together, so that they share its turns; else those with
+                about as many words before them are put together, so that little is padding.
+        """
+        if not together:
+            for at in length_batches(self._sizes(), size, rng):
+                yield self.batch(at.tolist(), rng=rng)
+            return
         by_conversation: dict[int, list[int]] = {}
         for i, (c, _) in enumerate(self.answers):
             by_conversation.setdefault(c, []).append(i)
         groups = list(by_conversation.values())
         line = [i for at in rng.permutation(len(groups)) for i in groups[at]]
         for first in range(0, len(line), size):
-            yield self.batch(line[first : first + size])
+            yield self.batch(line[first : first + size], rng=rng)
+
+    def _sizes(self) -> np.ndarray:
+        """(N, 2): of each answer the words before it, and its own."""
+        ends = [np.cumsum([0, *map(len, turns)]) for turns in self.conversations]
+        before = [ends[c][i] - ends[c][max(0, i - self.most_turns)] for c, i in self.answers]
+        return np.stack([before, [len(self.conversations[c][i]) for c, i in self.answers]], axis=1)

@@ -198,14 +198,15 @@ SCORES: dict[str, type[Score]] = _named(Score)
 class Memory:
     """What a decoder can look at: one source sentence for each row of the batch.
 
-    keys (B, S, …), values (B, S, E), mask (B, S) true at real positions, and sentence (B,), the number of each row's
-    sentence among those that were encoded.
+    keys (B, S, …), values (B, S, E), mask (B, S) true at real positions, sentence (B,), the number of each row's
+    sentence among those that were encoded, and words (B, S), what stands there, if it is of tokens.
     """
 
     keys: Tensor
     values: Tensor
     mask: Array
     sentence: np.ndarray
+    words: Array | None = None
 
     def select(self, rows: np.ndarray) -> Memory:
         """The memory of the given rows. Where each row only changes its place with another row of the same sentence, as
@@ -215,7 +216,8 @@ class Memory:
             return self
         at = like(np.asarray(rows), self.mask)
         keys, values = Tensor(self.keys.data[at]), Tensor(self.values.data[at])
-        return replace(self, keys=keys, values=values, mask=self.mask[at], sentence=sentence)
+        words = None if self.words is None else self.words[at]
+        return replace(self, keys=keys, values=values, mask=self.mask[at], sentence=sentence, words=words)
 
 
 class Attention(Module):

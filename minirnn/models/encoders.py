@@ -10,7 +10,7 @@ from minirnn import backend
 from minirnn.arguments import integer
 from minirnn.autograd import ops
 from minirnn.autograd.tensor import Tensor
-from minirnn.backend import Array, array_module, float_dtype
+from minirnn.backend import Array, array_module, float_dtype, is_array, like
 from minirnn.cells.checks import lengths_or_all
 from minirnn.errors import InputError
 from minirnn.layers import Dropout, Embedding, Linear, Module, Recurrent
@@ -22,18 +22,20 @@ BRIDGES = ("copy", "learned", "zero", "z0")
 class Encoding(NamedTuple):
     """What an encoder hands on: its outputs (S, B, E), 0 on padding; for each array of its cell's state the final one,
     (layers · directions, B, H), never taken from padding; and the lengths (B,). What has no cell hands on one array,
-    the whole source as a vector."""
+    the whole source as a vector. What reads tokens says which ids (S, B) the outputs are of."""
 
     outputs: Tensor
     state: tuple[Tensor, ...]
     lengths: np.ndarray
+    words: Array | None = None
 
     def repeat(self, rows: np.ndarray) -> Encoding:
         """The encoding of the given rows of the batch, for sources of which each has several targets."""
         if np.array_equal(rows, np.arange(self.outputs.shape[1])):
             return self
         outputs, *state = (ops.getitem(x, (slice(None), rows)) for x in (self.outputs, *self.state))
-        return Encoding(outputs, tuple(state), self.lengths[rows])
+        words = None if self.words is None else self.words[:, like(rows, self.words)]
+        return Encoding(outputs, tuple(state), self.lengths[rows], words)
 
 
 class HandedOn(NamedTuple):
@@ -135,7 +137,8 @@ class RecurrentEncoder(Encoder):
         x = self.embedding_dropout(self.embedding(ids))
         outputs, state = self.recurrent(x, lengths=lengths)
         arrays = state if isinstance(state, tuple) else (state,)
-        return Encoding(self.output_dropout(outputs), arrays, lengths_or_all(lengths, *outputs.shape[:2]))
+        real = lengths_or_all(lengths, *outputs.shape[:2])
+        return Encoding(self.output_dropout(outputs), arrays, real, ids if is_array(ids) else np.asarray(ids))
 
 
 class Bridge(Module):

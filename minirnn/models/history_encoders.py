@@ -27,7 +27,15 @@ from minirnn.layers import Dropout, Embedding, Recurrent
 from minirnn.models.encoders import Encoder, Encoding, final_state
 
 
-class FlatEncoder(Encoder):
+class HistoryEncoder(Encoder):
+    """The base of encoders of histories. A subclass implements `forward(source: Histories) -> Encoding`."""
+
+    embedding: Embedding
+    reads_turns = True
+    """Whether a turn is read once for all answers that look back on it."""
+
+
+class FlatEncoder(HistoryEncoder):
     """A recurrent layer in both directions over all words of a history.
 
         x_j = E w_j + P s_j        of word j, and of who has said it
@@ -44,7 +52,7 @@ class FlatEncoder(Encoder):
         InputError: a number is out of its range, or as `Recurrent`.
     """
 
-    embedding: Embedding
+    reads_turns = False
 
     def __init__(
         self,
@@ -78,10 +86,11 @@ class FlatEncoder(Encoder):
         own = np.take_along_axis(source.own, source.place_at, axis=0)
         x = self.dropout(self.embedding(ids) + self.speakers(own.astype(np.int64)))
         outputs, state = self.recurrent(x, lengths=source.num_words)
-        return Encoding(self.dropout(outputs), state if isinstance(state, tuple) else (state,), source.num_words)
+        handed_on = state if isinstance(state, tuple) else (state,)
+        return Encoding(self.dropout(outputs), handed_on, source.num_words, ids)
 
 
-class HierarchicalEncoder(Encoder):
+class HierarchicalEncoder(HistoryEncoder):
     """A recurrent layer over the words of each turn, and one over the turns (Sordoni et al. 2015; Serban et al. 2016).
 
         v_i     = [→h; ←h]              the last states of both directions over the words of turn i
@@ -91,12 +100,21 @@ class HierarchicalEncoder(Encoder):
                   turn i, where ←c_i has been to the turns after i first: so it knows what is asked in the latest.
                   The word itself stands beside it because it is what an answer takes up
 
+    Which turn speaks of what the latest one asks for? Of the same things, in the same words. But whether two turns have
+    a word in common is a comparison, and in a recurrent state one word is mixed with all others. With `matching` it is
+    laid before the layer over the turns, as a product (Mou et al. 2016; of bags of words, as in memory networks,
+    Sukhbaatar et al. 2015):
+
+        b_i     = Σ_j E w_ij / √n_i                       the n_i words of turn i, in no order
+        c_i     = recurrent([v_i; P s_i; b_i ∘ b_S], c_{i-1})
+
     Args:
         vocabulary_size, embedding_size: of the words.
         hidden_size: H, of each direction over the words.
         context_size: of the states over the turns.
         cell: one of `minirnn.CELL_NAMES`, of both.
         words: whether the outputs are of words.
+        matching: whether each turn is compared with the latest.
         dropout: on the words, the turns' vectors and the outputs.
         forget_bias, chrono: as for `Recurrent`; of the layer over the turns.
         rng, dtype: as for every layer.
@@ -104,8 +122,6 @@ class HierarchicalEncoder(Encoder):
     Raises:
         InputError: a number is out of its range, or as `Recurrent`.
     """
-
-    embedding: Embedding
 
     def __init__(
         self,
@@ -116,6 +132,7 @@ class HierarchicalEncoder(Encoder):
         *,
         cell: str = "gru",
         words: bool = False,
+        matching: bool = False,
         dropout: float = 0.0,
         forget_bias: float | None = None,
         chrono: int | None = None,
@@ -128,9 +145,10 @@ class HierarchicalEncoder(Encoder):
         H = self.read.hidden_size
         self.speakers = Embedding(2, integer("embedding_size", embedding_size), **options)
         memory: dict[str, Any] = {"forget_bias": forget_bias, "chrono": chrono}
-        self.context = Recurrent(cell, 2 * H + embedding_size, context_size, bidirectional=words, **memory, **options)
+        told = 2 * H + embedding_size * (2 if matching else 1)
+        self.context = Recurrent(cell, told, context_size, bidirectional=words, **memory, **options)
         self.dropout = Dropout(dropout, rng=options["rng"])
-        self.words = words
+        self.words, self.matching = words, matching
         self.output_size = self.context.hidden_size * self.context.num_directions
         self.output_size += 2 * H + embedding_size if words else 0
         self.handed_on = final_state(self.context)
@@ -141,11 +159,14 @@ class HierarchicalEncoder(Encoder):
         Raises:
             InputError: an id is out of range.
         """
-        read, state = self.read(self.dropout(self.embedding(source.words)), lengths=source.word_lengths)
+        words = self.embedding(source.words)
+        read, state = self.read(self.dropout(words), lengths=source.word_lengths)
         h = state[0] if isinstance(state, tuple) else state
         vectors = ops.concatenate(ops.unstack(h), axis=-1)  # (N, 2H)
-        told = ops.concatenate([embedding(vectors, source.turns), self.speakers(source.own.astype(np.int64))], axis=-1)
-        contexts, final = self.context(self.dropout(told), lengths=source.lengths)
+        told = [embedding(vectors, source.turns), self.speakers(source.own.astype(np.int64))]
+        if self.matching:
+            told.append(_matches(words, source))
+        contexts, final = self.context(self.dropout(ops.concatenate(told, axis=-1)), lengths=source.lengths)
         handed_on = final if isinstance(final, tuple) else (final,)
         if not self.words:
             return Encoding(self.dropout(contexts), handed_on, source.lengths)
@@ -153,9 +174,18 @@ class HierarchicalEncoder(Encoder):
         S, M, C = contexts.shape
         of_words = embedding(ops.reshape(read, (T * N, D)), source.word_at * N + source.turn_at)
         of_turns = embedding(ops.reshape(contexts, (S * M, C)), source.place_at * M + np.arange(M))
-        themselves = self.embedding(source.words[source.word_at, source.turn_at])
+        ids = source.words[source.word_at, source.turn_at]
+        themselves = self.embedding(ids)
         outputs = ops.concatenate([of_words, of_turns, themselves], axis=-1)
-        return Encoding(self.dropout(_zeroed(outputs, source.num_words)), handed_on, source.num_words)
+        return Encoding(self.dropout(_zeroed(outputs, source.num_words)), handed_on, source.num_words, ids)
+
+
+def _matches(words: Tensor, source: Histories) -> Tensor:
+    """b_i ∘ b_S (S, M, E) of every turn i of the histories, from the embeddings (T, N, E) of their words."""
+    counts = source.word_lengths[:, None].astype(words.dtype)
+    bags = ops.sum(_zeroed(words, source.word_lengths), axis=0) * like(counts**-0.5, words.data)
+    latest = source.turns[source.lengths - 1, np.arange(len(source.lengths))]
+    return embedding(bags, source.turns) * embedding(bags, latest)
 
 
 def _zeroed(outputs: Tensor, lengths: np.ndarray) -> Tensor:

@@ -14,6 +14,7 @@ from minirnn.data.vocabulary import BOS_ID, EOS_ID
 from minirnn.decoding import decode
 from minirnn.errors import InputError
 from minirnn.models import EncoderDecoder
+from minirnn.models.history_encoders import HistoryEncoder
 from minirnn.training.loop import Carry
 from minirnn.training.translation import sentence_loss, sentence_step, shift_right
 
@@ -30,7 +31,7 @@ class Chatting:
         judge: measures of the held-out answers, from what was written for each.
 
     Raises:
-        InputError: there is nothing to learn from, or a number is out of its range.
+        InputError: there is nothing to learn from, the encoder reads no histories, or a number is out of its range.
     """
 
     loss_is_nll = valid_loss_is_nll = True
@@ -48,17 +49,20 @@ class Chatting:
     ):
         if not len(train):
             raise InputError("there are no answers to learn from")
+        if not isinstance(model.encoder, HistoryEncoder):
+            raise InputError(f"a {type(model.encoder).__name__} reads no histories: take a HistoryEncoder")
         self.model, self.talk, self.valid, self.rng, self.judge = model, train, valid, rng, judge
+        self.together = model.encoder.reads_turns
         self.batch_size, self.max_length = integer("batch_size", batch_size), integer("max_length", max_length)
         self.num_batches = -(-len(train) // self.batch_size)
 
     def batches(self, rng: np.random.Generator) -> Iterator[AnswerBatch]:
         """The batches of one epoch: every answer once."""
-        yield from self.talk.batches(self.batch_size, rng)
+        yield from self.talk.batches(self.batch_size, rng, together=self.together)
 
     def loss(self, batch: AnswerBatch, carry: Carry, step: int) -> tuple[Tensor, int, Carry]:
         """The mean over the real tokens of the answers."""
-        return self._loss(batch, "mean"), int(batch.Y_lengths.sum()), None
+        return _loss(self.model, batch, "mean"), int(batch.Y_lengths.sum()), None
 
     def validate(self) -> dict[str, float]:
         """Of the held-out answers: loss per token (teacher-forced), and what the judge says of those that were written
@@ -72,14 +76,7 @@ class Chatting:
     def nats(self, talk: Talk, history: str = "true") -> tuple[np.ndarray, np.ndarray]:
         """For each answer its negative log-likelihood in nats, and how many tokens it has. With another history, see
         `Talk.batch`: a model that remembers must be surprised."""
-        found = [np.zeros(0)]
-        for first in range(0, len(talk), self.batch_size):
-            batch = talk.batch(range(first, min(first + self.batch_size, len(talk))), history)
-            real = np.arange(len(batch.Y))[:, None] < batch.Y_lengths
-            losses = np.zeros(real.shape)
-            losses[real] = to_host(self._loss(batch, "none").data)
-            found.append(losses.sum(axis=0))
-        return np.concatenate(found), np.array([len(talk.conversations[c][i]) for c, i in talk.answers])
+        return nats_of(self.model, talk, self.batch_size, history)
 
     def greedy(self, talk: Talk) -> list[tuple[int, ...]]:
         """A greedy answer to each history."""
@@ -91,6 +88,22 @@ class Chatting:
             written += [one.tokens for one in decode(step, state, start, eos=EOS_ID, max_length=self.max_length)]
         return written
 
-    def _loss(self, batch: AnswerBatch, reduction: str) -> Tensor:
-        decoded = self.model(batch.histories, None, shift_right(batch.Y))
-        return sentence_loss(self.model, decoded.features, batch.Y, batch.Y_lengths, reduction=reduction)
+
+def nats_of(
+    model: EncoderDecoder, talk: Talk, batch_size: int = 64, history: str = "true"
+) -> tuple[np.ndarray, np.ndarray]:
+    """For each answer its negative log-likelihood in nats under a model, and how many tokens it has; see `Talk.batch`
+    for the history."""
+    found = [np.zeros(0)]
+    for first in range(0, len(talk), batch_size):
+        batch = talk.batch(range(first, min(first + batch_size, len(talk))), history)
+        real = np.arange(len(batch.Y))[:, None] < batch.Y_lengths
+        losses = np.zeros(real.shape)
+        losses[real] = to_host(_loss(model, batch, "none").data)
+        found.append(losses.sum(axis=0))
+    return np.concatenate(found), np.array([len(talk.conversations[c][i]) for c, i in talk.answers])
+
+
+def _loss(model: EncoderDecoder, batch: AnswerBatch, reduction: str) -> Tensor:
+    decoded = model(batch.histories, None, shift_right(batch.Y))
+    return sentence_loss(model, decoded.features, batch.Y, batch.Y_lengths, reduction=reduction)

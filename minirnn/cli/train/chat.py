@@ -8,7 +8,7 @@ import numpy as np
 
 from minirnn import backend
 from minirnn.cli.chats import OPTIONS, Learned, build_model, load_chat, read_learned, turns_of
-from minirnn.cli.conversing import Conversations, digest, exactly, learn, load, measure, mismatch, partner_of, talk_of
+from minirnn.cli.conversing import Conversations, digest, exactly, in_order, learn, load, measure, mismatch, talk_of
 from minirnn.cli.options import quoted
 from minirnn.cli.pictures import attempt, tell
 from minirnn.cli.train.recipe import Recipe
@@ -45,8 +45,8 @@ def _trainer(
     conversations: Conversations, learned: Learned, options: dict[str, Any], progress: bool
 ) -> Trainer[_Chatting]:
     rng, codec = backend.generator(options["seed"]), learned.codec
-    train, valid = (talk_of(part, codec, options) for part in (conversations.train, conversations.valid))
-    dialogues = conversations.truth.get("valid", [])
+    train, valid = (talk_of(part, learned, options) for part in (conversations.train, conversations.valid))
+    dialogues = [] if options["model"] == "backward" else conversations.truth.get("valid", [])
     place = {answer: i for i, answer in enumerate(valid.answers)}
     expected = {
         place[c, question.turn + 1]: exactly(codec, dialogue.turns[question.turn + 1])
@@ -88,14 +88,14 @@ def _report(run: Run, trainer: Trainer[_Chatting]) -> None:
     """The measures on the test part, some conversations with what the model would have said, and the loss curve."""
     conversations = trainer.task.conversations
     model, learned, options = load_chat(run, device=trainer.task.model.parameters()[0].device)
-    partner = partner_of(model, learned, options)
-    answers = measure(partner, conversations, options)
-    answer_of = dict(zip(talk_of(conversations.test, learned.codec, options).answers, answers, strict=True))
+    answers = measure(model, learned, conversations, options)
+    answer_of = dict(zip(talk_of(conversations.test, learned, options).answers, answers, strict=True))
     for c in np.linspace(0, len(conversations.test) - 1, min(SHOWN, len(conversations.test))).astype(int).tolist():
         print()
-        for i, turn in enumerate(conversations.test[c][:12]):
+        for i, turn in enumerate(in_order(conversations.test[c], options)[:12]):
             said = f"  | {answer_of[c, i].text}" if (c, i) in answer_of else ""
             print(f"  {'ab'[i % 2]}: {turn}{said}")
     print("\n(behind the bar what the model would have said)")
     tell(attempt(draw_losses, run, trainer))
-    print(f"\nmore: minirnn chat {quoted(run.path)}\n      minirnn evaluate {quoted(run.path)}")
+    chat = f"RUN --beam 10 --rerank {quoted(run.path)}" if options["model"] == "backward" else quoted(run.path)
+    print(f"\nmore: minirnn chat {chat}\n      minirnn evaluate {quoted(run.path)}")

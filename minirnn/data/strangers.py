@@ -1,0 +1,99 @@
+"""Words that no vocabulary has, and how they can be spoken of all the same.
+
+Known words have ids. All others would be `<unk>`: not to be told apart, and not to be said. But a conversation has only
+a few of them, so a vocabulary keeps *placeholders* for them at its end, and in every conversation each stranger takes
+one (after Hermann et al. 2015, who let names be "entity 1", "entity 2"). What stands for it is then known from the
+conversation alone, and a model that can point at it can say it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from minirnn.arguments import integer, number
+from minirnn.data.codec import Codec
+from minirnn.data.vocabulary import SPECIALS, UNKNOWN_ID, Vocabulary
+
+
+def with_placeholders(codec: Codec, count: int) -> Codec:
+    """The codec with so many placeholders at the end of its vocabulary."""
+    return _with_last(codec, len(codec.vocabulary), [f"<word {k + 1}>" for k in range(count)])
+
+
+def acquainted(codec: Codec, count: int, turns: Sequence[str], max_length: int | None = None) -> Codec:
+    """The codec of one conversation: its strangers stand where placeholders stood, and can be read and written.
+
+    Args:
+        codec: ends with placeholders.
+        count: how many.
+        turns: of the conversation; with more strangers than placeholders the latest turns' come first.
+        max_length: turns are cut to so many tokens, `<eos>` included.
+    """
+    cuts = (codec.cut(turn)[: None if max_length is None else max_length - 1] for turn in reversed(turns))
+    found = _strangers(codec, (token for cut in cuts for token in cut))
+    first = len(codec.vocabulary) - count
+    kept = found[:count]
+    return _with_last(codec, first, kept + codec.vocabulary.tokens[first + len(kept) :]) if kept else codec
+
+
+def encode_conversation(
+    codec: Codec, count: int, turns: Sequence[str], max_length: int | None = None
+) -> list[np.ndarray]:
+    """The ids of turns. The strangers of the conversation, however many there are, go on from where the placeholders
+    begin, in the order in which they come: `Strangers.settle` makes placeholders of them. Without placeholders they are
+    `<unk>`."""
+    cuts = [codec.cut(turn)[: None if max_length is None else max_length - 1] for turn in turns]
+    found = _strangers(codec, (token for cut in cuts for token in cut))
+    all_known = _with_last(codec, len(codec.vocabulary) - count, found) if found and count else codec
+    return [all_known.encode(turn, max_length) for turn in turns]
+
+
+def _strangers(codec: Codec, tokens: Iterable[str]) -> list[str]:
+    known = codec.vocabulary.ids
+    return [token for token in dict.fromkeys(tokens) if token not in known and token not in SPECIALS]
+
+
+def _with_last(codec: Codec, first: int, last: list[str]) -> Codec:
+    vocabulary = Vocabulary(codec.vocabulary.tokens[:first] + last)
+    return Codec(codec.tokens, codec.clean, vocabulary, codec.subwords, codec.spacing, codec.rules)
+
+
+class Strangers:
+    """What strangers are to a model.
+
+    Args:
+        first: the id of the first placeholder; what `encode_conversation` numbers from there on are strangers.
+        count: how many placeholders there are.
+        hidden: while learning, the probability of a known word to be a stranger in a conversation: where all words are
+            known, nothing would be learned of strangers. It is rare words that are unknown, so that these are of the
+            second half of the vocabulary, which is sorted by frequency.
+
+    Raises:
+        InputError: a number is out of its range.
+    """
+
+    def __init__(self, first: int, count: int, hidden: float = 0.0):
+        self.first, self.count = integer("first", first), integer("count", count)
+        self.hidden = number("hidden", hidden, least=0, below=1)
+
+    def settle(self, ids: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        """Which id each id of a conversation becomes: (of all ids,). Strangers that find no place become `<unk>`.
+
+        Args:
+            ids: (any number,), in the order in which they are said.
+            rng: if given, known words are hidden, and placeholders taken in any order.
+        """
+        told = list(dict.fromkeys(ids.tolist()))
+        strangers = [i for i in told if i >= self.first]
+        becomes = np.arange(max(self.first + self.count, *(i + 1 for i in strangers), 0))
+        becomes[self.first :] = UNKNOWN_ID
+        places = np.arange(self.count)
+        if rng is not None:
+            rare = np.array([i for i in told if max(len(SPECIALS), self.first // 2) <= i < self.first], dtype=int)
+            strangers += rare[rng.random(len(rare)) < self.hidden].tolist()
+            places = rng.permutation(places)
+        for stranger, place in zip(strangers, places, strict=False):
+            becomes[stranger] = self.first + place
+        return becomes
