@@ -21,7 +21,7 @@ from minirnn import (
     detach,
 )
 from minirnn.data.vocabulary import BOS_ID, EOS_ID, PAD_ID
-from minirnn.training.translation import sentence_step
+from minirnn.training.sentences import sentence_step
 
 CHARACTERS, STEPS, BATCH, HIDDEN = 28, 35, 32, 256  # the recipe of d2l, chapters 9 and 10
 CELLS = {"rnn": "RNN", "gru-after": "GRU (reset after)", "lstm": "LSTM"}

@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.common import side_by_side, torch_or_none, write_table
 from minirnn import Adam, AttentionDecoder, EncoderDecoder, RecurrentEncoder, Translation, clip_grad_norm, no_grad
 from minirnn.data.sequences import PairBatch, pad
-from minirnn.training.translation import shift_right
+from minirnn.training.sentences import shift_right
 
 VOCABULARIES = 7_856, 5_972
 DROPOUT, CLIP = 0.5, 1.0

@@ -15,7 +15,7 @@ from minirnn.data.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNKNOWN_ID
 from minirnn.decoding import Hypothesis, beam_search, decode, power_penalty
 from minirnn.decoding.checks import LengthPenalty, check_beam, check_penalty
 from minirnn.models import EncoderDecoder
-from minirnn.training.translation import sentence_step
+from minirnn.training.sentences import sentence_step
 
 BATCH = 64
 """Pictures that are captioned together."""

@@ -19,7 +19,7 @@ from minirnn.errors import InputError
 from minirnn.models import EncoderDecoder
 from minirnn.models.decoders import DecoderState
 from minirnn.reranking import Reranker
-from minirnn.training.translation import sentence_step
+from minirnn.training.sentences import sentence_step
 
 BATCH = 64
 """Histories that are answered together."""

@@ -17,7 +17,8 @@ from minirnn.decoding.checks import LengthPenalty, check_beam, check_penalty
 from minirnn.decoding.sampling import Choose, Step
 from minirnn.errors import InputError
 from minirnn.models import EncoderDecoder
-from minirnn.training.translation import length_limit, sentence_step
+from minirnn.training.sentences import sentence_step
+from minirnn.training.translation import length_limit
 
 BATCH = 64
 """Sentences that are translated together."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from minirnn import backend
 from minirnn.captioner import Captioner
+from minirnn.cli import rewarding
 from minirnn.cli.cells import cell_options, cell_settings
 from minirnn.cli.options import number, path
 from minirnn.cli.runs import load_model
@@ -83,6 +84,7 @@ OPTIONS: Options = {
     "validate-every": (2, {**_count, "help": "epochs between validations"}),
     "epochs": (None, {**_count, "help": "passes through the data (default: 6, or 10 for videos)"}),
     **schedule_options(warmup=200),
+    **rewarding.OPTIONS,
 }  # fmt: skip
 ATTENTION_SIZE = 64
 """Features of the space in which additive scores compare."""

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minirnn import backend
+from minirnn.cli import rewarding
 from minirnn.cli.cells import cell_options, cell_settings
 from minirnn.cli.options import number, path
 from minirnn.cli.runs import load_model
@@ -63,6 +64,7 @@ OPTIONS: Options = {
     "batch-size": (64, {**_count, "help": "answers in a batch"}),
     **optimization_options(lr=0.005, epochs=3),
     **schedule_options(warmup=100),
+    **rewarding.OPTIONS,
 }  # fmt: skip
 
 

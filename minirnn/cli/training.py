@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +26,8 @@ Data = TypeVar("Data")
 # option: (default, argparse settings). Nothing is set by argparse itself, so that --resume can tell what was asked for.
 Options = dict[str, tuple[Any, dict[str, Any]]]
 
+RATE_AFTER = 0.1
+"""Of the learning rate of a run, what is left for one that begins with its weights."""
 FLAG: dict[str, Any] = {"action": "store_true"}
 
 
@@ -53,6 +55,15 @@ def optimization_options(lr: float, epochs: int) -> Options:
         "seed": (0, {"type": number(int, 0), "metavar": "N", "help": "of all randomness"}),
         "device": ("cpu", {"choices": backend.DEVICES, "help": "where to compute"}),
     }
+
+
+TRAINING = (
+    *("optimizer", "lr", "momentum", "weight-decay", "clip", "epochs", "patience", "monitor", "validate-every"),
+    *("save-every", "seed", "device", "batch-size", "captions-per-picture", "warmup", "constant", "decay-every"),
+    *("plateau", "decay", "dropout", "embedding-dropout", "output-dropout", "label-smoothing", "teacher-forcing"),
+    *("sampling", "sampling-steps", "attention-penalty", "attention-target"),
+)
+"""The options that say how to train, and not what: those that may be others with --from."""
 
 
 def schedule_options(warmup: int) -> Options:
@@ -85,6 +96,7 @@ class Command:
         announce: the line before training.
         report: what to show after it.
         changeable: the options that may change on --resume.
+        rewarding: options of rewards. Where there are any, training can begin with another run's model.
     """
 
     task: str
@@ -94,6 +106,7 @@ class Command:
     announce: Callable[[Trainer, dict[str, Any]], str]
     report: Callable[[Run, Trainer], None]
     changeable: tuple[str, ...] = ("data", "epochs", "device", "save-every")
+    rewarding: Options = field(default_factory=dict)
 
     def add_to(self, tasks: Any, help_line: str, description: str, example: str) -> None:
         """Add the command to the parser's `train` tasks."""
@@ -110,6 +123,15 @@ class Command:
         parser.add_argument(
             "--resume", type=path, metavar="RUN", help="go on with an interrupted run, or with more --epochs"
         )
+        if self.rewarding:
+            parser.add_argument(
+                "--from",
+                dest="source_run",
+                type=path,
+                metavar="RUN",
+                help="begin with the best weights of this run, on its data, and with its options but for how to train; "
+                "the learning rate is a tenth of its own unless it is given",
+            )
         parser.add_argument("--quiet", action="store_true", help="no progress bar")
         parser.set_defaults(run=self.run)
 
@@ -117,17 +139,46 @@ class Command:
         """Train, or go on training, and show what came of it."""
         asked = vars(arguments)
         given = {name: value for name in self.options if (value := asked.get(name.replace("-", "_"))) is not None}
+        source = getattr(arguments, "source_run", None)
         if arguments.resume is None:
-            return self._begin(arguments.out, given, arguments)
+            return self._begin_with(source, given, arguments) if source else self._begin(given, arguments)
+        if source is not None:
+            raise InputError("--from does not go with --resume: the run has begun")
         if arguments.out is not None:
             raise InputError("--out does not go with --resume: the run stays in its directory")
         return self._resume(Path(arguments.resume), given, arguments)
 
-    def _begin(self, out: str | None, given: dict[str, Any], arguments: argparse.Namespace) -> int:
-        """A run directory is made only when everything else is known to be right."""
+    def _begin(self, given: dict[str, Any], arguments: argparse.Namespace) -> int:
         options: dict[str, Any] = {name: given.get(name, default) for name, (default, _) in self.options.items()}
+        if options.get("reward"):
+            raise InputError("--reward goes with --from: who writes nothing that is worth anything learns nothing")
         backend.library(options["device"])  # a missing GPU is said before any work is done
-        trainer, config = self.begin(options, not arguments.quiet)
+        return self._train_anew(*self.begin(options, not arguments.quiet), options, arguments)
+
+    def _begin_with(self, path: str, given: dict[str, Any], arguments: argparse.Namespace) -> int:
+        """With another run's weights, and what it has learned of the data."""
+        source = Run(path)
+        options = {**read_options(source, self.task, self.options)}
+        options |= {name: default for name, (default, _) in self.rewarding.items()}
+        options["lr"] *= RATE_AFTER
+        possible = {*TRAINING, *self.changeable, *self.rewarding} & set(self.options)
+        for name in given:
+            if name not in possible:
+                raise InputError(f"--{name} cannot change with --from: {source.path} has decided it")
+        options |= given
+        backend.library(options["device"])
+        with believed(source, "best"):
+            trainer = self.reopen(source, options, not arguments.quiet)
+        take_weights(source, trainer)
+        own = ("task", "options", "kernels", "threads", "from")
+        config = {name: value for name, value in source.config.items() if name not in own}
+        return self._train_anew(trainer, {"from": str(source.path.resolve()), **config}, options, arguments)
+
+    def _train_anew(
+        self, trainer: Trainer, config: dict[str, Any], options: dict[str, Any], arguments: argparse.Namespace
+    ) -> int:
+        """A run directory is made only when everything else is known to be right."""
+        out = arguments.out
         computed = {"kernels": arguments.kernels, "threads": settle_threads(trainer, options, arguments.threads)}
         config = {"task": self.task, "options": absolute_paths(options), **computed, **config}
         run = Run.create(out, config) if out is not None else Run.create_numbered(f"runs/{self.task}", config)
@@ -158,6 +209,8 @@ class Command:
         with believed(run, "last"):
             trainer = self.reopen(run, options, not arguments.quiet)
         trainer.run = run
+        if "from" in run.config and not run.last.exists():
+            take_weights(Run(str(run.config["from"])), trainer)
         computed = {"kernels": kernels, "threads": settle_threads(trainer, options, threads)}
         with run.lock():
             trainer.resume()
@@ -182,6 +235,19 @@ class Command:
             return 0
         self.report(run, trainer)
         return 0
+
+
+def take_weights(source: Run, trainer: Trainer) -> None:
+    """Give the model that is trained the best weights of another run.
+
+    Raises:
+        InputError: it has none, or they are another model's.
+    """
+    state = source.model_state("best")
+    try:
+        trainer.task.model.load_state_dict(state)
+    except InputError as error:
+        raise InputError(f"{source.path}: the best checkpoint does not fit its run.json: {error}") from error
 
 
 def settle_threads(trainer: Trainer, options: Mapping[str, Any], threads: int | None) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minirnn.cli import rewarding
 from minirnn.cli.cells import cell_options, cell_settings
 from minirnn.cli.options import number, path
 from minirnn.cli.training import FLAG, Options, optimization_options
@@ -98,6 +99,7 @@ OPTIONS: Options = {
     "decay": (0.5, {"type": number(float, above=0, below=1), "metavar": "X", "help": "the factor by which it falls"}),
     "monitor": ("loss", {"choices": ("loss", "bleu"), "help": "the held-out measure of what is best"}),
     "patience": (None, {**_count, "help": "stop after N validations without a new best"}),
+    **rewarding.OPTIONS,
 }
 
 

@@ -17,14 +17,16 @@ from minirnn.errors import InputError
 from minirnn.metrics import corpus_bleu
 from minirnn.metrics.corpus import of_each
 from minirnn.models import EncoderDecoder
-from minirnn.training.loop import Carry
-from minirnn.training.translation import (
-    attention_regularizer,
+from minirnn.training.rewards import Asked
+from minirnn.training.sentences import (
+    SentenceTask,
     numbers_as_words,
+    references_of,
     sentence_loss,
     sentence_step,
     shift_right,
 )
+from minirnn.training.translation import attention_regularizer
 
 
 class Captioned(NamedTuple):
@@ -44,7 +46,7 @@ class CaptionBatch(NamedTuple):
     Y_lengths: np.ndarray
 
 
-class Captioning:
+class Captioning(SentenceTask):
     """Predict each token of a caption from the picture and the tokens before it. A picture is encoded once for several
     captions of it.
 
@@ -65,8 +67,6 @@ class Captioning:
         InputError: there is nothing to learn from, a picture has no caption, pictures, captions and references are not
             equally many, a number is out of its range, or the penalty does not fit the model.
     """
-
-    valid_loss_is_nll = True
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class Captioning:
         """The batches of one epoch: every picture once, with so many of its captions."""
         yield from batches_of(self.train_captioned, self.batch_size, rng, self.captions_per_picture)
 
-    def loss(self, batch: CaptionBatch, carry: Carry, step: int) -> tuple[Tensor, int, Carry]:
+    def cross_entropy(self, batch: CaptionBatch, step: int) -> tuple[Tensor, int]:
         """The mean over the real tokens of the captions, and the attention's penalty."""
         X, X_lengths, rows, Y, Y_lengths = batch
         decoded = self.model(X, X_lengths, shift_right(Y), rows=rows)
@@ -120,7 +120,15 @@ class Captioning:
             regions = np.full(len(rows), S) if X_lengths is None else X_lengths[rows]
             uneven = attention_regularizer(decoded.attention, regions, Y_lengths, self.attention_target)
             total = total + self.attention_penalty * uneven
-        return total, int(Y_lengths.sum()), None
+        return total, int(Y_lengths.sum())
+
+    def asked(self, batch: CaptionBatch) -> Asked:
+        """Each picture, with those captions of it that are in the batch."""
+        X, X_lengths, rows, Y, Y_lengths = batch
+        captions = references_of(Y, Y_lengths, self.to_words)
+        pictures = int(rows.max()) + 1
+        of_each = [[captions[k][0] for k in np.flatnonzero(rows == i)] for i in range(pictures)]
+        return Asked(X, X_lengths, of_each, np.full(pictures, self.max_length))
 
     def validate(self) -> dict[str, float]:
         """Of the held-out pictures: loss per token of all their captions (teacher-forced), and of captions that were
@@ -131,6 +139,9 @@ class Captioning:
         row = {"valid_loss": nll / tokens}
         if self.references is not None and np.isfinite(nll):  # a search needs probabilities
             written = self.greedy(self.valid_captioned.sights)
+            row |= self.rewarded(
+                written, [[list(one) for one in of_one] for of_one in self.references], self.max_length
+            )
             with of_each():
                 row["valid_bleu"] = corpus_bleu([self.to_words(ids) for ids in written], self.references)
             row |= self.judge(written) if self.judge else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -15,11 +15,18 @@ from minirnn.decoding import decode
 from minirnn.errors import InputError
 from minirnn.models import EncoderDecoder
 from minirnn.models.history_encoders import HistoryEncoder
-from minirnn.training.loop import Carry
-from minirnn.training.translation import sentence_loss, sentence_step, shift_right
+from minirnn.training.rewards import Asked
+from minirnn.training.sentences import (
+    SentenceTask,
+    numbers_as_words,
+    references_of,
+    sentence_loss,
+    sentence_step,
+    shift_right,
+)
 
 
-class Chatting:
+class Chatting(SentenceTask):
     """Predict each token of an answer from the turns before it and the tokens before it.
 
     Args:
@@ -29,12 +36,11 @@ class Chatting:
         rng: the generator the model draws its dropout from.
         max_length: the most tokens of an answer that is written, `<eos>` included.
         judge: measures of the held-out answers, from what was written for each.
+        to_words: from ids to words, for rewards.
 
     Raises:
         InputError: there is nothing to learn from, the encoder reads no histories, or a number is out of its range.
     """
-
-    loss_is_nll = valid_loss_is_nll = True
 
     def __init__(
         self,
@@ -46,12 +52,14 @@ class Chatting:
         rng: np.random.Generator,
         max_length: int = 50,
         judge: Callable[[list[tuple[int, ...]]], dict[str, float]] | None = None,
+        to_words: Callable[[Sequence[int]], list[str]] = numbers_as_words,
     ):
         if not len(train):
             raise InputError("there are no answers to learn from")
         if not isinstance(model.encoder, HistoryEncoder):
             raise InputError(f"a {type(model.encoder).__name__} reads no histories: take a HistoryEncoder")
         self.model, self.talk, self.valid, self.rng, self.judge = model, train, valid, rng, judge
+        self.to_words = to_words
         self.together = model.encoder.reads_turns
         self.batch_size, self.max_length = integer("batch_size", batch_size), integer("max_length", max_length)
         self.num_batches = -(-len(train) // self.batch_size)
@@ -60,9 +68,14 @@ class Chatting:
         """The batches of one epoch: every answer once."""
         yield from self.talk.batches(self.batch_size, rng, together=self.together)
 
-    def loss(self, batch: AnswerBatch, carry: Carry, step: int) -> tuple[Tensor, int, Carry]:
+    def cross_entropy(self, batch: AnswerBatch, step: int) -> tuple[Tensor, int]:
         """The mean over the real tokens of the answers."""
-        return _loss(self.model, batch, "mean"), int(batch.Y_lengths.sum()), None
+        return _loss(self.model, batch, "mean"), int(batch.Y_lengths.sum())
+
+    def asked(self, batch: AnswerBatch) -> Asked:
+        """Each history, with the answer that was given."""
+        references = references_of(batch.Y, batch.Y_lengths, self.to_words)
+        return Asked(batch.histories, None, references, np.full(len(batch.Y_lengths), self.max_length))
 
     def validate(self) -> dict[str, float]:
         """Of the held-out answers: loss per token (teacher-forced), and what the judge says of those that were written
@@ -71,7 +84,12 @@ class Chatting:
             return {}
         nats, tokens = self.nats(self.valid)
         row = {"valid_loss": float(nats.sum() / tokens.sum())}
-        return row | (self.judge(self.greedy(self.valid)) if self.judge and np.isfinite(nats).all() else {})
+        if (self.judge or self.rewards) and np.isfinite(nats).all():  # a search needs probabilities
+            found = self.greedy(self.valid)
+            row |= self.judge(found) if self.judge else {}
+            answers = [self.valid.conversations[c][i] for c, i in self.valid.answers]
+            row |= self.rewarded(found, [[self.to_words(ids[:-1].tolist())] for ids in answers], self.max_length)
+        return row
 
     def nats(self, talk: Talk, history: str = "true") -> tuple[np.ndarray, np.ndarray]:
         """For each answer its negative log-likelihood in nats, and how many tokens it has. With another history, see

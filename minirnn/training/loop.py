@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -69,6 +69,19 @@ class Task(Protocol):
         and perhaps more. Empty if nothing is held out."""
 
 
+@runtime_checkable
+class Keeping(Protocol):
+    """A task with numbers of its own that go on from step to step, as part of the checkpoint, and something to tell
+    beside the loss."""
+
+    @property
+    def kept(self) -> dict[str, float]:
+        """The numbers, to be changed in place."""
+
+    def doing(self) -> str:
+        """What the progress bar says after the loss."""
+
+
 @dataclass
 class Place:
     """Where in a run we are, and what has been summed up in this epoch."""
@@ -117,7 +130,7 @@ class Trainer(Generic[AnyTask]):
         check_every: steps between looks at the loss. Each look waits for a GPU.
         schedule: what the optimiser's learning rate is multiplied by as training goes on; see `schedules`.
         monitor: the measure by which the best checkpoint is chosen and training stops early: "valid_loss", or one that
-            ends with "bleu", of which more is better.
+            ends with "bleu" or "reward", of which more is better.
         patience: stop after so many validations in a row without a new best; None never stops early.
         progress: whether to show a progress bar.
 
@@ -297,6 +310,7 @@ class Trainer(Generic[AnyTask]):
         place = self.place
         loss = place.nll / place.tokens
         shown = f", perplexity {perplexity(loss, 1):.2f}" if self.task.loss_is_nll else ""
+        shown += self.task.doing() if isinstance(self.task, Keeping) else ""
         return f"loss {loss:.3f}{shown}, {place.tokens / place.seconds:,.0f} tokens/s"
 
     def save(self) -> None:
@@ -308,6 +322,8 @@ class Trainer(Generic[AnyTask]):
         arrays |= {f"optimizer/{name}": array for name, array in self.optimizer.state_dict().items()}
         arrays |= {f"carry/{i}": to_host(state.data) for i, state in enumerate(carry)}
         decided = {"history": self.history, "learning_rate": self.optimizer.learning_rate}
+        if isinstance(self.task, Keeping) and self.task.kept:
+            decided["kept"] = self.task.kept
         self.run.save_last(arrays, {**vars(self.place), **decided})
         self._saved_at = time.monotonic()
 
@@ -340,6 +356,7 @@ class Trainer(Generic[AnyTask]):
         """Go to the place of a checkpoint, and return its history; `rows` for one that has none, as of older runs."""
         rows, rate = meta.pop("history", rows), meta.pop("learning_rate", self.optimizer.learning_rate)
         check_rows(rows)
+        kept = meta.pop("kept", {})
         place = Place(**meta)
         place.check()
         if type(rate) not in (int, float) or not 0 <= rate < math.inf:
@@ -354,4 +371,17 @@ class Trainer(Generic[AnyTask]):
         if self.schedule is not None:  # which sets it at the next step; but a validation may come first
             self.optimizer.learning_rate = rate
         self.place = place
+        if isinstance(self.task, Keeping):
+            _take_up_kept(self.task.kept, kept)
         return rows
+
+
+def _take_up_kept(current: dict[str, float], kept: dict[str, float]) -> None:
+    """Change a task's numbers to those of a checkpoint.
+
+    Raises:
+        ValueError: they are others, or none.
+    """
+    if kept.keys() != current.keys() or not all(type(x) in (int, float) and math.isfinite(x) for x in kept.values()):
+        raise ValueError(f"expected the numbers {', '.join(current) or 'none'}, not {kept!r}")
+    current |= kept

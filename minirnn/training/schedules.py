@@ -73,10 +73,10 @@ def product(schedules: Sequence[Schedule]) -> Schedule:
 
 
 def badness(row: Mapping[str, Any], monitor: str) -> float:
-    """What is monitored in a row of the history, as a number that is better the lower it is: BLEU gets a minus sign. A
-    run without held-out data is judged by its training loss."""
+    """What is monitored in a row of the history, as a number that is better the lower it is: BLEU and rewards get a
+    minus sign. A run without held-out data is judged by its training loss."""
     value = row.get(monitor, row.get("valid_loss", row["train_loss"]))
-    return -float(value) if monitor in row and monitor.endswith("bleu") else float(value)
+    return -float(value) if monitor in row and monitor.endswith(("bleu", "reward")) else float(value)
 
 
 def waited(history: History, monitor: str) -> int:

@@ -8,27 +8,26 @@ import numpy as np
 
 from minirnn.arguments import integer, number, shown
 from minirnn.autograd import ops
-from minirnn.autograd.losses import cross_entropy
-from minirnn.autograd.sequences import pack
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import array_module, like
 from minirnn.data.sequences import PairBatch, length_batches, pad, pair_batches
 from minirnn.data.vocabulary import BOS_ID, EOS_ID, PAD_ID
 from minirnn.decoding import decode
-from minirnn.decoding.sampling import Step
 from minirnn.errors import InputError
 from minirnn.metrics import corpus_bleu, exact_match
 from minirnn.models import EncoderDecoder
-from minirnn.models.decoders import DecoderState
-from minirnn.training.loop import Carry
+from minirnn.training.rewards import Asked
 from minirnn.training.schedules import TeacherForcing, constant_forcing
+from minirnn.training.sentences import (
+    SentenceTask,
+    numbers_as_words,
+    references_of,
+    sentence_loss,
+    sentence_step,
+    shift_right,
+)
 
 Ids = Sequence[np.ndarray]
-
-
-def numbers_as_words(ids: Sequence[int]) -> list[str]:
-    """The ids themselves as words, where nobody has said what they stand for."""
-    return [str(i) for i in ids]
 
 
 def length_limit(source_lengths: np.ndarray) -> np.ndarray:
@@ -37,24 +36,7 @@ def length_limit(source_lengths: np.ndarray) -> np.ndarray:
     return 2 * np.asarray(source_lengths) + 10
 
 
-def sentence_step(model: EncoderDecoder, forbidden: Sequence[int] = (PAD_ID, BOS_ID)) -> Step:
-    """The model's step without the tokens that no sentence contains.
-
-    Raises:
-        InputError: in the step, that the model gives no probabilities.
-    """
-
-    def step(tokens: np.ndarray, state: DecoderState) -> tuple[np.ndarray, DecoderState]:
-        log_probs, state = model.step(tokens, state)
-        if np.isnan(log_probs).any():
-            raise InputError("the model gives no probabilities: its training went wrong")
-        log_probs[:, list(forbidden)] = -np.inf
-        return log_probs, state
-
-    return step
-
-
-class Translation:
+class Translation(SentenceTask):
     """Predict each target token from the source and the target tokens before it.
 
     Args:
@@ -110,13 +92,11 @@ class Translation:
         self.num_batches = -(-len(train[0]) // self.batch_size)
         self.loss_is_nll = label_smoothing == 0 and attention_penalty == 0
 
-    valid_loss_is_nll = True
-
     def batches(self, rng: np.random.Generator) -> Iterator[PairBatch]:
         """The batches of one epoch, pairs of similar length together."""
         return pair_batches(*self.train_pairs, self.batch_size, rng, PAD_ID)
 
-    def loss(self, batch: PairBatch, carry: Carry, step: int) -> tuple[Tensor, int, Carry]:
+    def cross_entropy(self, batch: PairBatch, step: int) -> tuple[Tensor, int]:
         """The mean over the real target tokens of a batch, and the attention's penalty."""
         X, X_lengths, Y, Y_lengths = batch
         ratio = self.teacher_forcing(step)
@@ -126,7 +106,12 @@ class Translation:
         if self.attention_penalty and decoded.attention is not None:
             uneven = attention_regularizer(decoded.attention, X_lengths, Y_lengths, self.attention_target)
             total = total + self.attention_penalty * uneven
-        return total, int(Y_lengths.sum()), None
+        return total, int(Y_lengths.sum())
+
+    def asked(self, batch: PairBatch) -> Asked:
+        """Each source, with its one reference."""
+        X, X_lengths, Y, Y_lengths = batch
+        return Asked(X, X_lengths, references_of(Y, Y_lengths, self.to_words), length_limit(X_lengths))
 
     def validate(self) -> dict[str, float]:
         """Of the held-out pairs: loss per token (teacher-forced, `<eos>` counted, padding not), and of their greedy
@@ -136,7 +121,10 @@ class Translation:
         nll, tokens = self.nll(*self.valid_pairs)
         row = {"valid_loss": nll / tokens}
         if self.references is not None and np.isfinite(nll):  # a search needs probabilities
-            written = [self.to_words(ids) for ids in self.greedy()]
+            found = self.greedy()
+            limits = length_limit(np.array([len(source) for source in self.valid_pairs[0]]))
+            row |= self.rewarded(found, [[list(one)] for one in self.references], limits)
+            written = [self.to_words(ids) for ids in found]
             row["valid_bleu"] = corpus_bleu(written, self.references)
             row["valid_exact_match"] = exact_match(written, self.references)
         return row
@@ -160,26 +148,6 @@ class Translation:
             for i, hypothesis in zip(at, found, strict=True):
                 result[i] = hypothesis.tokens
         return result
-
-
-def shift_right(Y: np.ndarray) -> np.ndarray:
-    """The decoder's inputs for targets (T, B): `<bos>`, then each token but the last."""
-    return np.concatenate([np.full_like(Y[:1], BOS_ID), Y[:-1]])
-
-
-def sentence_loss(
-    model: EncoderDecoder,
-    features: Tensor,
-    Y: np.ndarray,
-    lengths: np.ndarray,
-    reduction: str = "mean",
-    label_smoothing: float = 0.0,
-) -> Tensor:
-    """The cross-entropy of targets Y (T, B) over their real tokens alone: padding is dropped before the output layer,
-    the costliest of all."""
-    real = np.arange(len(Y))[:, None] < lengths
-    logits = model.decoder.logits(pack(features, lengths))
-    return cross_entropy(logits, Y[real], reduction=reduction, label_smoothing=label_smoothing)
 
 
 def attention_regularizer(

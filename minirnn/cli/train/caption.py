@@ -9,6 +9,7 @@ import numpy as np
 
 from minirnn import backend
 from minirnn.captioner import reference_words, written_words
+from minirnn.cli import rewarding
 from minirnn.cli.captioned import is_true, looks, scored
 from minirnn.cli.captions import OPTIONS, Learned, build_model, load_captioner, read_learned
 from minirnn.cli.collected import Collection, Part, digest, learn, load, mismatch, write_picture
@@ -29,7 +30,7 @@ CHANGEABLE = ("images", "captions", "features", "valid-captions", "epochs", "dev
 
 def add_parser(tasks: Any) -> None:
     """Add the command to the parser's `train` tasks."""
-    command = Command("caption", OPTIONS, begin, RECIPE.reopen, _announce, _report, CHANGEABLE)
+    command = Command("caption", OPTIONS, begin, RECIPE.reopen, _announce, _report, CHANGEABLE, rewarding.OPTIONS)
     command.add_to(
         tasks,
         "captions of pictures and videos",
@@ -81,7 +82,19 @@ def _trainer(collection: Collection, learned: Learned, options: dict[str, Any], 
     )
     task.collection, task.learned = collection, learned
     task.weights_used = _weights_used(task.model)
-    return make_trainer(task, options, progress, schedule=make_schedule(options, task.num_batches))
+    more: dict[str, Any] = {"schedule": make_schedule(options, task.num_batches)}
+    rewarding.check(options)
+    if options["reward"]:
+        more["monitor"] = rewarding.MONITORED
+        captions = collection.train.captions
+        task.train_on(
+            rewarding.rewards_of(
+                options,
+                task.to_words,
+                lambda: [[reference_words(codec, text) for text in of_one] for of_one in captions],
+            )
+        )
+    return make_trainer(task, options, progress, **more)
 
 
 def _weights_used(model: EncoderDecoder) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
+from minirnn.cli import rewarding
 from minirnn.cli.chats import OPTIONS, Learned, build_model, load_chat, read_learned, turns_of
 from minirnn.cli.conversing import Conversations, digest, exactly, in_order, learn, load, measure, mismatch, talk_of
 from minirnn.cli.options import quoted
@@ -23,7 +24,7 @@ SHOWN = 3
 
 def add_parser(tasks: Any) -> None:
     """Add the command to the parser's `train` tasks."""
-    command = Command("chat", OPTIONS, RECIPE.begin, RECIPE.reopen, _announce, _report, CHANGEABLE)
+    command = Command("chat", OPTIONS, RECIPE.begin, RECIPE.reopen, _announce, _report, CHANGEABLE, rewarding.OPTIONS)
     command.add_to(
         tasks,
         "answers in a conversation",
@@ -65,10 +66,17 @@ def _trainer(
         rng=rng,
         max_length=learned.max_length,
         judge=judge if expected else None,
+        to_words=codec.words,
     )
     task.conversations, task.learned = conversations, learned
     task.weights_used = task.model.num_parameters() * turns_of(options)
-    return make_trainer(task, options, progress, schedule=make_schedule(options, task.num_batches))
+    more: dict[str, Any] = {"schedule": make_schedule(options, task.num_batches)}
+    rewarding.check(options)
+    if options["reward"]:
+        more["monitor"] = rewarding.MONITORED
+        answers = [in_order(conversations.train[c], options)[i] for c, i in train.answers]
+        task.train_on(rewarding.rewards_of(options, codec.words, lambda: [[codec.reference(text)] for text in answers]))
+    return make_trainer(task, options, progress, **more)
 
 
 RECIPE = Recipe(load, digest, mismatch, _trainer, learn, Learned.to_json, read_learned)

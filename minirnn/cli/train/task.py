@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from minirnn.cli import rewarding
 from minirnn.cli.tasks import OPTIONS, complete
 from minirnn.cli.train import translate
 from minirnn.cli.training import Command
@@ -13,7 +14,7 @@ from minirnn.training import Run, Trainer
 def add_parser(tasks: Any) -> None:
     """Add the command to the parser's `train` tasks."""
     changeable = ("epochs", "patience", "device", "save-every")
-    command = Command("task", OPTIONS, _begin, _reopen, _announce, translate.report, changeable)
+    command = Command("task", OPTIONS, _begin, _reopen, _announce, translate.report, changeable, rewarding.OPTIONS)
     command.add_to(
         tasks,
         "a generated task for sequence-to-sequence models",

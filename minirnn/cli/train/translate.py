@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minirnn import backend
+from minirnn.cli import rewarding
 from minirnn.cli.corpora import Corpora, digest, load_corpora, mismatch, test_pairs
 from minirnn.cli.options import quoted
 from minirnn.cli.pictures import Drawn, attempt, tell
@@ -41,7 +42,7 @@ CHANGEABLE = (
 
 def add_parser(tasks: Any) -> None:
     """Add the command to the parser's `train` tasks."""
-    command = Command("translate", OPTIONS, begin, RECIPE.reopen, announce, report, CHANGEABLE)
+    command = Command("translate", OPTIONS, begin, RECIPE.reopen, announce, report, CHANGEABLE, rewarding.OPTIONS)
     command.add_to(
         tasks,
         "a translation model",
@@ -123,8 +124,16 @@ def _trainer(
         attention_target=options["attention-target"],
     )
     monitor = f"valid_{options['monitor']}"
+    rewarding.check(options)
+    if options["reward"]:
+        monitor = rewarding.MONITORED
+        task.train_on(rewarding.rewards_of(options, target.words, lambda: _references(corpora, target)))
     more = {"schedule": _schedule(options, monitor), "monitor": monitor, "patience": options["patience"]}
     return make_trainer(task, options, progress, **more)
+
+
+def _references(corpora: Corpora, target: Codec) -> list[list[list[str]]]:
+    return [[target.reference(pair.target)] for pair in corpora.train]
 
 
 RECIPE = Recipe(load_corpora, digest, mismatch, _trainer, _learn, _keep, read_codecs)
