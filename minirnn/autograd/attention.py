@@ -69,6 +69,19 @@ def weighted_sum(weights: Tensor, values: Tensor) -> Tensor:
     )
 
 
+def pointed(weights: Tensor, at: Array) -> Tensor:
+    """1 at the positions `at` (B,), drawn with the probabilities `weights` (B, S), and 0 elsewhere: (B, S).
+
+    A choice has no gradient by what it was drawn with. What goes back in its place is that of its log-probability,
+    where it was made: dα_bs = dz_bs / α_bs at s = at_b. Summed with the advantages of the choices as factors, that is
+    the estimate of REINFORCE (Williams 1992).
+    """
+    require_tensor(weights)
+    xp, alpha = array_module(weights.data), weights.data
+    z = (xp.arange(alpha.shape[1]) == at[:, None]).astype(alpha.dtype)
+    return record(z, (weights, lambda dz: z * dz / xp.where(z > 0, alpha, 1)))
+
+
 def _pending_outer(a: Array, b: Array) -> Pending:
     """For each row of the batch the outer product of a (B, n) and b (B, m), as a sum still to be made: (B, n, m)."""
 

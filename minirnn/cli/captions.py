@@ -52,6 +52,8 @@ OPTIONS: Options = {
     "inject": ("attention", {"choices": INJECT, "help": "where the picture goes: looked at at every step, the first "
                              "state, the input of each step, or the output"}),
     "score": ("additive", {"choices": tuple(SCORES), "help": "the attention score"}),
+    "normalize": ("softmax", {"choices": ("softmax", "hard"), "help": "look at all regions more or less, or, hard, "
+                              "at one at a time"}),
     "attend": ("after", {"choices": ("before", "after"), "help": "before the step as Xu, or after it, when the word "
                          "before is known"}),
     "filters": (None, {**_count, "help": "of the first convolution (default: 32, or 16 for videos)"}),
@@ -113,6 +115,7 @@ def check(options: dict[str, Any]) -> None:
     needs = {
         "score": (attends, "--inject attention"),
         "attend": (attends, "--inject attention"),
+        "normalize": (attends, "--inject attention"),
         "attention-penalty": (attends, "--inject attention"),
         "attention-target": (options["attention-penalty"], "--attention-penalty"),
     }
@@ -198,6 +201,7 @@ def build_model(learned: Learned, options: dict[str, Any], rng: np.random.Genera
         decoder = AttentionDecoder(
             *sizes,
             score=options["score"],
+            normalize=options["normalize"],
             attend=options["attend"],
             attention_size=ATTENTION_SIZE,
             input_feeding=options["attend"] == "after",

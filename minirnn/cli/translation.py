@@ -15,7 +15,7 @@ from minirnn.data import Codec, Pair
 from minirnn.data.codec import SENTENCE_TOKENS
 from minirnn.data.text import CLEANING
 from minirnn.errors import InputError
-from minirnn.layers.attention import SCORES
+from minirnn.layers.attention import NORMALIZE, SCORES
 from minirnn.models import AttentionDecoder, ContextDecoder, Decoder, EncoderDecoder, HandoverDecoder, RecurrentEncoder
 from minirnn.models.encoders import BRIDGES
 from minirnn.training.schedules import FORCING
@@ -46,7 +46,7 @@ OPTIONS: Options = {
     "max-length": (60, {"type": number(int, 2), "metavar": "N", "help": "cut longer sentences in training"}),
     "decoder": ("attention", {"choices": ("attention", "context", "handover"), "help": "how the source is used"}),
     "score": ("additive", {"choices": tuple(SCORES), "help": "the attention score"}),
-    "normalize": ("softmax", {"choices": ("softmax", "none"), "help": "scores to weights"}),
+    "normalize": ("softmax", {"choices": NORMALIZE, "help": "scores to weights; hard: one position at a time"}),
     "attend": ("before", {"choices": ("before", "after"), "help": "the step, as Bahdanau, or after it, as Luong"}),
     "attention-size": (None, {**_count, "help": "features compared by additive scores (default: as --hidden)"}),
     "input-feeding": (False, {**FLAG, "help": "feed each step's readout to the next"}),

@@ -8,6 +8,9 @@ The query q is the decoder's h; the values v_s are the encoder's outputs, and so
 make its own. What does not depend on the query, such as a projection of the keys, is computed once a sentence
 (`Score.keys`) and not at every step. Without softmax α_s = e_s, and 0 on padding.
 
+*Hard* attention (Xu et al. 2015) looks at one position: in training at one drawn with the probabilities α, else at the
+most probable. Then c = v_s, and where to look is learned from whether it has helped: see `training.hard_attention`.
+
 To add a score, write a subclass of `Score` with a `name`; everything else finds it by that.
 """
 
@@ -21,7 +24,7 @@ import numpy as np
 from minirnn import backend
 from minirnn.arguments import integer
 from minirnn.autograd import ops
-from minirnn.autograd.attention import additive_scores, dot_scores, weighted_sum
+from minirnn.autograd.attention import additive_scores, dot_scores, pointed, weighted_sum
 from minirnn.autograd.losses import softmax
 from minirnn.autograd.tensor import Tensor, require_tensor
 from minirnn.backend import Array, array_module, float_dtype, like
@@ -29,6 +32,9 @@ from minirnn.cells.checks import lengths_or_all
 from minirnn.errors import InputError
 from minirnn.layers.basic import Linear, constant, uniform
 from minirnn.layers.module import Module
+
+NORMALIZE = ("softmax", "none", "hard")
+"""How scores become weights."""
 
 
 class Score(Module):
@@ -226,8 +232,9 @@ class Attention(Module):
     Args:
         score: the name of a score (`minirnn.SCORES`).
         query_size, memory_size, attention_size: Q, E and A; see `Score`.
-        normalize: "softmax", or "none": the weights are the scores themselves, 0 on padding, and may be negative.
-        rng, dtype: as for every layer.
+        normalize: "softmax"; "none": the weights are the scores themselves, 0 on padding, and may be negative; or
+            "hard": the weight of one position is 1, and that of the others 0.
+        rng, dtype: as for every layer; the positions of hard attention are drawn from `rng` too.
 
     Raises:
         InputError: the score or the normalisation is unknown, or a size does not fit the score.
@@ -246,9 +253,10 @@ class Attention(Module):
     ):
         if score not in SCORES:
             raise InputError(f"unknown attention score {score!r}: expected one of {', '.join(SCORES)}")
-        if normalize not in ("softmax", "none"):
-            raise InputError(f"unknown normalisation {normalize!r}: expected 'softmax' or 'none'")
-        self.score = SCORES[score](query_size, memory_size, attention_size, rng=rng, dtype=dtype)
+        if normalize not in NORMALIZE:
+            raise InputError(f"unknown normalisation {normalize!r}: expected one of {', '.join(NORMALIZE)}")
+        self.rng = backend.generator(rng)
+        self.score = SCORES[score](query_size, memory_size, attention_size, rng=self.rng, dtype=dtype)
         self.normalize = normalize
 
     def remember(self, outputs: Tensor, lengths: Any) -> Memory:
@@ -278,9 +286,21 @@ class Attention(Module):
         Returns:
             The context (B, E) and the weights (B, S).
         """
-        scores = self.score(query, memory.keys, previous)  # (1)
-        if self.normalize == "softmax":
-            weights = softmax(scores, mask=memory.mask)  # (2): the shares of real words alone add up to 1
-        else:
+        hard = self.normalize == "hard"
+        scores = self.score(query, memory.keys, previous.detach() if hard else previous)  # (1)
+        if self.normalize == "none":
             weights = ops.where(memory.mask, scores, 0.0)
-        return weighted_sum(weights, memory.values), weights  # (3)
+            return weighted_sum(weights, memory.values), weights
+        weights = softmax(scores, mask=memory.mask)  # (2): the shares of real words alone add up to 1
+        if not hard:
+            return weighted_sum(weights, memory.values), weights  # (3)
+        weights = pointed(weights, self._choose(weights.data))
+        return weighted_sum(weights.detach(), memory.values), weights
+
+    def _choose(self, alpha: Array) -> Array:
+        """A position (B,) for each line of probabilities (B, S)."""
+        if not self.training:
+            return alpha.argmax(axis=1)
+        until = alpha.cumsum(axis=1)
+        drawn = like(self.rng.random((len(alpha), 1)).astype(alpha.dtype), alpha)
+        return (until > drawn * until[:, -1:]).argmax(axis=1)

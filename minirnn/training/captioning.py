@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from minirnn.errors import InputError
 from minirnn.metrics import corpus_bleu
 from minirnn.metrics.corpus import of_each
 from minirnn.models import EncoderDecoder
+from minirnn.training.hard_attention import hard_loss, is_hard
 from minirnn.training.rewards import Asked
 from minirnn.training.sentences import (
     SentenceTask,
@@ -96,6 +98,8 @@ class Captioning(SentenceTask):
             raise InputError(f"there are references of {len(references)} pictures, but {len(valid.sights)} held out")
         if attention_penalty and not model.decoder.attends:
             raise InputError("the attention penalty needs a decoder with attention")
+        if attention_penalty and is_hard(model):
+            raise InputError("the attention penalty is of weights, and hard attention has none")
         self.model, self.train_captioned, self.valid_captioned, self.rng = model, train, valid, rng
         self.batch_size, self.max_length = integer("batch_size", batch_size), integer("max_length", max_length)
         self.captions_per_picture = integer("captions_per_picture", captions_per_picture)
@@ -113,6 +117,9 @@ class Captioning(SentenceTask):
     def cross_entropy(self, batch: CaptionBatch, step: int) -> tuple[Tensor, int]:
         """The mean over the real tokens of the captions, and the attention's penalty."""
         X, X_lengths, rows, Y, Y_lengths = batch
+        if is_hard(self.model):
+            read = partial(self.model, X, X_lengths, shift_right(Y), rows=rows)
+            return hard_loss(self.model, read, Y, Y_lengths, self.label_smoothing), int(Y_lengths.sum())
         decoded = self.model(X, X_lengths, shift_right(Y), rows=rows)
         total = sentence_loss(self.model, decoded.features, Y, Y_lengths, label_smoothing=self.label_smoothing)
         if self.attention_penalty and decoded.attention is not None:

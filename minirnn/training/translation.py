@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from minirnn.decoding import decode
 from minirnn.errors import InputError
 from minirnn.metrics import corpus_bleu, exact_match
 from minirnn.models import EncoderDecoder
+from minirnn.training.hard_attention import hard_loss, is_hard
 from minirnn.training.rewards import Asked
 from minirnn.training.schedules import TeacherForcing, constant_forcing
 from minirnn.training.sentences import (
@@ -80,6 +82,8 @@ class Translation(SentenceTask):
             raise InputError(f"there are {len(references)} references for {len(valid[0])} held-out targets")
         if attention_penalty and not model.decoder.attends:
             raise InputError("the attention penalty needs a decoder with attention")
+        if attention_penalty and is_hard(model):
+            raise InputError("the attention penalty is of weights, and hard attention has none")
         self.model, self.train_pairs, self.valid_pairs, self.rng = model, train, valid, rng
         self.batch_size, self.references, self.to_words = integer("batch_size", batch_size), references, to_words
         if not callable(teacher_forcing):
@@ -101,6 +105,9 @@ class Translation(SentenceTask):
         X, X_lengths, Y, Y_lengths = batch
         ratio = self.teacher_forcing(step)
         own = self.rng.random(Y.shape) >= ratio if ratio < 1 else None
+        if is_hard(self.model):
+            read = partial(self.model, X, X_lengths, shift_right(Y), own)
+            return hard_loss(self.model, read, Y, Y_lengths, self.label_smoothing), int(Y_lengths.sum())
         decoded = self.model(X, X_lengths, shift_right(Y), own)
         total = sentence_loss(self.model, decoded.features, Y, Y_lengths, label_smoothing=self.label_smoothing)
         if self.attention_penalty and decoded.attention is not None:
