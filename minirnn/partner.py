@@ -110,6 +110,8 @@ class Partner:
             count = len(source.lengths)
             state: Any = self.model.start(source, None)
             step, attention = sentence_step(self.model, forbidden), self.attention
+            if self.placeholders:
+                step = _without(step, [self._untaken(codec) for codec in codecs])
             if anti_lm:
                 nothing = self.model.start(histories([np.array([EOS_ID])], [[0]] * count), None)
                 step, state = _anti_lm(step, anti_lm, integer("anti_steps", anti_steps)), _Both(state, nothing, 0)
@@ -119,7 +121,7 @@ class Partner:
             if beam_size == 1:
                 found_of_each = [[one] for one in decode(step, state, start, choose=choose, **limits)]
             else:
-                limits["length_penalty"] = power_penalty(0.6)
+                limits |= {"length_penalty": power_penalty(0.6), "n_best": beam_size if reranker else 1}
                 found_of_each = beam_search(step, state, start, beam_size=beam_size, **limits)
             for m, hypotheses in enumerate(found_of_each):
                 best = 0
@@ -134,6 +136,11 @@ class Partner:
         if not self.placeholders:
             return self.codec
         return acquainted(self.codec, self.placeholders, conversation[-self.turns :], self.cut)
+
+    def _untaken(self, codec: Codec) -> np.ndarray:
+        """The ids of the placeholders that stand for nothing in a conversation."""
+        tokens, first = self.codec.vocabulary.tokens, len(self.codec.vocabulary) - self.placeholders
+        return np.array([i for i in range(first, len(tokens)) if codec.vocabulary.tokens[i] == tokens[i]], dtype=int)
 
     def source(self, said: Sequence[Sequence[str]], codecs: Sequence[Codec]) -> Histories:
         """What the encoder reads of conversations, each with its codec.
@@ -164,6 +171,19 @@ class Partner:
             words = [(codec.vocabulary.decode(ids[place == s].tolist()), weights[:, place == s]) for s in range(S)]
         text = codec.decode(one.tokens)
         return Answer(text, one.log_prob, codec.vocabulary.decode(written), turns, words)
+
+
+def _without(step: Step, forbidden: Sequence[np.ndarray]) -> Step:
+    """A step that never writes some ids, which are others for each sentence."""
+
+    def without(tokens: np.ndarray, state: DecoderState) -> tuple[np.ndarray, DecoderState]:
+        log_probs, state = step(tokens, state)
+        assert state.memory is not None
+        for row, sentence in enumerate(state.memory.sentence):
+            log_probs[row, forbidden[sentence]] = -np.inf
+        return log_probs, state
+
+    return without
 
 
 @dataclass

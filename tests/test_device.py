@@ -45,6 +45,7 @@ from minirnn import (
     unroll,
 )
 from minirnn.artist import Artist
+from minirnn.autograd.sequences import sum_by_id
 from minirnn.cli.catalogue import functional_recipes, operation_recipes
 from minirnn.cli.recipes import stream
 from minirnn.data import SPECIALS
@@ -52,13 +53,16 @@ from minirnn.data.colours import Palette
 from minirnn.data.histories import Talk
 from minirnn.data.pictures import Preprocessing
 from minirnn.data.sights import Pictures, Regions, Videos
+from minirnn.data.strangers import Strangers, encode_conversation, with_placeholders
 from minirnn.errors import DeviceError
 from minirnn.fast import kernels
 from minirnn.models.conditions import CaptionCondition, ClassCondition
+from minirnn.models.copying import CopyingDecoder
 from minirnn.models.drawing import RasterModel
 from minirnn.models.grid_drawing import DiagonalModel, RowModel
 from minirnn.models.history_encoders import FlatEncoder, HierarchicalEncoder
 from minirnn.partner import Partner
+from minirnn.reranking import Reranker
 from minirnn.training.captioning import Captioned
 from minirnn.training.chatting import Chatting
 from minirnn.training.drawing import Captions, Classes, Drawing, Drawn
@@ -124,6 +128,26 @@ def test_the_double_counts_waits():
 
 def on_device(inputs):
     return [Tensor(backend.to_device(x, "gpu"), requires_grad=True) for x in inputs]
+
+
+def test_adding_by_row_and_by_id_runs_there_and_gives_the_same(rng):
+    weights, ids = rng.standard_normal((3, 2, 4)), np.array([[0, 4, 0, 2], [1, 1, 1, 1]])
+    rows, values = np.array([2, 0, 2, 2]), rng.standard_normal((4, 3))
+    results = []
+    for device in ("cpu", "gpu"):
+        there = lambda array, device=device: backend.to_device(array, device)
+        x, target = Tensor(there(weights), requires_grad=True), there(np.zeros((3, 3)))
+        y = sum_by_id(x, there(ids), 5)
+        (y * y).sum().backward()
+        backend.add_rows(target, there(rows), there(values))
+        assert backend.device_of(target) == backend.device_of(x.grad) == device
+        assert device_double.syncs == 0
+        results.append([backend.to_host(one) for one in (y.data, x.grad, target)])
+        device_double.syncs = 0
+        np.testing.assert_array_equal(backend.to_host(sum_by_id(x, ids, 5).data), results[-1][0])  # ids on the host
+        device_double.syncs = 0
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(theirs, ours, rtol=1e-12)
 
 
 RECIPES = [*operation_recipes(), *functional_recipes()]
@@ -324,20 +348,26 @@ def test_learning_and_drawing_there_gives_the_same_without_waiting(kind, told, r
     assert row_there == pytest.approx(row)
 
 
-@pytest.mark.parametrize("kind", ["attentive", "hierarchical", "flat"])
+@pytest.mark.parametrize("kind", ["attentive", "attentive matching copying", "hierarchical", "hierarchical matching",
+                                  "flat", "flat copying"])  # fmt: skip
 def test_learning_and_answering_there_gives_the_same_without_waiting(kind, rng):
-    options = {"cell": "lstm", "rng": 0, "dtype": np.float64}
-    codec = Codec("space", "none", Vocabulary([*SPECIALS, "a", "b", "c"]))
-    said = [[" ".join(rng.choice(["a", "b", "c"], 1 + i % 3)) for i in range(count)] for count in (4, 2, 5)]
-    talk = Talk([[codec.encode(turn) for turn in turns] for turns in said], most_turns=3)
+    options, (reads, *parts) = {"cell": "lstm", "rng": 0, "dtype": np.float64}, kind.split()
+    count, words = 2 if "copying" in parts else 0, ["a", "b", "c", "zebra", "gnu", "yak"]
+    codec = with_placeholders(Codec("space", "none", Vocabulary([*SPECIALS, "a", "b", "c"])), count)
+    said = [[" ".join(rng.choice(words, 1 + i % 3)) for i in range(turns)] for turns in (4, 2, 5)]
+    strangers = Strangers(7, count, 0.3) if count else None
+    talk = Talk([encode_conversation(codec, count, turns) for turns in said], most_turns=3, strangers=strangers)
     outcomes = []
     for device in ("cpu", "gpu"):
-        if kind == "flat":
-            encoder = FlatEncoder(7, 3, 4, dropout=0.2, **options)
+        sizes = (7 + count, 3, 4)
+        if reads == "flat":
+            encoder = FlatEncoder(*sizes, dropout=0.2, **options)
         else:
-            encoder = HierarchicalEncoder(7, 3, 4, 4, words=kind == "attentive", dropout=0.2, **options)
-        fed = {} if kind == "hierarchical" else {"attend": "after", "input_feeding": True}
-        decoder = (AttentionDecoder if fed else ContextDecoder)(7, 3, 4, encoder.output_size, **fed, **options)
+            looks = {"words": reads == "attentive", "matching": "matching" in parts}
+            encoder = HierarchicalEncoder(*sizes, 4, **looks, dropout=0.2, **options)
+        fed = {} if reads == "hierarchical" else {"attend": "after", "input_feeding": True}
+        made = CopyingDecoder if count else AttentionDecoder if fed else ContextDecoder
+        decoder = made(*sizes, encoder.output_size, **fed, **options)
         model = EncoderDecoder(encoder, decoder, bridge="learned", rng=0, dtype=np.float64)
         model.to(device)
         task = Chatting(model, talk, talk, batch_size=5, rng=np.random.default_rng(0), max_length=6)
@@ -348,8 +378,9 @@ def test_learning_and_answering_there_gives_the_same_without_waiting(kind, rng):
         gradients = [backend.to_host(p.grad) for p in model.parameters()]
         model.eval()
         numbers = [backend.to_host(loss.data), *gradients, *(task.nats(talk, h)[0] for h in ("true", "shuffled"))]
-        partner, texts = Partner(model, codec, 3, 6), []
-        for search in ({}, {"beam_size": 3}, {"anti_lm": 0.5}, {"beam_size": 2, "anti_lm": 0.5}):
+        partner, texts = Partner(model, codec, 3, 6, placeholders=count), []
+        reranked = {"beam_size": 3, "reranker": Reranker(model, codec)}
+        for search in ({}, {"beam_size": 3}, {"anti_lm": 0.5}, {"beam_size": 2, "anti_lm": 0.5}, reranked):
             for one in partner.answer(said, **search):
                 texts.append(one.text)
                 numbers += [np.array(one.log_prob), *([] if one.turns is None else [one.turns])]

@@ -12,9 +12,12 @@ from types import CodeType
 
 import numpy as np
 import pytest
+import test_copying as copying_tests
 import test_drawing as drawing_tests
+import test_history_encoders as history_tests
 import test_parallel_batch as parallel_tests
 import test_regularisation as regularisation_tests
+import test_reranking as reranking_tests
 import test_translation_models as translation_tests
 from reference_cells import unroll_reference
 from translation_cases import build, outcome, sentences
@@ -29,19 +32,20 @@ from minirnn import (
     gradcheck,
     make_cell,
     ops,
+    reranking,
     rescore,
     unroll,
 )
-from minirnn.autograd import activations, pending, recording, tape
+from minirnn.autograd import activations, pending, recording, sequences, tape
 from minirnn.cells import bptt, gru, layer_norm, lstm, lstm_variants, neighbours, padding, rnn, rnn_activations, stepper
 from minirnn.cli import catalogue
 from minirnn.cli.catalogue import all_cases
 from minirnn.decoding import beam, hypotheses
 from minirnn.fast import diagonals, in_place, slices, walk
 from minirnn.layers import attention, basic
-from minirnn.models import decoders, encoders, grid_drawing, seq2seq
+from minirnn.models import copying, decoders, encoders, grid_drawing, history_encoders, seq2seq
 from minirnn.training import clipping, optimizers, translation
-from minirnn.training.translation import shift_right
+from minirnn.training.sentences import shift_right
 
 
 @contextmanager
@@ -382,9 +386,17 @@ MISTAKES = {
     ),
     "second backward overwrites": (tape._add_to_grad, "leaf.grad + total", "total", second_backward_adds),
     "broadcasting undone by the mean": (recording.unbroadcast, "gradient.sum(", "gradient.mean(", lambda: gradients_are_right("add")),
-    "repeated index counted once": (
-        backend.scatter_add, "array_module(target).add.at(target, index, values)", "target[index] += values",
+    "repeated row counted once": (
+        backend.add_rows, "np.add.reduceat(values[order], first, axis=0)", "values[order][first]",
         lambda: gradients_are_right("embedding"),
+    ),
+    "repeated id counted once": (
+        backend.scatter_add, "array_module(target).add.at(target, index, values)", "target[index] += values",
+        lambda: copying_tests.test_probabilities_are_those_of_the_definition("after", "sentences"),
+    ),
+    "ids of another sentence": (
+        sequences.sum_by_id, "* size + ids", "* size + ids[::-1]",
+        lambda: copying_tests.test_probabilities_are_those_of_the_definition("after", "sentences"),
     ),
     "repeated index counted once in getitem": (
         backend.scatter_add, "array_module(target).add.at(target, index, values)", "target[index] += values",
@@ -477,6 +489,40 @@ MISTAKES = {
         translation.Translation.nll, "sum(len(target)", "sum(len(target) - 1", validation_is_the_plain_loss,
     ),
     "targets not shifted": (translation.shift_right, "Y[:-1]", "Y[1:]", validation_is_the_plain_loss),
+    # Copying, and comparing turns
+    "no gradient to what is pointed at": (
+        sequences.sum_by_id, "dy.reshape(-1)[at]", "0 * dy.reshape(-1)[at]",
+        lambda: gradients_are_right("chat attentive (matching, copying"),
+    ),
+    "it writes where it should point": (
+        copying.CopyingDecoder.logits, "(1 - g) * features", "g * features",
+        lambda: copying_tests.test_probabilities_are_those_of_the_definition("after", "sentences"),
+    ),
+    "words of another sentence are pointed at": (
+        attention.Memory.select, "self.words[at]", "self.words",
+        lambda: copying_tests.test_selected_rows_go_on_as_they_would_have("after", [2, 0, 0, 1]),
+    ),
+    "padding is compared with": (
+        history_encoders._matches, "_zeroed(words, source.word_lengths)", "words",
+        lambda: history_tests.test_padding_changes_nothing("hierarchical matching"),
+    ),
+    "turns are compared with the first": (
+        history_encoders._matches, "source.lengths - 1", "source.lengths * 0",
+        lambda: history_tests.test_each_turn_is_compared_with_the_latest_by_its_words("hierarchical", None),
+    ),
+    "long turns match more": (
+        history_encoders._matches, "counts**-0.5", "counts**0",
+        lambda: history_tests.test_each_turn_is_compared_with_the_latest_by_its_words("hierarchical", None),
+    ),
+    # The choice among answers
+    "the question is made probable by the answer to another": (
+        reranking.Reranker.log_probs, "zip(answers, turns,", "zip(turns, answers,",
+        lambda: reranking_tests.test_what_a_turn_costs_after_an_answer(None),
+    ),
+    "the least fitting answer": (
+        reranking.Reranker.best, "scores.argmax()", "scores.argmin()",
+        lambda: reranking_tests.test_the_best_answer_has_the_highest_score(0.5, 1.3, np.random.default_rng(0)),
+    ),
     # Search
     "hypotheses without their h": (
         decoders.DecoderState.select, "take(h) for h in arrays", "Tensor(h.data.take(like(np.sort(rows)[::-1], h.data), axis=-2)) for h in arrays",

@@ -30,7 +30,7 @@ from minirnn import (
     clip_grad_norm,
     functional,
 )
-from minirnn.training.translation import shift_right
+from minirnn.training.sentences import shift_right
 
 torch = pytest.importorskip("torch")
 

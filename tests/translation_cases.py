@@ -12,7 +12,8 @@ from minirnn import (
     grad,
 )
 from minirnn.layers.attention import SCORES
-from minirnn.training.translation import Translation, shift_right
+from minirnn.training.sentences import shift_right
+from minirnn.training.translation import Translation
 
 V, EOS = 7, 2
 DECODERS = {

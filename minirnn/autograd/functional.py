@@ -18,7 +18,7 @@ from minirnn.autograd.convolution import avg_pool2d, conv2d, max_pool2d
 from minirnn.autograd.losses import cross_entropy, log_softmax, softmax
 from minirnn.autograd.pending import pending_product
 from minirnn.autograd.recording import record
-from minirnn.autograd.sequences import check_ids, embedding, one_hot, pack
+from minirnn.autograd.sequences import check_ids, embedding, one_hot, pack, sum_by_id
 from minirnn.autograd.tensor import Tensor, require_tensor
 from minirnn.backend import Array, array_module, like
 from minirnn.errors import InputError
@@ -43,6 +43,7 @@ __all__ = [
     "require_tensor",
     "scale",
     "softmax",
+    "sum_by_id",
     "weighted_sum",
 ]
 

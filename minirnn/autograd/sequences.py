@@ -75,7 +75,7 @@ def sum_by_id(weights: Tensor, ids: Array, size: int) -> Tensor:
     """
     require_tensor(weights)
     T, B, _ = weights.shape
-    xp, ids = array_module(weights.data), like(check_ids(ids, size), weights.data)
+    xp, ids = array_module(weights.data), like(check_ids(ids, size), weights.data).astype(np.int64)
     at = xp.arange(T * B).reshape(T, B, 1) * size + ids  # in y, if all its axes were one
     y = xp.zeros(T * B * size, dtype=weights.dtype)
     backend.scatter_add(y, at.reshape(-1), weights.data.reshape(-1))

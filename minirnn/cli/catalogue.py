@@ -137,6 +137,8 @@ def functional_recipes() -> Iterator[tuple[str, Recipe]]:
     # Few rows, used twice: the gradient of the weight is then collected first.
     yield "linear (shared)", recipe(shared, x=normal(1, 5), weight=weight, bias=bias)
     yield "linear", recipe(functional.linear, x=logits, weight=weight, bias=bias)
+    at = np.array([[0, 2, 0], [1, 1, 1]])
+    yield "sum_by_id", recipe(lambda weights: functional.sum_by_id(weights, at, 3), weights=normal(2, 2, 3))
     yield "embedding", recipe(lambda w: functional.embedding(w, np.array([[0, 2], [2, 2]])), weight=scores)
     for label, shared_axis in (("", None), (" (shared)", 0)):
 

@@ -85,6 +85,8 @@ def check(options: dict[str, Any]) -> None:
             raise InputError("--score goes with a model that looks at words; hierarchical looks at nothing")
         if options["copying"] == "on":
             raise InputError("--copying goes with a model that looks at words; hierarchical looks at nothing")
+    if options["model"] == "backward" and options["copying"] == "on":
+        raise InputError("--copying goes with a model that answers, not with backward")
     if options["matching"] == "on" and options["model"] not in TURN_BY_TURN:
         raise InputError("--matching goes with a model that reads turn by turn: attentive or hierarchical")
 

@@ -19,7 +19,7 @@ from minirnn.data.conversations import read_conversations, split
 from minirnn.data.dialogues import DISTANCES, SPLITS, Dialogue, dialogues
 from minirnn.data.histories import Talk
 from minirnn.data.strangers import Strangers, encode_conversation, with_placeholders
-from minirnn.data.vocabulary import EOS_ID, UNKNOWN_ID
+from minirnn.data.vocabulary import EOS_ID, UNKNOWN, UNKNOWN_ID
 from minirnn.errors import InputError
 from minirnn.metrics import perplexity
 from minirnn.models import EncoderDecoder, NGram
@@ -216,6 +216,7 @@ def asked(partner: Partner, truth: Sequence[Dialogue], answers: Sequence[Answer]
             first = question.turn + 1 - len(weights)  # the oldest turn that the model looks back on
             looked = first + int(weights.argmax()) in question.told
         right = answer.text == exactly(partner.codec_of(turns), turns[question.turn + 1])
+        right = right and UNKNOWN not in answer.tokens
         found.append(Asked(question.distance, question.kind, right, looked))
     return found
 

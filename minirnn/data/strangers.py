@@ -14,7 +14,7 @@ import numpy as np
 
 from minirnn.arguments import integer, number
 from minirnn.data.codec import Codec
-from minirnn.data.vocabulary import SPECIALS, UNKNOWN_ID, Vocabulary
+from minirnn.data.vocabulary import SPECIALS, Vocabulary
 
 
 def with_placeholders(codec: Codec, count: int) -> Codec:
@@ -65,7 +65,8 @@ class Strangers:
 
     Args:
         first: the id of the first placeholder; what `encode_conversation` numbers from there on are strangers.
-        count: how many placeholders there are.
+        count: how many placeholders there are. In a conversation with more strangers each is taken again, in turn: by
+            then the one who had it has long been spoken of.
         hidden: while learning, the probability of a known word to be a stranger in a conversation: where all words are
             known, nothing would be learned of strangers. It is rare words that are unknown, so that these are of the
             second half of the vocabulary, which is sorted by frequency.
@@ -79,21 +80,21 @@ class Strangers:
         self.hidden = number("hidden", hidden, least=0, below=1)
 
     def settle(self, ids: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
-        """Which id each id of a conversation becomes: (of all ids,). Strangers that find no place become `<unk>`.
+        """Which id each id of a conversation becomes: (of all ids,).
 
         Args:
-            ids: (any number,), in the order in which they are said.
-            rng: if given, known words are hidden, and placeholders taken in any order.
+            ids: (any number,), those that are said, in their order.
+            rng: if given, known words are hidden, behind placeholders that no stranger has, and which placeholder is
+                whose is drawn.
         """
-        told = list(dict.fromkeys(ids.tolist()))
-        strangers = [i for i in told if i >= self.first]
-        becomes = np.arange(max(self.first + self.count, *(i + 1 for i in strangers), 0))
-        becomes[self.first :] = UNKNOWN_ID
-        places = np.arange(self.count)
+        becomes = np.arange(max(self.first + self.count, int(ids.max(initial=0)) + 1))
+        places = np.arange(self.count) if rng is None else rng.permutation(self.count)
+        becomes[self.first :] = self.first + places[(becomes[self.first :] - self.first) % self.count]
         if rng is not None:
-            rare = np.array([i for i in told if max(len(SPECIALS), self.first // 2) <= i < self.first], dtype=int)
-            strangers += rare[rng.random(len(rare)) < self.hidden].tolist()
-            places = rng.permutation(places)
-        for stranger, place in zip(strangers, places, strict=False):
-            becomes[stranger] = self.first + place
+            told = np.array(list(dict.fromkeys(ids.tolist())), dtype=int)
+            rare = told[(told >= max(len(SPECIALS), self.first // 2)) & (told < self.first)]
+            hidden = rare[rng.random(len(rare)) < self.hidden]
+            free = np.setdiff1d(self.first + np.arange(self.count), becomes[told[told >= self.first]])
+            for word, place in zip(hidden, rng.permutation(free), strict=False):
+                becomes[word] = place
         return becomes

@@ -80,6 +80,24 @@ def test_only_an_ellipsis_needs_the_question_before():
     assert len(where_or_who) == 2 * 2 * 2
 
 
+def test_a_turn_tells_an_answer_if_it_has_the_word_and_no_other_was_said_since():
+    """Facts are told by the person, or by the machine that repeats them: then by both."""
+    both = 0
+    for turns, questions in ALL:
+        for question in questions:
+            told = question.told
+            assert told == tuple(sorted(set(told)))
+            assert question.facts[0] == told[-1]
+            assert told[0] % 2 == 0
+            assert all(question.value in turns[turn].split() for turn in told)
+            assert (len(told) == 2) == bool(question.facts[0] % 2)
+            assert len(told) == 1 or told[0] + 1 == told[1]
+            if len(told) == 1 and told[0] + 1 < question.turn:
+                assert question.value not in turns[told[0] + 1].split()  # else the machine had repeated it
+            both += len(told) - 1
+    assert 0 < both < sum(len(one.questions) for one in ALL)
+
+
 PATTERNS = {
     (kind, number): re.compile(re.sub(r"\\{\w+\\}", r"\\w+", re.escape(form)))
     for kind, forms in TELLING.items()

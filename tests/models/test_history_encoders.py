@@ -6,28 +6,33 @@ from slopes import assert_slopes
 
 from minirnn import AttentionDecoder, ContextDecoder, EncoderDecoder, InputError
 from minirnn.data.histories import histories
+from minirnn.models.copying import CopyingDecoder
 from minirnn.models.history_encoders import FlatEncoder, HierarchicalEncoder
-from minirnn.training.translation import sentence_loss, shift_right
+from minirnn.training.sentences import sentence_loss, shift_right
 
 DOUBLE = {"dtype": np.float64}
 V, E, H = 7, 2, 3
 TURNS = [np.array(ids) for ids in ([4, 5, 6, 2], [5, 2], [6, 4, 2], [4, 2], [6, 6, 5, 4, 2])]
 OF_EACH = [[0, 1, 2], [3], [0, 1], [3, 4, 2, 1]]
 Y, LENGTHS = np.array([[4, 5, 6, 4], [5, 2, 2, 6], [2, 0, 0, 2]]), np.array([3, 2, 2, 3])
-MODELS = ("attentive", "hierarchical", "flat")
+MODELS = ("attentive", "attentive matching", "attentive matching copying", "hierarchical", "hierarchical matching",
+          "flat", "flat copying")  # fmt: skip
 
 
 def build(kind, cell="gru"):
     """As `minirnn train chat` builds them, but small."""
+    reads, *parts = kind.split()
     options = {"cell": cell, "rng": 0, **DOUBLE}
-    if kind == "flat":
+    if reads == "flat":
         encoder = FlatEncoder(V, E, H, **options)
     else:
-        encoder = HierarchicalEncoder(V, E, H, H, words=kind == "attentive", **options)
-    if kind == "hierarchical":
+        matching = "matching" in parts
+        encoder = HierarchicalEncoder(V, E, H, H, words=reads == "attentive", matching=matching, **options)
+    if reads == "hierarchical":
         decoder = ContextDecoder(V, E, H, encoder.output_size, **options)
     else:
-        decoder = AttentionDecoder(V, E, H, encoder.output_size, attend="after", input_feeding=True, **options)
+        looking = CopyingDecoder if "copying" in parts else AttentionDecoder
+        decoder = looking(V, E, H, encoder.output_size, attend="after", input_feeding=True, **options)
     return EncoderDecoder(encoder, decoder, bridge="learned", rng=0, **DOUBLE)
 
 
@@ -155,22 +160,75 @@ def test_it_matters_who_has_said_what(kind):
     assert (abs(after - before).max(axis=(0, 2)) > 1e-6).all()
 
 
-def test_the_vector_of_a_turn_is_that_of_its_last_word_and_its_first():
-    model = build("hierarchical")
-    encoder, source = model.encoder, histories(TURNS, [[0, 1, 2, 3, 4]])
+def told_of_turns(encoder, source):
+    """What enters the layer over the turns."""
     seen = []
-    model.encoder.context.forward = lambda x, **options: seen.append(x.data) or (_ for _ in ()).throw(KeyError)
+    encoder.context.forward = lambda x, **options: seen.append(x.data) or (_ for _ in ()).throw(KeyError)
     with pytest.raises(KeyError):
         encoder(source, None)
+    return seen[0]
+
+
+@pytest.mark.parametrize("kind", ["hierarchical", "hierarchical matching"])
+def test_the_vector_of_a_turn_is_that_of_its_last_word_and_its_first(kind):
+    encoder = build(kind).encoder
+    told = told_of_turns(encoder, histories(TURNS, [[0, 1, 2, 3, 4]]))
     for turn, ids in enumerate(TURNS):
         outputs, _ = encoder.read(encoder.embedding(ids[:, None]))
         expected = np.concatenate([outputs.data[-1, 0, :H], outputs.data[0, 0, H:]])
-        np.testing.assert_allclose(seen[0][turn, 0, : 2 * H], expected, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(told[turn, 0, : 2 * H], expected, rtol=0, atol=1e-12)
 
 
-def test_words_are_seen_beside_what_is_said_before_and_after_them():
-    encoder, source = build("attentive").encoder, histories(TURNS, OF_EACH)
-    outputs, _, lengths = encoder(source, None)
+@pytest.mark.parametrize("garbage", [None, V - 1])
+@pytest.mark.parametrize("kind", ["hierarchical", "attentive"])
+def test_each_turn_is_compared_with_the_latest_by_its_words(kind, garbage):
+    encoder, source = build(kind + " matching").encoder, histories(TURNS, OF_EACH)
+    given = source if garbage is None else with_garbage(source, garbage)
+    told, E = told_of_turns(encoder, given), encoder.embedding.weight.shape[1]
+    assert told.shape == (*given.turns.shape, 2 * H + 2 * E)
+    embedded, speakers = encoder.embedding.weight.data, encoder.speakers.weight.data
+    bags = [embedded[ids].sum(axis=0) / np.sqrt(len(ids)) for ids in TURNS]
+    for m, numbers in enumerate(OF_EACH):
+        for place, number in enumerate(numbers):
+            own = (len(numbers) - place) % 2 == 0
+            np.testing.assert_allclose(told[place, m, 2 * H : 2 * H + E], speakers[int(own)], rtol=0, atol=1e-12)
+            expected = bags[number] * bags[numbers[-1]]
+            np.testing.assert_allclose(told[place, m, 2 * H + E :], expected, rtol=0, atol=1e-12)
+
+
+def test_matching_takes_words_in_no_order():
+    encoder = build("hierarchical matching").encoder
+    turned = [*TURNS[:1], TURNS[1][::-1], TURNS[2][[1, 0, 2]]]
+    before, after = (told_of_turns(encoder, histories(turns, [[0, 1, 2]])) for turns in (TURNS[:3], turned))
+    size = 2 * H + encoder.embedding.weight.shape[1]
+    np.testing.assert_allclose(after[:, :, size:], before[:, :, size:], rtol=0, atol=1e-12)
+    assert abs(after[1:, :, : 2 * H] - before[1:, :, : 2 * H]).max() > 1e-6
+
+
+def test_without_matching_nothing_of_it_is_there():
+    encoder = build("hierarchical").encoder
+    told = told_of_turns(encoder, histories(TURNS, OF_EACH))
+    assert told.shape[2] == 2 * H + encoder.embedding.weight.shape[1]
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_outputs_of_words_say_which_words_they_are_of(kind):
+    encoder, source = build(kind).encoder, histories(TURNS, OF_EACH)
+    encoding = encoder(source, None)
+    if kind.startswith("hierarchical"):
+        assert encoding.words is None
+        return
+    assert encoding.words.shape == encoding.outputs.shape[:2]
+    for m, numbers in enumerate(OF_EACH):
+        said = np.concatenate([TURNS[i] for i in numbers])
+        assert encoding.words[: source.num_words[m], m].tolist() == said.tolist()
+    assert encoding.repeat(np.array([2, 0, 2])).words.T.tolist() == encoding.words.T[[2, 0, 2]].tolist()
+
+
+@pytest.mark.parametrize("kind", ["attentive", "attentive matching"])
+def test_words_are_seen_beside_what_is_said_before_and_after_them(kind):
+    encoder, source = build(kind).encoder, histories(TURNS, OF_EACH)
+    outputs, _, lengths, _ = encoder(source, None)
     assert lengths.tolist() == source.num_words.tolist()
     E = encoder.embedding.weight.shape[1]
     assert outputs.shape == (*source.word_at.shape, 4 * H + E)

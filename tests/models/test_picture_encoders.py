@@ -16,7 +16,8 @@ from minirnn import (
     VideoEncoder,
 )
 from minirnn.models.picture_encoders import PLACE
-from minirnn.training.translation import attention_regularizer, sentence_loss, shift_right
+from minirnn.training.sentences import sentence_loss, shift_right
+from minirnn.training.translation import attention_regularizer
 
 DOUBLE = {"dtype": np.float64}
 V, E, H, S = 7, PLACE + 3, 4, 8

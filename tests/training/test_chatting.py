@@ -1,12 +1,14 @@
 """The task of answering: what a batch holds, which history an answer has, what counts, and what is remembered."""
 
+import itertools
+
 import numpy as np
 import pytest
 
-from minirnn import Adam, AttentionDecoder, EncoderDecoder, InputError, Trainer
-from minirnn.data.histories import Talk
-from minirnn.models.history_encoders import HierarchicalEncoder
-from minirnn.training.chatting import Chatting
+from minirnn import Adam, AttentionDecoder, EncoderDecoder, InputError, RecurrentEncoder, Trainer, functional, no_grad
+from minirnn.data.histories import Talk, histories
+from minirnn.models.history_encoders import FlatEncoder, HierarchicalEncoder, HistoryEncoder
+from minirnn.training.chatting import Chatting, nats_of
 
 V, EOS = 14, 2
 ASK, TELL, HM, SO, NAMES = 4, 5, 6, 7, (8, 9, 10)
@@ -28,14 +30,15 @@ def answer_of(batch, m):
     return batch.Y[: batch.Y_lengths[m], m].tolist()
 
 
-def build(dropout=0.0):
-    encoder = HierarchicalEncoder(V, 8, 16, 16, words=True, dropout=dropout, rng=0)
+def build(dropout=0.0, encoder=None):
+    encoder = encoder or HierarchicalEncoder(V, 8, 16, 16, words=True, dropout=dropout, rng=0)
     decoder = AttentionDecoder(V, 8, 16, encoder.output_size, attend="after", input_feeding=True, rng=0)
     return EncoderDecoder(encoder, decoder, bridge="learned", rng=0)
 
 
+@pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize("most", [1, 2, 10])
-def test_every_answer_comes_once_with_its_latest_turns(most, rng):
+def test_every_answer_comes_once_with_its_latest_turns(most, together, rng):
     spoken = conversations([5, 2, 4, 7], rng)
     talk = Talk(spoken, most_turns=most)
     assert len(talk) == 4 + 1 + 3 + 6
@@ -47,7 +50,7 @@ def test_every_answer_comes_once_with_its_latest_turns(most, rng):
     orders = set()
     for seed in range(3):
         found = {}
-        for batch in talk.batches(4, np.random.default_rng(seed)):
+        for batch in talk.batches(4, np.random.default_rng(seed), together):
             assert len(batch.Y_lengths) in (4, 2)
             for m in range(len(batch.Y_lengths)):
                 assert tuple(answer_of(batch, m)) not in found
@@ -62,6 +65,43 @@ def test_a_turn_to_which_several_answers_look_back_is_read_once(rng):
     (batch,) = talk.batches(100, rng)
     assert batch.histories.words.shape[1] == 5 + 2
     assert batch.histories.lengths.tolist() in ([1, 2, 3, 3, 3, 1, 2], [1, 2, 1, 2, 3, 3, 3])
+
+
+@pytest.mark.parametrize("most", [1, 2, 30])
+def test_answers_with_as_much_before_them_can_be_put_together(most, rng):
+    """No answer of a batch looks back on more words than one of a batch with longer histories: so hardly anything is
+    padding. Which batch comes first is drawn."""
+    spoken = [[np.array([4, *[5] * rng.integers(0, 9), EOS]) for _ in range(12)] for _ in range(3)]
+    talk, orders = Talk(spoken, most_turns=most), []
+    for seed in range(3):
+        batches = list(talk.batches(5, np.random.default_rng(seed), together=False))
+        assert sorted(len(batch.Y_lengths) for batch in batches) == [3, 5, 5, 5, 5, 5, 5]
+        read = [batch.histories.num_words for batch in batches]
+        orders.append([one.max() for one in read])
+        read.sort(key=lambda one: (one.min(), one.max()))
+        assert all(one.max() <= other.min() for one, other in itertools.pairwise(read))
+    assert orders[0] != orders[1]
+    assert any(order != sorted(order) for order in orders)
+
+
+def test_of_as_long_histories_as_long_answers_are_put_together(rng):
+    spoken = [[np.array([4, EOS]), np.array([*[5] * (1 + c % 4), EOS])] for c in range(40)]
+    batches = list(Talk(spoken).batches(10, rng, together=False))
+    assert sorted(set(batch.Y_lengths.tolist()) == {len(batch.Y)} for batch in batches) == [True] * 4
+
+
+@pytest.mark.parametrize("reads_turns", [True, False])
+def test_it_is_the_encoder_that_says_what_a_batch_is_made_of(reads_turns, rng, monkeypatch):
+    talk, asked, batches = Talk(conversations([5, 3], rng)), [], Talk.batches
+    monkeypatch.setattr(Talk, "batches", lambda self, size, rng, together=True: asked.append(together) or batches(
+        self, size, rng, together))  # fmt: skip
+    encoder = HierarchicalEncoder(V, 8, 16, 16, words=True, rng=0) if reads_turns else FlatEncoder(V, 8, 16, rng=0)
+    assert encoder.reads_turns == reads_turns
+    task = Chatting(build(encoder=encoder), talk, talk, batch_size=2, rng=rng)
+    assert sum(len(batch.Y_lengths) for batch in task.batches(rng)) == len(talk)
+    assert asked == [reads_turns]
+    assert task.num_batches == len(list(task.batches(rng)))
+    assert HistoryEncoder.reads_turns
 
 
 def test_answers_can_be_chosen(rng):
@@ -112,6 +152,25 @@ def test_what_each_answer_costs_adds_up_to_the_loss(rng):
     for i in (0, 4, len(talk) - 1):
         alone = Talk(talk.conversations, [talk.answers[i]], 3)
         assert task.nats(alone)[0] == pytest.approx(nats[i], rel=1e-5)
+
+
+@pytest.mark.parametrize("history", ["true", "shuffled", "empty"])
+def test_what_an_answer_costs_is_the_sum_over_its_tokens(history, rng):
+    talk, model = Talk(conversations([5, 2, 6], rng), most_turns=3), build()
+    nats, tokens = nats_of(model, talk, batch_size=4, history=history)
+    assert tokens.tolist() == [len(talk.conversations[c][i]) for c, i in talk.answers]
+    for k, (c, i) in enumerate(talk.answers):
+        turns, y = talk.conversations[c][max(0, i - 3) : i], talk.conversations[c][i]
+        if history == "empty":
+            turns = [np.array([EOS])]
+        elif history == "shuffled":
+            turns = [np.array(turn) for turn in history_of(talk.batch([k], "shuffled"), 0)]
+        with no_grad():
+            decoded = model(histories(turns, [range(len(turns))]), None, np.array([1, *y[:-1]])[:, None])
+            scores = functional.log_softmax(model.decoder.logits(decoded.features)).data[:, 0]
+        assert nats[k] == pytest.approx(-sum(scores[t, token] for t, token in enumerate(y)), rel=1e-4)
+    for size in (1, 100):
+        np.testing.assert_allclose(nats_of(model, talk, size, history)[0], nats, rtol=1e-4)
 
 
 def test_judges_are_asked_of_what_was_written_to_the_held_out(rng):
@@ -170,6 +229,8 @@ def test_what_does_not_fit_is_refused(rng):
             Chatting(build(), talk, talk, rng=rng, **options)
     with pytest.raises(InputError, match="most_turns"):
         Talk(conversations([3], rng), most_turns=0)
+    with pytest.raises(InputError, match="a RecurrentEncoder reads no histories: take a HistoryEncoder"):
+        Chatting(build(encoder=RecurrentEncoder(V, 8, 16, rng=0)), talk, talk, batch_size=2, rng=rng)
     task = Chatting(build(), talk, none, batch_size=2, rng=rng)
     assert task.num_batches == 1
     assert task.validate() == {}

@@ -33,7 +33,7 @@ from minirnn import (
 from minirnn.data import SPECIALS, pad
 from minirnn.training import schedules
 from minirnn.training.schedules import FORCING, constant_forcing, plateau, product, step_decay, warmup
-from minirnn.training.translation import shift_right
+from minirnn.training.sentences import shift_right
 
 TEXTS = ["Le chat noir dort.", "L'enfant est petit !", "Est-ce que le chat dort ?", "Il dort : le chat."] * 5
 

@@ -10,7 +10,8 @@ from minirnn.cli.show import (
     lengths,
     loss,
     neurons,
+    rewards,
 )
 
-COMMANDS = (attention, bidirectional, compare, continuation, gates, gradients, lengths, loss, neurons)
+COMMANDS = (attention, bidirectional, compare, continuation, gates, gradients, lengths, loss, neurons, rewards)
 """In the order of the help."""

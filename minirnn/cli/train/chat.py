@@ -9,11 +9,12 @@ import numpy as np
 from minirnn import backend
 from minirnn.cli import rewarding
 from minirnn.cli.chats import OPTIONS, Learned, build_model, load_chat, read_learned, turns_of
-from minirnn.cli.conversing import Conversations, digest, exactly, in_order, learn, load, measure, mismatch, talk_of
+from minirnn.cli.conversing import Conversations, digest, in_order, learn, load, measure, mismatch, talk_of
 from minirnn.cli.options import quoted
 from minirnn.cli.pictures import attempt, tell
 from minirnn.cli.train.recipe import Recipe
 from minirnn.cli.training import Command, draw_losses, make_schedule, make_trainer
+from minirnn.data.vocabulary import UNKNOWN_ID
 from minirnn.training import Run, Trainer
 from minirnn.training.chatting import Chatting
 
@@ -49,14 +50,12 @@ def _trainer(
     train, valid = (talk_of(part, learned, options) for part in (conversations.train, conversations.valid))
     dialogues = [] if options["model"] == "backward" else conversations.truth.get("valid", [])
     place = {answer: i for i, answer in enumerate(valid.answers)}
-    expected = {
-        place[c, question.turn + 1]: exactly(codec, dialogue.turns[question.turn + 1])
-        for c, dialogue in enumerate(dialogues)
-        for question in dialogue.questions
-    }
+    asked = [place[c, question.turn + 1] for c, dialogue in enumerate(dialogues) for question in dialogue.questions]
+    expected = {i: tuple(valid.batch([i]).Y[:-1, 0].tolist()) for i in asked}
 
     def judge(written: list[tuple[int, ...]]) -> dict[str, float]:
-        return {"valid_exact": float(np.mean([codec.decode(written[i]) == text for i, text in expected.items()]))}
+        right = [written[i] == ids and UNKNOWN_ID not in ids for i, ids in expected.items()]
+        return {"valid_exact": float(np.mean(right))}
 
     task = _Chatting(
         build_model(learned, options, rng),
