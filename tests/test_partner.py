@@ -164,7 +164,7 @@ def test_of_more_strangers_than_there_is_room_for_the_latest_are_known():
     assert words & {"gnu", "zebra"}
     # Nobody who is forgotten, or was cut off, takes the place of another.
     codec = pointing(turns=1, cut=3).codec_of(["okapi", "gnu a zebra"])
-    assert codec.vocabulary.tokens[-2:] == ["gnu", "<word 2>"]
+    assert codec.vocabulary.tokens[-2:] == ["gnu", "<word:2>"]
 
 
 def test_names_mean_nothing():

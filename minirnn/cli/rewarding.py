@@ -42,6 +42,7 @@ def rewards_of(
     options: dict[str, Any],
     to_words: Callable[[Sequence[int]], list[str]],
     references: Callable[[], Sequence[Sequence[Sequence[str]]]],
+    held_out: int,
 ) -> Rewards:
     """The rewards that the options name.
 
@@ -49,10 +50,13 @@ def rewards_of(
         options: with a reward.
         to_words: from ids to words.
         references: of all training examples, as words.
+        held_out: how many examples are.
 
     Raises:
-        InputError: the samples are too few, or the examples.
+        InputError: the samples are too few, or the examples, or nothing is held out.
     """
+    if not held_out:
+        raise InputError("--reward needs examples that are held out: by them it is seen whether it has done any good")
     reward = named_reward(options["reward"], references() if options["reward"] == "cider" else ())
     names = ("estimator", "baseline", "samples", "sharpness", "control")
     return Rewards(reward, to_words, cross_entropy=options["cross-entropy"], **{name: options[name] for name in names})

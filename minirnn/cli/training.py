@@ -129,8 +129,8 @@ class Command:
                 dest="source_run",
                 type=path,
                 metavar="RUN",
-                help="begin with the best weights of this run, on its data, and with its options but for how to train; "
-                "the learning rate is a tenth of its own unless it is given",
+                help="begin with the best weights of this run, on its data, and with its options but for how to train: "
+                "unless they are given, one epoch at a tenth of its learning rate",
             )
         parser.add_argument("--quiet", action="store_true", help="no progress bar")
         parser.set_defaults(run=self.run)
@@ -161,6 +161,7 @@ class Command:
         options = {**read_options(source, self.task, self.options)}
         options |= {name: default for name, (default, _) in self.rewarding.items()}
         options["lr"] *= RATE_AFTER
+        options["epochs"] = 1
         possible = {*TRAINING, *self.changeable, *self.rewarding} & set(self.options)
         for name in given:
             if name not in possible:

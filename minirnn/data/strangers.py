@@ -19,7 +19,7 @@ from minirnn.data.vocabulary import SPECIALS, Vocabulary
 
 def with_placeholders(codec: Codec, count: int) -> Codec:
     """The codec with so many placeholders at the end of its vocabulary."""
-    return _with_last(codec, len(codec.vocabulary), [f"<word {k + 1}>" for k in range(count)])
+    return _with_last(codec, len(codec.vocabulary), [f"<word:{k + 1}>" for k in range(count)])
 
 
 def acquainted(codec: Codec, count: int, turns: Sequence[str], max_length: int | None = None) -> Codec:

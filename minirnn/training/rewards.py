@@ -85,10 +85,10 @@ def named_reward(name: str, references: Sequence[Sequence[Sequence[str]]] = ()) 
     if name == "exact":
         return lambda words, those: float(list(words) in [list(one) for one in those])
     if name == "cider":
+        if len(references) < 2:
+            raise InputError("the reward 'cider' weighs words by how few examples have them: give it two at least")
         ended: list[list[Sequence[str]]] = [[[*one, EOS] for one in those] for those in references]
         frequencies = document_frequencies(ended)
-        if frequencies.documents < 2:
-            raise InputError("the reward 'cider' weighs words by how few examples have them: give it two at least")
         return lambda words, those: float(cider_d_scores([words], [those], frequencies)[0]) / 10
     raise InputError(f"unknown reward {name!r}: expected one of {', '.join(REWARDS)}")
 
@@ -254,10 +254,12 @@ def written(found: Sequence[Hypothesis], to_words: Callable[[Sequence[int]], lis
 
 
 def drawing(rng: np.random.Generator) -> Choose:
-    """Draw a token from each row of log-probabilities, all of them."""
+    """Draw a token from each row of log-probabilities (batch, V), any that has one."""
 
     def choose(log_probs: np.ndarray) -> np.ndarray:
         until = np.cumsum(np.exp(log_probs, dtype=np.float64), axis=-1)
+        if not (until[:, -1] > 0).all():
+            raise InputError("there is nothing to choose from: every probability is 0, or one is not a number")
         drawn = rng.random((len(log_probs), 1)) * until[:, -1:]
         return (until > drawn).argmax(axis=-1)
 

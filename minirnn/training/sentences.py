@@ -50,8 +50,10 @@ class SentenceTask:
         if self.rewards is None:
             return *self.cross_entropy(batch, step), None
         self.model.eval()  # without dropout: see `minirnn.training.rewards`
-        loss, tokens = self.rewards.loss(self.model, self.asked(batch), self.rng)
-        self.model.train()
+        try:
+            loss, tokens = self.rewards.loss(self.model, self.asked(batch), self.rng)
+        finally:
+            self.model.train()
         if share := self.rewards.share:
             loss = share * self.cross_entropy(batch, step)[0] + (1 - share) * loss
         return loss, tokens, None

@@ -337,7 +337,8 @@ def test_no_control_character_of_an_answer_reaches_a_terminal(here, capsys, monk
          "--turns goes with a model of more than one turn, not backward"),
         (("--data", "talk.jsonl", "--model", "hierarchical", "--score", "dot"),
          "--score goes with a model that looks at words; hierarchical looks at nothing"),
-        (("--data", "talk.jsonl", "--model", "backward", "--copying", "on"), "--copying goes with a model that answers"),
+        (("--data", "talk.jsonl", "--model", "backward", "--copying", "on"),
+         "--copying goes with a model that answers"),
         (("--data", "talk.jsonl", "--model", "hierarchical", "--copying", "on"),
          "--copying goes with a model that looks at words; hierarchical looks at nothing"),
         *((("--data", "talk.jsonl", "--model", model, "--matching", "on"),
@@ -541,8 +542,8 @@ def test_what_was_told_of_comparing_and_copying_is_remembered(more, here, said, 
     config = json.loads((here / "r" / "run.json").read_text())
     copies = is_on(config["options"], "copying")
     assert config["placeholders"] == (PLACEHOLDERS if copies else 0)
-    assert [word for word in config["codec"]["vocabulary"] if word.startswith("<word ")] == [
-        f"<word {k + 1}>" for k in range(config["placeholders"])
+    assert [word for word in config["codec"]["vocabulary"] if word.startswith("<word:")] == [
+        f"<word:{k + 1}>" for k in range(config["placeholders"])
     ]
     assert len(said(["zebra", "ask me"], "r")[0]) == 2
     capsys.readouterr()

@@ -21,7 +21,7 @@ TALK = ["hi zoe", "a b", "zoe met kim", "kim and leo", "c leo max zoe"]
 
 
 def test_placeholders_are_last_and_the_rest_is_as_before():
-    assert CODEC.vocabulary.tokens == [*PLAIN.vocabulary.tokens, "<word 1>", "<word 2>", "<word 3>"]
+    assert CODEC.vocabulary.tokens == [*PLAIN.vocabulary.tokens, "<word:1>", "<word:2>", "<word:3>"]
     assert (CODEC.tokens, CODEC.clean, CODEC.rules) == (PLAIN.tokens, PLAIN.clean, PLAIN.rules)
     assert len(PLAIN.vocabulary) == KNOWN
     learned = Codec.build(["l'ami dort !", "l'ami est là !", "il dort !"] * 5, "word", "lower")
@@ -39,7 +39,7 @@ def test_placeholders_are_last_and_the_rest_is_as_before():
 
 def test_strangers_can_be_read_and_written_in_their_conversation_alone():
     codec = acquainted(CODEC, 3, ["a zoe", "zoe b kim"])
-    assert sorted(codec.vocabulary.tokens[KNOWN:]) == ["<word 3>", "kim", "zoe"]
+    assert sorted(codec.vocabulary.tokens[KNOWN:]) == ["<word:3>", "kim", "zoe"]
     assert len(codec.vocabulary) == len(CODEC.vocabulary)
     for turn in ("a zoe", "kim zoe c", "zoe zoe"):
         ids = codec.encode(turn)
@@ -64,7 +64,7 @@ def test_of_too_many_strangers_the_latest_are_known():
 
 def test_what_is_cut_off_is_not_heard():
     turns = ["a b zoe kim", "c leo"]
-    assert set(acquainted(CODEC, 3, turns, 4).vocabulary.tokens[KNOWN:]) == {"zoe", "leo", "<word 3>"}
+    assert set(acquainted(CODEC, 3, turns, 4).vocabulary.tokens[KNOWN:]) == {"zoe", "leo", "<word:3>"}
     ids = encode_conversation(CODEC, 3, turns, 4)
     assert [one.tolist() for one in ids] == [[4, 5, KNOWN, EOS_ID], [6, KNOWN + 1, EOS_ID]]
     assert set(acquainted(CODEC, 3, turns, 5).vocabulary.tokens[KNOWN:]) == {"zoe", "kim", "leo"}

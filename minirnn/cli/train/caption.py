@@ -92,6 +92,7 @@ def _trainer(collection: Collection, learned: Learned, options: dict[str, Any], 
                 options,
                 task.to_words,
                 lambda: [[reference_words(codec, text) for text in of_one] for of_one in captions],
+                len(collection.valid.names),
             )
         )
     return make_trainer(task, options, progress, **more)

@@ -74,7 +74,8 @@ def _trainer(
     if options["reward"]:
         more["monitor"] = rewarding.MONITORED
         answers = [in_order(conversations.train[c], options)[i] for c, i in train.answers]
-        task.train_on(rewarding.rewards_of(options, codec.words, lambda: [[codec.reference(text)] for text in answers]))
+        references = [[codec.reference(text)] for text in answers]
+        task.train_on(rewarding.rewards_of(options, codec.words, lambda: references, len(valid)))
     return make_trainer(task, options, progress, **more)
 
 

@@ -127,7 +127,9 @@ def _trainer(
     rewarding.check(options)
     if options["reward"]:
         monitor = rewarding.MONITORED
-        task.train_on(rewarding.rewards_of(options, target.words, lambda: _references(corpora, target)))
+        task.train_on(
+            rewarding.rewards_of(options, target.words, lambda: _references(corpora, target), len(corpora.valid))
+        )
     more = {"schedule": _schedule(options, monitor), "monitor": monitor, "patience": options["patience"]}
     return make_trainer(task, options, progress, **more)
 
