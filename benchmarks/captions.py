@@ -39,6 +39,7 @@ SCENES: dict[str, list[str]] = {
     "attention": [],
     "attention, λ = 0.001": ["--attention-penalty", "0.001"],
     "attention, λ = 0.01": ["--attention-penalty", "0.01"],
+    "attention, hard": ["--normalize", "hard"],
     "start": ["--inject", "start"],
     "start, --forget-bias 3": ["--inject", "start", "--forget-bias", "3"],
     "each": ["--inject", "each"],
