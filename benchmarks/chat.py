@@ -2,6 +2,7 @@
 
     python -m benchmarks.chat memory                        # 9 models of built-in dialogues, two minutes each
     MINIRNN_DATA=<folder with chitchat.jsonl.gz> python -m benchmarks.chat chitchat      # 2 models, an hour
+    MINIRNN_DATA=<folder with chitchat.jsonl.gz> python -m benchmarks.chat diversity     # and ways to choose answers
 
 Every model is a `minirnn train chat` command, whose run is kept in --runs and found again if it is there; the tables
 are made of what `minirnn evaluate` prints.
@@ -17,12 +18,17 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from benchmarks.captions import DATA, command, found
 from benchmarks.common import write_table
 from minirnn import Run
 from minirnn.cli.chats import load_chat
+from minirnn.cli.conversing import distinct, load, partner_of
+from minirnn.decoding import sampler
+from minirnn.reranking import Reranker
 
 MEMORY = {
     "attentive": [],
@@ -36,15 +42,17 @@ MEMORY = {
     "the last turn alone": ["--model", "last"],
 }
 CHITCHAT = {
-    "flat, three turns, with attention": [
-        *("--model", "flat", "--turns", "3", "--hidden", "128", "--epochs", "4"),
-    ],
-    "hierarchical, ten turns": ["--model", "hierarchical", "--hidden", "192", "--epochs", "6"],
+    "flat, three turns, with attention": ["--model", "flat", "--turns", "3", "--hidden", "128", "--epochs", "3"],
+    "hierarchical, ten turns": ["--model", "hierarchical", "--hidden", "192", "--epochs", "4"],
 }
+CHAT = DATA.parent / "chitchat.jsonl.gz"
 OF_CHITCHAT = [
     *("--vocabulary", "5000", "--max-length", "40", "--embedding", "128", "--tied", "--dropout", "0.3"),
     *("--lr", "0.003", "--batch-size", "128"),
 ]
+BACKWARD = ["--model", "backward", "--hidden", "128", "--epochs", "1"]
+ASKED, EXAMPLE = 500, 7
+"""Answers that are compared, and the one that is shown."""
 DISTANCES = range(2, 7)
 TURNS = ("all", "1", "2", "3 to 4", "5 to 8", "9 or more")
 
@@ -85,9 +93,7 @@ def chitchat(runs: Path) -> None:
     """The table of real conversations."""
     rows = []
     for model, options in CHITCHAT.items():
-        weights, told = trained(
-            place(runs, "chitchat", model), "--data", str(DATA / "chitchat.jsonl.gz"), *OF_CHITCHAT, *options
-        )
+        weights, told = trained(place(runs, "chitchat", model), "--data", str(CHAT), *OF_CHITCHAT, *options)
         of_turns = [re.search(rf"^ +{turns} +[\d,]+ +(.+)$", told, re.MULTILINE) for turns in TURNS]
         costs = [one.group(1).split() if one else ["–"] * 5 for one in of_turns]
         for k, history in enumerate(("true", "shuffled", "empty")):
@@ -102,10 +108,47 @@ def chitchat(runs: Path) -> None:
     write_table("chat_chitchat", "Chitchat", "python -m benchmarks.chat chitchat", head, rows, note=say)
 
 
+def diversity(runs: Path) -> None:
+    """The table of how answers are chosen: whether they fit everything."""
+    backward = place(runs, "chitchat", "backward")
+    data = ["--data", str(CHAT)]
+    trained(backward, *data, *OF_CHITCHAT, *BACKWARD)
+    model, learned, options = load_chat(Run(place(runs, "chitchat", "hierarchical, ten turns")))
+    partner = partner_of(model, learned, options)
+    conversations = load(options).test
+    said = [turns[:i] for turns in conversations for i in range(1, len(turns))][:: 11_435 // ASKED][:ASKED]
+    told, of_backward, _ = load_chat(Run(backward))
+    reranker = Reranker(told, of_backward.codec, 0.5, cut=options["max-length"])
+    ways: dict[str, dict[str, Any]] = {
+        "greedy": {},
+        "greedy, without `<unk>`": {"allow_unknown": False},
+        "anti-LM, λ = 0.5": {"anti_lm": 0.5},
+        "beam 10": {"beam_size": 10},
+        "beam 10, reranked": {"beam_size": 10, "reranker": reranker},
+        "drawn": {"choose": sampler(0)},
+        "drawn, top-p 0.8": {"choose": sampler(0, top_p=0.8)},
+    }
+    rows, shown = [], []
+    for name, how in ways.items():
+        texts = [answer.text for answer in partner.answer(said, **how)]
+        words = [text.split() for text in texts]
+        text, most = Counter(texts).most_common(1)[0]
+        grams = (f"{distinct(words, n):.3f}" for n in (1, 2))
+        length = sum(map(len, words)) / len(words)
+        rows.append([name, *grams, f"{100 * most / len(texts):.1f}", text, f"{length:.1f}"])
+        shown.append(f"{name}: “{texts[EXAMPLE]}”")
+    head = ["answers", "distinct-1", "distinct-2", "most frequent, %", "which", "words"]
+    say = (
+        f"{len(said)} answers of the hierarchical model. Distinct: different n-grams of all (Li et al. 2016). To “"
+        f"{said[EXAMPLE][-1]}” it says, " + "; ".join(shown)
+    )
+    write_table("chat_diversity", "Against “I don't know”", "python -m benchmarks.chat diversity", head, rows, note=say)
+
+
 def main() -> None:
     """Train what is not there, evaluate, write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = {"memory": memory, "chitchat": chitchat}
+    parts = {"memory": memory, "chitchat": chitchat, "diversity": diversity}
     parser.add_argument("part", choices=parts)
     parser.add_argument("--runs", type=Path, default=Path("runs/chat"), help="where runs are kept")
     arguments = parser.parse_args()
