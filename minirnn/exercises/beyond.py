@@ -193,7 +193,7 @@ BEAM_STEP = Exercise(
         log P(beginning k, token v) = log_prob_k + log_probs_kv
 
         Two continuations of one beginning may both stay, and a beginning may be given up altogether. The best stands
-        first. (Of equal ones, the one from the earlier beginning, and then the lower token, goes first.)
+        first.
     """,
     inputs={
         "log_prob": Given("K", "of the beginnings, the highest first", _falling),
@@ -211,7 +211,7 @@ scores = log_prob[:, None] + log_probs
 best = np.argsort(-scores.ravel(), kind='stable')[:K]
 parents = best // V
 tokens = best % V
-totals = scores[parents, tokens]
+totals = scores.ravel()[best]
 """,
     sources=(beam._best_continuations, beam.largest, beam.walk_beams),
     slips=(
@@ -238,9 +238,9 @@ totals = scores[parents, tokens]
              "best = np.argsort(-scores[0], kind='stable')[:K]", "only the first beginning is extended: all K compete"),
         Slip("best // V", "best // K", "a row has V places, not K: the beginning is best // V"),
         Slip("best % V", "best % K", "a row has V places, not K: the token is best % V"),
-        Slip("totals = scores[parents, tokens]", "totals = log_probs[parents, tokens]", "totals is the log-probability "
+        Slip("totals = scores.ravel()[best]", "totals = log_probs.ravel()[best]", "totals is the log-probability "
              "of the token alone: it lacks that of the beginning"),
-        Slip("totals = scores[parents, tokens]", "totals = np.exp(scores[parents, tokens])", "totals holds "
+        Slip("totals = scores.ravel()[best]", "totals = np.exp(scores.ravel()[best])", "totals holds "
              "probabilities where log-probabilities belong"),
     ),
 )
@@ -267,7 +267,7 @@ PRECISION = Exercise(
     inputs={
         "hypothesis": Given("", "a list of tokens, at least n", _sentence),
         "reference": Given("", "another", _sentence),
-        "n": Given("", "how long an n-gram is, 1 or more", lambda rng, shape, sizes: int(rng.integers(1, 3))),
+        "n": Given("", "how long an n-gram is, 1 or more", lambda rng, shape, sizes: int(rng.integers(1, 4))),
     },
     outputs={"precision": ("", "p_n, a number from 0 to 1")},
     engine=_precision,
@@ -284,6 +284,8 @@ precision = matches / total
              "most as often as the reference has it"),
         Slip("min(count, wanted[gram])", "(gram in wanted)", "each different n-gram is counted once: one that both have "
              "twice matches twice"),
+        Slip("min(count, wanted[gram])", "count", "every n-gram of the hypothesis counts as a match, whether the "
+             "reference has it or not"),
         Slip("min(count, wanted[gram])", "wanted[gram]", "the count of the reference is taken where the smaller of both "
              "belongs"),
         Slip("total = sum(found.values())", "total = sum(wanted.values())", "it is divided by the n-grams of the "

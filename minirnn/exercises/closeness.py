@@ -33,19 +33,19 @@ def wrong_shape(got: np.ndarray, expected: np.ndarray, shape: str, sizes: Sizes)
     if got.ndim > 1 and got.shape == expected.shape[::-1]:
         rest = ": all else in it is right" if close(got.T, expected) else ""
         return f"it is transposed, {_letters(got.shape, sizes)} where {written(shape)} belongs{rest}"
+    if expected.size == got.size and [n for n in got.shape if n > 1] == [n for n in expected.shape if n > 1]:
+        return f"an axis of length 1 is too many or missing: {got.shape} where {written(shape)} belongs (keepdims?)"
     for axis in range(got.ndim):
         letter = _letters(got.shape, sizes)[1:-1].split(",")[axis]
         if close(got.sum(axis=axis), expected):
             return f"it is still to be summed over its axis {axis} ({letter.strip()}): {written(shape)} belongs here"
-    if expected.size == got.size and [n for n in got.shape if n > 1] == [n for n in expected.shape if n > 1]:
-        return f"an axis of length 1 is too many or missing: {got.shape} where {written(shape)} belongs (keepdims?)"
     wanted = "a single number" if not shape else f"{written(shape)}, here {shape_of(shape, sizes)},"
     if got.ndim == 0:
         return f"it is a single number, and {wanted} belongs here"
     return f"its shape is {_letters(got.shape, sizes)}, here {got.shape}: {wanted} belongs here"
 
 
-def unfit(got: np.ndarray, expected: np.ndarray, not_finite: str) -> str:
+def unfit(got: np.ndarray, not_finite: str) -> str:
     """What to say to an array of the right shape that does not hold the numbers it should hold; "" if it does."""
     if got.dtype in (np.float16, np.float32):
         return f"it is in {got.dtype}, which is good to {np.finfo(got.dtype).precision} digits: stay in float64"
@@ -68,10 +68,11 @@ def where_wrong(got: np.ndarray, expected: np.ndarray, shape: str) -> str:
             listed = ", ".join(map(str, few[:6])) + ("" if len(few) <= 6 else ", …")
             return f"it is right but where {name} (axis {axis}) is {listed}"
     if expected.ndim == 0:
-        return f"it is {float(got):.6g}, and {float(expected):.6g} is right for these inputs"
+        return f"no mistake that is known gives this: it is {float(got):.6g} where {float(expected):.6g} is right"
     off = np.abs(got - expected)
     at = [int(i) for i in np.unravel_index(off.argmax(), off.shape)]
-    return f"at {at} it is {got[tuple(at)]:.6g}, and {expected[tuple(at)]:.6g} is right for these inputs"
+    worst = f"{got[tuple(at)]:.6g} where {expected[tuple(at)]:.6g} is right"
+    return f"no mistake that is known gives this: at {at} it is {worst}"
 
 
 def _letters(shape: tuple[int, ...], sizes: Sizes) -> str:

@@ -143,13 +143,13 @@ h = o * np.tanh(c)
     slips=tuple(
         Slip("a_i, a_f, a_g, a_o =", order + " =", f"the gates are read in the order {order.replace('a_', '')}: their "
              "rows are in the order i, f, g, o")
-        for order in ("a_i, a_f, a_o, a_g", "a_f, a_i, a_g, a_o", "a_f, a_i, a_o, a_g", "a_i, a_g, a_f, a_o")
+        for order in ("a_i, a_f, a_o, a_g", "a_f, a_i, a_o, a_g", "a_i, a_g, a_f, a_o")
     )
     + (
         Slip("c = f * c_prev + i * g", "c = f * c_prev + (1 - f) * g", "c has 1 - f where i belongs: here the input "
              "gate is one of its own"),
-        Slip("c = f * c_prev + i * g", "c = i * c_prev + f * g", "i and f are the wrong way round in c: f keeps, i "
-             "writes"),
+        Slip("c = f * c_prev + i * g", "c = i * c_prev + f * g", "i and f are the wrong way round: f keeps, i "
+             "writes, and the rows of a are in the order i, f, g, o"),
         Slip("h = o * np.tanh(c)", "h = o * c", "h lacks tanh: it is o * tanh(c), as c is a sum over time and may be "
              "large"),
     ),

@@ -154,10 +154,12 @@ for t in range(ids.shape[0]):
         Slip("range(ids.shape[0])", "range(ids.shape[0] - 1, ids.shape[0])", "dtable has only the last step: "
              "sum over the steps"),
         Slip("range(ids.shape[1])", "range(1)", "dtable has only the first sequence: sum over the batch"),
-        Slip("+= dy[t, b]", "= dtable[ids[t, b]] * 0 + dy[:, b][ids[:, b] == ids[t, b]].sum(axis=0)", "dtable adds up "
-             "within a sequence, but keeps only one sequence of the batch"),
-        Slip("+= dy[t, b]", "= dtable[ids[t, b]] * 0 + dy[t][ids[t] == ids[t, b]].sum(axis=0)", "dtable adds up within "
-             "a step, but keeps only one of the steps: sum over the steps"),
+        Slip("+= dy[t, b]", "+= dy[t, b] * (ids[t, b] not in ids[t, b + 1 :])", "dtable adds over the steps, but an id "
+             "that occurs twice in one step keeps only one of its gradients there: NumPy's `dtable[ids] += dy` adds once "
+             "for each id, np.add.at once for each use"),
+        Slip("+= dy[t, b]", "+= dy[t, b] * (ids[t, b] not in ids[t + 1 :, b])", "dtable adds over the batch, but an id "
+             "that occurs twice in one sequence keeps only one of its gradients there: NumPy's `dtable[ids] += dy` adds "
+             "once for each id, np.add.at once for each use"),
     ),
 )
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import copy
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 Changed = Iterator[tuple[ast.expr, str]]
@@ -14,48 +15,79 @@ FUNCTIONS = {"sigmoid", "np.tanh", "np.exp", "np.log", "np.sqrt", "min"}
 
 
 def read(node: ast.AST | str) -> str:
-    """An expression as a textbook has it: "U.T @ da" is "Uᵀ da", "h * h" is "h²"."""
+    """An expression as a textbook has it: "U.T @ da" is "Uᵀ da", "h * h" is "h²", and b[:, None] is b."""
     text = node if isinstance(node, str) else ast.unparse(node)
+    text = re.sub(r"\[(?:(?::|None), )*(?::|None)\]", "", text)
     text = text.replace("np.", "").replace(".T", "ᵀ").replace(" @ ", " ")
-    text = re.sub(r"(?<![\w.])([\w.]+(?:\[[^][]*\])?) \* \1(?![\w[(.])", r"\1²", text)
-    return text.replace(" - -", " + ")
+    return re.sub(r"(?<![\w.])([\w.]+(?:\[[^][]*\])?) \* \1(?![\w[(.])", r"\1²", text)
 
 
-def changed_expressions(node: ast.AST, shapes: Mapping[str, Any]) -> Changed:
+def misspelt(node: ast.AST) -> Changed:
     """An expression with one mistake in it, here or deeper in."""
+    return _everywhere(node, _misspelt_here)
+
+
+def renamed(node: ast.AST, shapes: Mapping[str, Any]) -> Changed:
+    """An expression with a name in it taken for another of the same shape: everywhere, or only once.
+
+    Args:
+        node: the expression.
+        shapes: of all names there are.
+    """
+    uses = Counter(part.id for part in ast.walk(node) if isinstance(part, ast.Name))
+    for name in (name for name, times in uses.items() if times > 1):
+        for other in _like(name, shapes):
+            new = copy.deepcopy(node)
+            for part in ast.walk(new):
+                if isinstance(part, ast.Name) and part.id == name:
+                    part.id = other
+            yield new, _in_place(other, name)  # type: ignore[misc]
+
+    def here(part: ast.expr) -> Changed:
+        if isinstance(part, ast.Name):
+            for other in _like(part.id, shapes):
+                yield ast.Name(other, ast.Load()), _in_place(other, part.id)
+            if len(shapes.get(part.id, ())) == 2:
+                yield _of(f"{part.id}.T"), f"TARGET has {part.id}ᵀ where {part.id} belongs"
+
+    yield from _everywhere(node, here)
+
+
+def _like(name: str, shapes: Mapping[str, Any]) -> list[str]:
+    return [other for other, shape in shapes.items() if other != name and shape == shapes.get(name)]
+
+
+def _in_place(other: str, name: str) -> str:
+    return f"TARGET has {other} where {name} belongs"
+
+
+def _everywhere(node: ast.AST, here: Callable[[ast.expr], Changed]) -> Changed:
+    """An expression changed in one place, wherever `here` has something to change."""
     if isinstance(node, ast.expr):
-        yield from _changed_here(node, shapes)
+        yield from here(node)
     for field, value in ast.iter_fields(node):
         for at, part in enumerate(value if isinstance(value, list) else [value]):
             if not isinstance(part, ast.AST) or (field == "func" and isinstance(part, ast.Name)):
                 continue
-            for new, words in changed_expressions(part, shapes):
+            for new, words in _everywhere(part, here):
                 whole = copy.copy(node)
                 setattr(whole, field, [*value[:at], new, *value[at + 1 :]] if isinstance(value, list) else new)
                 yield whole, words  # type: ignore[misc]
 
 
-def _changed_here(node: ast.expr, shapes: Mapping[str, Any]) -> Changed:
+def _misspelt_here(node: ast.expr) -> Changed:
     match node:
         case ast.BinOp(op=ast.Add() | ast.Sub()):
             yield from _sum(node)
         case ast.BinOp(op=ast.Mult()):
             yield from _product(node)
-        case ast.BinOp(left=left, op=ast.Div() | ast.FloorDiv() | ast.Mod() as op, right=right):
-            yield left, f"TARGET is not divided by {read(right)}"
-            if isinstance(op, ast.Div):
-                yield _of(f"{_p(left)} * {_p(right)}"), f"TARGET is multiplied by {read(right)}, not divided by it"
-            else:
-                other = "%" if isinstance(op, ast.FloorDiv) else "//"
-                mixed = f"{_p(left)} {other} {_p(right)}"
-                yield _of(mixed), f"`{read(mixed)}` stands where `{read(node)}` belongs: // is the row, % the column"
+        case ast.BinOp(op=ast.Div() | ast.FloorDiv() | ast.Mod()):
+            yield from _quotient(node)
         case ast.Attribute(value=value, attr="T"):
             yield value, f"TARGET lacks a transpose: {read(node)} belongs where you have {read(value)}"
-        case ast.Name(id=name):
-            yield from _name(name, shapes)
         case ast.Call():
             yield from _call(node)
-        case ast.Subscript(slice=ast.expr() as index) if not isinstance(index, ast.Tuple):
+        case ast.Subscript():
             yield from _index(node)
         case ast.Compare(left=left, ops=[op], comparators=[right]):
             signs = {ast.Lt: ("<=", ">=", ">"), ast.Eq: ("!=",), ast.LtE: ("<", ">"), ast.Gt: (">=", "<")}
@@ -64,6 +96,19 @@ def _changed_here(node: ast.expr, shapes: Mapping[str, Any]) -> Changed:
                 yield _of(new), f"`{read(new)}` stands where `{read(node)}` belongs"
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             yield operand, "the sign of TARGET is wrong: a minus is missing"
+
+
+def _quotient(node: ast.BinOp) -> Changed:
+    left, right = node.left, node.right
+    yield left, f"TARGET is not divided by {read(right)}"
+    if isinstance(node.op, ast.Div):
+        yield _of(f"{_p(left)} * {_p(right)}"), f"TARGET is multiplied by {read(right)}, not divided by it"
+        upside_down = f"{_p(right)} / {_p(left)}"
+        yield _of(upside_down), f"TARGET has {read(upside_down)} where {read(node)} belongs"
+    else:
+        other = "%" if isinstance(node.op, ast.FloorDiv) else "//"
+        mixed = f"{_p(left)} {other} {_p(right)}"
+        yield _of(mixed), f"`{read(mixed)}` stands where `{read(node)}` belongs: // is the row, % the column"
 
 
 def _sum(node: ast.BinOp) -> Changed:
@@ -115,15 +160,6 @@ def _product(node: ast.BinOp) -> Changed:
     yield _of(plus), f"TARGET has {read(plus)} where the product {read(node)} belongs"
 
 
-def _name(name: str, shapes: Mapping[str, Any]) -> Changed:
-    shape = shapes.get(name)
-    for other, its in shapes.items():
-        if other != name and its == shape:
-            yield ast.Name(other, ast.Load()), f"TARGET has {other} where {name} belongs"
-    if shape is not None and len(shape) == 2:
-        yield _of(f"{name}.T"), f"TARGET has {name}ᵀ where {name} belongs"
-
-
 def _call(node: ast.Call) -> Changed:
     function, arguments = ast.unparse(node.func), node.args
     if function in FUNCTIONS:
@@ -144,6 +180,9 @@ def _call(node: ast.Call) -> Changed:
         yield zero, f"TARGET is 0 where {read(if_false)} belongs: where not {read(condition)}"
     if function == "reversed":
         yield arguments[0], "the loop runs from the first step to the last: the way back begins at the last"
+    if function == "range" and len(arguments) == 1:
+        yield _of(f"range({_p(arguments[0])} - 1)"), "the last step is left out"
+        yield _of(f"range(1, {ast.unparse(arguments[0])})"), "the first step is left out"
     if isinstance(node.func, ast.Attribute) and node.func.attr in ("sum", "max"):
         yield from _sum_over(node, node.func)
 

@@ -4,94 +4,151 @@ from __future__ import annotations
 
 import ast
 import copy
-import re
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from minirnn.exercises.exercise import Exercise
-from minirnn.exercises.places import changed_expressions, read
+from minirnn.exercises.places import Changed, misspelt, read, renamed
 from minirnn.exercises.program import assigned, base_name
+
+MOST_PAIRS = 5000
+KNOWN, MISSPELT, RENAMED, FROM_THE_START = range(4)
+"""The ranks of mistakes: those that an exercise knows of; one in an expression; another name; another input."""
 
 
 class Mistake(NamedTuple):
-    """Equations with one mistake in them, and what to say to who made it."""
+    """Equations with one mistake in them.
+
+    Attributes:
+        equations: they.
+        sentence: what to say to who made it.
+        rank: which to believe, of several that come to the same: the lowest.
+        changed: what the line with the mistake gives a value to.
+        at: the number of this line; -1, if it is not one line.
+    """
 
     equations: ast.Module
     sentence: str
+    rank: int
+    changed: tuple[str, ...] = ()
+    at: int = -1
 
 
 def mistakes(exercise: Exercise, reference: Mapping[str, Any]) -> list[Mistake]:
-    """All single mistakes: first those that the exercise knows of, then those that could be made anywhere.
+    """All single mistakes.
 
     Args:
         exercise: whose equations are changed.
-        reference: the right value of every name in them; a name is only taken for one of the same shape.
+        reference: the right value of every name in them; a name is only taken for another of the same shape.
     """
-    planted = [
-        Mistake(ast.parse(exercise.equations.replace(slip.old, slip.new)), slip.sentence) for slip in exercise.slips
+    found = [
+        Mistake(ast.parse(exercise.equations.replace(slip.old, slip.new)), slip.sentence, KNOWN)
+        for slip in exercise.slips
     ]
-    equations = ast.parse(exercise.equations)
-    found = planted
-    known = {name: np.shape(value) for name, value in reference.items() if not isinstance(value, (list, dict))}
+    lines = ast.parse(exercise.equations).body
+    shapes = {name: np.shape(value) for name, value in reference.items() if not isinstance(value, (list, dict))}
     so_far = set(exercise.inputs)
-    for at, line in enumerate(equations.body):
+    for at, line in enumerate(lines):
         so_far.update(assigned(line))
-        shapes = {name: shape for name, shape in known.items() if name in so_far}
-        for new, sentence in changed_lines(line, shapes):
-            lines = [*equations.body[:at], *new, *equations.body[at + 1 :]]
-            found.append(Mistake(ast.Module(lines, []), sentence))
-    return found
+        near = {name: shape for name, shape in shapes.items() if name in so_far}
+        changed = [(new, sentence, MISSPELT) for new, sentence in changed_lines(line)]
+        changed += [(new, sentence, RENAMED) for new, sentence in changed_lines(line, near)]
+        for new, sentence, rank in changed:
+            equations = ast.Module([*lines[:at], new, *lines[at + 1 :]], [])
+            found.append(Mistake(equations, sentence, rank, tuple(assigned(line)), at))
+    return found + _from_the_start(exercise, lines, shapes)
 
 
-def changed_lines(line: ast.stmt, shapes: Mapping[str, Any]) -> Iterator[tuple[list[ast.stmt], str]]:
-    """A line (or loop, with the lines in it) with a mistake in it, again and again with another one."""
+def _from_the_start(exercise: Exercise, lines: list[ast.stmt], shapes: Mapping[str, Any]) -> list[Mistake]:
+    """Inputs that are taken for one another, or for 0."""
+    arrays = [name for name in exercise.inputs if shapes.get(name)]
+    starts = [(f"{a}, {b} = {b}, {a}", f"{a} and {b} are the wrong way round") for a, b in _twins(arrays, shapes)]
+    starts += [(f"{a} = 0 * {a}", f"this comes out where {a} is 0: is it left out?") for a in arrays]
+    starts += [(f"{a} = -{a}", f"the sign of {a} is wrong, wherever it is used") for a in arrays]
+    return [Mistake(ast.Module([*ast.parse(new).body, *lines], []), said, FROM_THE_START) for new, said in starts]
+
+
+def _twins(names: list[str], shapes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    return ((a, b) for a, b in itertools.combinations(names, 2) if shapes[a] == shapes[b])
+
+
+def pairs(exercise: Exercise, singles: list[Mistake]) -> list[Mistake]:
+    """Two mistakes at once, in one line or in two; not all there are, but so many that they are looked through soon."""
+    single = [one for one in singles if one.rank == MISSPELT]
+    found = []
+    for one, other in itertools.combinations(single, 2):
+        if one.at != other.at:
+            body = [*one.equations.body[: other.at], other.equations.body[other.at], *one.equations.body[other.at + 1 :]]
+            found.append(Mistake(ast.Module(body, []), _two(one.sentence, other.sentence), MISSPELT))
+    for one in single:
+        body = one.equations.body
+        for new, sentence in changed_lines(body[one.at]):
+            both = ast.Module([*body[: one.at], new, *body[one.at + 1 :]], [])
+            found.append(Mistake(both, _two(one.sentence, sentence), MISSPELT))
+    return found[-MOST_PAIRS:]
+
+
+def _two(one: str, other: str) -> str:
+    return f"two mistakes: {one}; and {other}"
+
+
+def changed_lines(line: ast.stmt, names: Mapping[str, Any] | None = None) -> Iterator[tuple[ast.stmt, str]]:
+    """A line (or loop, with the lines in it) with a mistake in it, again and again with another one.
+
+    Args:
+        line: the line.
+        names: their shapes, and the mistake is one of them in place of another; None for all other mistakes.
+    """
     for at, node in enumerate(ast.walk(line)):
-        for new, sentence in changed_statements(node, shapes):
-            yield [_replaced(line, at, new)], sentence
-    for at, node in enumerate(ast.walk(line)):
-        if isinstance(node, ast.If):
-            yield [_replaced(line, at, ast.Pass())], f"the case `{read(node.test)}` is missing"
-            always = ast.If(ast.Constant(True), node.body, [])
-            yield [_replaced(line, at, always)], f"what belongs to the case `{read(node.test)}` alone is done always"
+        if isinstance(node, ast.stmt):
+            for new, sentence in _changed_statements(node, names):
+                yield _replaced(line, at, new), sentence
 
 
-def changed_statements(node: ast.AST, shapes: Mapping[str, Any]) -> Iterator[tuple[ast.stmt, str]]:
+def _changed_statements(node: ast.stmt, names: Mapping[str, Any] | None) -> Iterator[tuple[ast.stmt, str]]:
     """A single statement with a mistake in it."""
-    if isinstance(node, ast.AugAssign):
-        target = base_name(node.target)
-        assign = ast.Assign([_stored(node.target)], node.value)
-        yield (
-            assign,
-            f"{target} is assigned where it should be added: `=` keeps only the last one, `+=` adds them all up",
-        )
-        yield (
-            ast.AugAssign(node.target, ast.Sub(), node.value),
-            f"{read(node.value)} is subtracted from {target} where it should be added",
-        )
+
+    def changed(part: ast.expr) -> Changed:
+        return misspelt(part) if names is None else renamed(part, names)
+
     if isinstance(node, (ast.Assign, ast.AugAssign)):
-        target = base_name(node.target if isinstance(node, ast.AugAssign) else node.targets[0])
-        for value, words in changed_expressions(node.value, shapes):
-            changed = copy.copy(node)
-            changed.value = value
-            yield changed, words.replace("TARGET", target)
-        if isinstance(node, ast.Assign):
-            minus = copy.copy(node)
-            minus.value = ast.UnaryOp(ast.USub(), node.value)
-            yield minus, f"the sign of {target} is wrong: it is {read(node.value)}"
-    if isinstance(node, (ast.For, ast.If)):
-        field = "iter" if isinstance(node, ast.For) else "test"
-        for value, words in changed_expressions(getattr(node, field), shapes):
-            loop = copy.copy(node)
-            setattr(loop, field, value)
-            yield loop, words.replace("TARGET", "the loop" if field == "iter" else "the condition")
+        place = node.target if isinstance(node, ast.AugAssign) else node.targets[0]
+        target = base_name(place)
+        for value, words in changed(node.value):
+            yield _with(node, "value", value), words.replace("TARGET", target)
+        if names is None and isinstance(node, ast.AugAssign):
+            only_last = f"{target} is assigned where it should be added: `=` keeps only the last one, `+=` adds them up"
+            yield ast.Assign([place], node.value), only_last
+            minus = f"the sign of {target} is wrong: {read(node.value)} is subtracted where it should be added"
+            yield ast.AugAssign(node.target, ast.Sub(), node.value), minus
+        elif names is None:
+            minus = f"the sign of {target} is wrong: right is {target} = {read(node.value)}"
+            yield _with(node, "value", ast.UnaryOp(ast.USub(), node.value)), minus
+    elif isinstance(node, ast.For):
+        for steps, words in changed(node.iter):
+            yield _with(node, "iter", steps), words.replace("TARGET", "the loop")
+    elif isinstance(node, ast.If):
+        for test, words in changed(node.test):
+            yield _with(node, "test", test), words.replace("TARGET", "the condition")
+        if names is None:
+            yield ast.Pass(), f"the case `{read(node.test)}` is missing"
+            always = f"what belongs to the case `{read(node.test)}` alone is done always"
+            yield _with(node, "test", ast.Constant(True)), always
 
 
-def _replaced(line: ast.stmt, at: int, new: ast.AST) -> ast.stmt:
+def _with(node: ast.stmt, field: str, value: ast.expr) -> ast.stmt:
+    changed = copy.copy(node)
+    setattr(changed, field, value)
+    return changed
+
+
+def _replaced(line: ast.stmt, at: int, new: ast.stmt) -> ast.stmt:
     """A copy of a line, with another node in place of its `at`-th."""
     if at == 0:
-        return ast.fix_missing_locations(copy.deepcopy(new))  # type: ignore[type-var]
+        return ast.fix_missing_locations(copy.deepcopy(new))
     line = copy.deepcopy(line)
     old = list(ast.walk(line))[at]
     for parent in ast.walk(line):
@@ -99,11 +156,3 @@ def _replaced(line: ast.stmt, at: int, new: ast.AST) -> ast.stmt:
             if isinstance(value, list) and any(one is old for one in value):
                 value[[one is old for one in value].index(True)] = copy.deepcopy(new)
     return ast.fix_missing_locations(line)
-
-
-def _stored(target: ast.expr) -> ast.expr:
-    stored = copy.deepcopy(target)
-    stored.ctx = ast.Store()  # type: ignore[attr-defined]
-    return stored
-
-

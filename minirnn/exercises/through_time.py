@@ -264,15 +264,14 @@ h_final = h
     slips=(
         Slip("h = np.where(t < lengths, new, h)", "h = new", "the mask is forgotten in the state: on padding, h must "
              "stay as it is"),
-        Slip("h = np.where(t < lengths, new, h)", "h = np.where(t < lengths, new, 0)", "the state becomes 0 on padding: "
-             "h must stay as it is there, so that the last real one is left at the end"),
+        Slip("h = np.where(t < lengths, new, h)", "h = np.where(t < lengths, new, 0)", "h_final is 0 where the last step "
+             "is padding: there the state must stay as it is, and it is the state that is asked for, not the last "
+             "output"),
         Slip("np.where(t < lengths, h, 0)", "h", "the mask is forgotten in the output: it must be 0 on padding"),
         Slip("t < lengths", "t <= lengths", "the mask is one step too long: `t <= lengths` where `t < lengths` belongs, "
              "as t begins with 0"),
         Slip("t < lengths", "t < lengths - 1", "the mask is one step too short: step t is real where t < lengths"),
         Slip("U @ h +", "U @ h_initial +", "every step starts from h_initial: it must go on from the step before"),
-        Slip("h_final = h", "h_final = output[-1]", "h_final is the output of the last step, which is 0 where that is "
-             "padding: take the state"),
         Slip("h_final = h", "h_final = new", "h_final is what the last step made, also where that was padding"),
     ),
 )
