@@ -15,7 +15,7 @@ import numpy as np
 from minirnn.exercises.exercise import Exercise, Problem
 
 
-class Trouble(Exception):
+class AnswerError(Exception):
     """The learner's code gives nothing to compare; the message is the sentence that says why."""
 
 
@@ -23,15 +23,15 @@ def call(exercise: Exercise, function: Callable[..., Any], problem: Problem) -> 
     """The outputs of a learner's function by name: arrays, or what to say of something that is none.
 
     Raises:
-        Trouble: the function cannot be called, fails, changes its inputs, or does not return as many values.
+        AnswerError: the function cannot be called, fails, changes its inputs, or does not return as many values.
     """
     name, wanted, inputs = exercise.function, ", ".join(exercise.inputs), copy.deepcopy(problem.inputs)
     if not callable(function):
-        raise Trouble(f"{name} is {_kind(function)} and no function")
+        raise AnswerError(f"{name} is {_kind(function)} and no function")
     try:
         inspect.signature(function).bind(*inputs.values())
     except TypeError:
-        raise Trouble(f"{name} must take {len(inputs)} arguments: {name}({wanted})") from None
+        raise AnswerError(f"{name} must take {len(inputs)} arguments: {name}({wanted})") from None
     except ValueError:  # one of those written in C, which do not say
         pass
     file = inspect.unwrap(function).__code__.co_filename if hasattr(function, "__code__") else ""
@@ -41,10 +41,10 @@ def call(exercise: Exercise, function: Callable[..., Any], problem: Problem) -> 
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise Trouble(describe(error, file)) from None
+        raise AnswerError(describe(error, file)) from None
     for argument, before in problem.inputs.items():
         if not _unchanged(before, inputs[argument]):
-            raise Trouble(
+            raise AnswerError(
                 f"{name} changes its argument {argument} in place, which others still need: make a new array, as in "
                 f"`{argument} = {argument} * …` and not `{argument} *= …`"
             )
@@ -55,15 +55,17 @@ def _outputs(exercise: Exercise, returned: Any) -> dict[str, Any]:
     names = list(exercise.outputs)
     wanted = ", ".join(names)
     if returned is None:
-        raise Trouble(f"{exercise.function} returns None: end it with `return {wanted}`")
+        raise AnswerError(f"{exercise.function} returns None: end it with `return {wanted}`")
     if returned is ...:
-        raise Trouble(f"{exercise.function} returns `...`: put your own lines in its place")
+        raise AnswerError(f"{exercise.function} returns `...`: put your own lines in its place")
     values = [returned] if len(names) == 1 else returned
     if not isinstance(values, (tuple, list)):
-        raise Trouble(f"{exercise.function} returns {_kind(returned)}, and {len(names)} values belong there: {wanted}")
+        raise AnswerError(
+            f"{exercise.function} returns {_kind(returned)}, and {len(names)} values belong there: {wanted}"
+        )
     if len(values) != len(names):
         count = f"{len(values)} value{'s' * (len(values) != 1)}"
-        raise Trouble(f"{exercise.function} returns {count}, and {len(names)} belong there: {wanted}")
+        raise AnswerError(f"{exercise.function} returns {count}, and {len(names)} belong there: {wanted}")
     return {name: _array(value) for name, value in zip(names, values, strict=True)}
 
 

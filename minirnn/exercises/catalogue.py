@@ -1,16 +1,12 @@
-"""All exercises, in the order in which they build on one another."""
+"""The exercises by their names."""
 
 from __future__ import annotations
 
 from minirnn.errors import InputError
-from minirnn.exercises.beyond import BEYOND
 from minirnn.exercises.exercise import Exercise
-from minirnn.exercises.gated import GATED
-from minirnn.exercises.pieces import PIECES
-from minirnn.exercises.simple_rnn import SIMPLE_RNN
-from minirnn.exercises.through_time import MASKED, TIME
+from minirnn.exercises.sheets import ALL
 
-EXERCISES: dict[str, Exercise] = {one.name: one for one in (*PIECES, *SIMPLE_RNN, *TIME, *GATED, MASKED, *BEYOND)}
+EXERCISES: dict[str, Exercise] = {exercise.name: exercise for exercise in ALL}
 
 
 def find(name: str) -> Exercise:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
-from minirnn.exercises.calling import Trouble, call, describe
+from minirnn.exercises.calling import AnswerError, call, describe
 from minirnn.exercises.catalogue import find
 from minirnn.exercises.files import encoded
 
@@ -41,13 +41,14 @@ def main() -> None:
     """Run the file that the command line names."""
     file, name, answer, limit, seeds = sys.argv[1:]
     printed = Printed()
-    sys.stdout = sys.stderr = printed  # type: ignore[assignment]
+    sys.stdout = sys.stderr = printed
     sys.argv = [file]
     sys.path.append(str(Path(file).parent))
     _stop_after(float(limit), file, answer, printed)
+    found: dict[str, Any]
     try:
         found = {"results": _results(file, name, [int(seed) for seed in seeds.split(",")])}
-    except Trouble as trouble:
+    except AnswerError as trouble:
         found = {"trouble": str(trouble)}
     _finish(answer, found, printed)
 
@@ -62,9 +63,9 @@ def _results(file: str, name: str, seeds: list[int]) -> list[dict[str, Any]]:
     try:
         exec(compile(source, file, "exec"), learner.__dict__)
     except BaseException as error:
-        raise Trouble(describe(error, file)) from None
+        raise AnswerError(describe(error, file)) from None
     if not hasattr(learner, exercise.function):
-        raise Trouble(f"there is no function {exercise.function} any more when the file has run to its end")
+        raise AnswerError(f"there is no function {exercise.function} any more when the file has run to its end")
     function = getattr(learner, exercise.function)
     results = [call(exercise, function, exercise.draw(seed)) for seed in seeds]
     return [{output: encoded(value) for output, value in result.items()} for result in results]

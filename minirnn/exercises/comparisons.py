@@ -26,20 +26,23 @@ class Case(NamedTuple):
 
 
 Sides = tuple[Any, Any]  # what would be equal
+Form = Callable[..., Sides]  # of what a learner has, of what is right, and of the further values of its table
 
-ALONE: dict[str, Callable[[Any, Any], Sides]] = {
+ALONE: dict[str, Form] = {
     "{y} is 0 everywhere": lambda got, y: (got, 0 * y),
     "{y} has the wrong sign": lambda got, y: (got, -y),
     "{y} is transposed": lambda got, y: (got.T, y) if y.ndim > 1 else (got, None),
-    "{y} is in the wrong order: its first step stands last": lambda got, y: (got[::-1], y) if y.ndim > 1 else (got, None),
+    "{y} is in the wrong order: its first step stands last": lambda got, y: (
+        (got[::-1], y) if y.ndim > 1 else (got, None)
+    ),
     "{y} is its own exponential: exp is too much": lambda got, y: (got, np.exp(y)),
     "{y} is squared": lambda got, y: (got, y * y),
 }
-WITH_A_SIZE: dict[str, Callable[[Any, Any, int], Sides]] = {
+WITH_A_SIZE: dict[str, Form] = {
     "{y} is {n} times too small: a mean over {n} where the sum belongs?": lambda got, y, n: (got * n, y),
     "{y} is {n} times too large: a sum over {n} where the mean belongs?": lambda got, y, n: (got, y * n),
 }
-WITH_A_NAME: dict[str, Callable[[Any, Any, Any], Sides]] = {
+WITH_A_NAME: dict[str, Form] = {
     "this is {v}, not {y}": lambda got, y, v: (got, v),
     "this is {v} with the other sign, not {y}": lambda got, y, v: (got, -v),
     "{y} lacks {v}": lambda got, y, v: (got + v, y),
@@ -52,7 +55,7 @@ WITH_A_NAME: dict[str, Callable[[Any, Any, Any], Sides]] = {
     "{y} lacks the factor 1 - {v}²": lambda got, y, v: (got * (1 - v * v), y),
     "{y} has the factor 1 - {v}² once too often": lambda got, y, v: (got, y * (1 - v * v)),
 }
-WITH_TWO_NAMES: dict[str, Callable[[Any, Any, Any, Any], Sides]] = {
+WITH_TWO_NAMES: dict[str, Form] = {
     "this is {v} * {u}, not {y}": lambda got, y, v, u: (got, v * u),
     "this is {v} + {u}, not {y}": lambda got, y, v, u: (got, v + u),
     "{y} lacks {v} * {u}": lambda got, y, v, u: (got + v * u, y),
@@ -80,25 +83,33 @@ def _hold(sides: Callable[[Case], Sides], cases: Sequence[Case]) -> bool:
 
 
 def _all(name: str, first: Case) -> Iterator[tuple[str, Callable[[Case], Sides]]]:
+    """Every sentence there is, and what would be equal if it were true."""
     for text, form in ALONE.items():
-        yield text.format(y=name), lambda case, form=form: form(case.got, case.right)
+        yield text.format(y=name), _named(form)
     for n in first.sizes:
         for text, form in WITH_A_SIZE.items():
-            yield text.format(y=name, n=n), lambda case, form=form, n=n: form(case.got, case.right, case.sizes[n])
+            yield text.format(y=name, n=n), _sized(form, n)
     factor = float((first.got * first.right).sum() / max((first.right**2).sum(), 1e-300))
-    yield f"{name} is {factor:.6g} times what it should be", lambda case: (case.got, factor * case.right)
+    yield f"{name} is {factor:.6g} times what it should be", _named(lambda got, y: (got, factor * y))
     like = [v for v, value in first.names.items() if v != name and _is_like(value, first.right)]
     for v in like:
         for text, form in WITH_A_NAME.items():
-            yield text.format(y=name, v=v), lambda case, form=form, v=v: form(case.got, case.right, case.names[v])
+            yield text.format(y=name, v=v), _named(form, v)
     for v, u in itertools.combinations(like, 2):
         for text, form in WITH_TWO_NAMES.items():
-            yield (
-                text.format(y=name, v=v, u=u),
-                lambda case, form=form, v=v, u=u: form(case.got, case.right, case.names[v], case.names[u]),
-            )
+            yield text.format(y=name, v=v, u=u), _named(form, v, u)
+
+
+def _named(form: Form, *names: str) -> Callable[[Case], Sides]:
+    return lambda case: form(case.got, case.right, *(case.names[name] for name in names))
+
+
+def _sized(form: Form, letter: str) -> Callable[[Case], Sides]:
+    return lambda case: form(case.got, case.right, case.sizes[letter])
 
 
 def _is_like(value: Any, right: np.ndarray) -> bool:
     """Whether a value has the shape of another and is no count."""
-    return not isinstance(value, (list, dict)) and np.shape(value) == right.shape and np.asarray(value).dtype.kind == "f"
+    return (
+        not isinstance(value, (list, dict)) and np.shape(value) == right.shape and np.asarray(value).dtype.kind == "f"
+    )

@@ -12,11 +12,10 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-
 from minirnn.exercises.closeness import close, unfit, where_wrong, wrong_shape
 from minirnn.exercises.comparisons import Case, compared
 from minirnn.exercises.exercise import Exercise, Problem
-from minirnn.exercises.program import Failed, run
+from minirnn.exercises.program import EquationError, run
 from minirnn.exercises.slips import Mistake, mistakes, pairs
 
 Values = Mapping[str, Any]  # by the name of the output: an array, or what to say of something that is none
@@ -39,6 +38,9 @@ def diagnose(exercise: Exercise, problems: Sequence[Problem], results: Sequence[
         said |= search.one_for_all(puzzles, whole)
         for at, name in enumerate(puzzles):
             said[name] = said[name] or search.one_by_itself(name, puzzles[:at])
+        said |= search.two([name for name in puzzles if not said[name]])
+        for name in puzzles:
+            said[name] = said[name] or search.unknown(name)
     return said
 
 
@@ -79,23 +81,47 @@ class Search:
         }
 
     def one_by_itself(self, name: str, before: Sequence[str]) -> str:
-        """What is wrong with one output. Those before it are wrong too: it may be made from the learner's own."""
+        """What is wrong with one output, if it is known. Those before it are wrong too: it may be made from the
+        learner's own."""
         if follows := self._following(name, before):
             return follows
         for given in [before, []] if before else [[]]:
             if mistake := self._made(self._nearest(name), [name], given):
                 return mistake.sentence
-        cases = [
+        return compared(name, self._cases(name))
+
+    def two(self, names: Sequence[str]) -> dict[str, str]:
+        """Sentences for those of some outputs that two mistakes at once explain."""
+        said: dict[str, str] = {}
+        names = [name for name in names if self.problems[0].outputs[name].size > 1]
+        for both in pairs(self.mistakes) if names else ():
+            explained = [name for name in self._alike(both, names) if self._explains(both.equations, [name], [])]
+            names = [name for name in names if name not in explained]
+            said |= dict.fromkeys(explained[1:], "the same two mistakes as in " + "".join(explained[:1]))
+            said |= dict.fromkeys(explained[:1], both.sentence)
+            if not names:
+                break
+        return said
+
+    def unknown(self, name: str) -> str:
+        """What can be said where no mistake is known that gives an output."""
+        shape, _ = self.exercise.outputs[name]
+        wrong = next(case for case in self._cases(name) if not close(case.got, case.right))
+        return where_wrong(wrong.got, wrong.right, shape)
+
+    def _cases(self, name: str) -> list[Case]:
+        return [
             Case(result[name], problem.outputs[name], right, problem.sizes)
             for problem, result, right in zip(self.problems, self.results, self.right, strict=True)
         ]
-        if sentence := compared(name, cases):
-            return sentence
-        if cases[0].right.size > 1 and (both := self._made(pairs(self.exercise, self.mistakes), [name], before)):
-            return both.sentence
-        shape, _ = self.exercise.outputs[name]
-        wrong = next(case for case in cases if not close(case.got, case.right))
-        return where_wrong(wrong.got, wrong.right, shape)
+
+    def _alike(self, mistake: Mistake, names: Sequence[str]) -> list[str]:
+        """Those of the outputs that a mistake gives in the first draw."""
+        try:
+            values = run(mistake.equations, self.problems[0].inputs)
+        except EquationError:
+            return []
+        return [name for name in names if name in values and close(self.results[0][name], values[name])]
 
     def _following(self, name: str, before: Sequence[str]) -> str:
         """A sentence if an output is wrong only because it was made, rightly, from others that are wrong."""
@@ -116,10 +142,8 @@ class Search:
         for problem, result in zip(self.problems, self.results, strict=True):
             try:
                 values = run(equations, problem.inputs, {name: result[name] for name in given})
-            except Failed:
+            except EquationError:
                 return False
             if not all(name in values and close(result[name], values[name]) for name in names):
                 return False
         return True
-
-

@@ -13,14 +13,6 @@ import numpy as np
 from minirnn.exercises.given import Given, Sizes, draw_sizes, shape_of, written
 
 
-class Slip(NamedTuple):
-    """A mistake that many make, as a replacement in the equations of an exercise, and what to say to who made it."""
-
-    old: str
-    new: str
-    sentence: str
-
-
 class Problem(NamedTuple):
     """One draw of an exercise: what goes in, and what must come out."""
 
@@ -43,7 +35,8 @@ class Exercise:
         equations: the same line by line, as NumPy is written when nothing else matters. Only the diagnosis uses it: it
             plants mistakes there, and looks which of them gives what the learner has.
         sources: where the engine does it: what the learner is shown in the end.
-        slips: mistakes to look for first, with sentences of their own.
+        slips: mistakes that many make, to look for first: for a part of the equations what they have there instead, and
+            the sentence for them.
         not_finite: what to say where nan or inf comes out.
     """
 
@@ -55,7 +48,7 @@ class Exercise:
     engine: Callable[..., tuple[Any, ...]]
     equations: str
     sources: tuple[Any, ...]
-    slips: tuple[Slip, ...] = ()
+    slips: Mapping[str, Mapping[str, str]]
     not_finite: str = "what is divided by 0 there, or grows without end?"
 
     @property
@@ -78,7 +71,9 @@ class Exercise:
         given = [_described(name, one.shape, one.meaning) for name, one in self.inputs.items()]
         wanted = [_described(name, shape, meaning) for name, (shape, meaning) in self.outputs.items()]
         text = textwrap.dedent(self.text).strip()
-        document = f'"""{self.title}.\n\n{text}\n\nGiven:\n{chr(10).join(given)}\n\nReturn:\n{chr(10).join(wanted)}\n"""'
+        document = (
+            f'"""{self.title}.\n\n{text}\n\nGiven:\n{chr(10).join(given)}\n\nReturn:\n{chr(10).join(wanted)}\n"""'
+        )
         body = textwrap.indent(f"{document}\n...\nreturn {', '.join(self.outputs)}", "    ")
         sigmoid = "from minirnn.backend import sigmoid\n" if "sigmoid(" in self.equations else ""
         return f"import numpy as np\n{sigmoid and chr(10) + sigmoid}\n\n{head}\n{body}\n"

@@ -161,4 +161,3 @@ def _decoded(value: Any) -> Any:
     if isinstance(value, str):
         return value
     return np.array(value["numbers"], dtype=value["dtype"]).reshape(value["shape"])
-

@@ -1,7 +1,7 @@
 """What an exercise hands to the learner's function: random arrays whose shapes are written in letters.
 
 Every letter stands for another size, and for another one in each draw. So no two axes are alike by chance: what sums
-over the wrong axis, or multiplies the wrong way round, cannot come out right, nor can a size that is written as a number.
+over the wrong axis, or has a size written as a number, cannot come out right.
 """
 
 from __future__ import annotations

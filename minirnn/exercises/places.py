@@ -1,4 +1,7 @@
-"""What people write in place of an expression, and what to say to it. "TARGET" stands for the name it is assigned to."""
+"""What people write in place of an expression, and what to say to it.
+
+In the sentences "TARGET" stands for the name that the expression is assigned to.
+"""
 
 from __future__ import annotations
 

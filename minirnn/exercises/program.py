@@ -16,7 +16,7 @@ from minirnn.backend import sigmoid
 TOOLS = {"np": np, "sigmoid": sigmoid, "Counter": Counter}
 
 
-class Failed(Exception):
+class EquationError(Exception):
     """The equations, changed, cannot be computed."""
 
 
@@ -26,34 +26,36 @@ def run(equations: ast.Module, inputs: Mapping[str, Any], given: Mapping[str, An
     Args:
         equations: straight lines and loops.
         inputs: the names that they begin with.
-        given: values to go on with in place of what the lines make: with a learner's wrong da given, the line after
-            it shows what a right dh_prev looks like that was made from this da.
+        given: values to go on with, once a name is finished, in place of what the lines have made: with a learner's
+            wrong da given, the lines after it show what a right dh_prev looks like that was made from this da.
 
     Raises:
-        Failed: a line could not be computed.
+        EquationError: a line could not be computed.
     """
     names = {**TOOLS, **{name: copy.copy(value) for name, value in inputs.items()}}
-    given = given or {}
+    finished = {name: at for at, line in enumerate(equations.body) for name in assigned(line)} if given else {}
     try:
         with np.errstate(all="ignore"):
-            for line in equations.body:
+            for at, line in enumerate(equations.body):
                 exec(compiled(line), names)
-                names.update({name: given[name] for name in assigned(line) if name in given})
+                names.update({name: copy.copy(value) for name, value in (given or {}).items() if finished[name] == at})
     except Exception as error:
-        raise Failed from error
+        raise EquationError from error
     return {name: value for name, value in names.items() if name not in TOOLS and name != "__builtins__"}
 
 
 @functools.lru_cache(maxsize=4096)  # of the lines of a program with a mistake in it, all but one are the same as before
 def compiled(line: ast.stmt) -> Any:
     """A line, ready to run."""
-    return compile(ast.Module([line], []), "<equations>", "exec")
+    return compile(ast.fix_missing_locations(ast.Module([line], [])), "<equations>", "exec")
 
 
 def assigned(line: ast.stmt) -> list[str]:
     """The names that a line, with all the lines in it, gives a value to, in order."""
     stored = (node for node in ast.walk(line) if isinstance(node, (ast.Assign, ast.AugAssign)))
-    targets = [target for node in stored for target in (node.targets if isinstance(node, ast.Assign) else [node.target])]
+    targets = [
+        target for node in stored for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+    ]
     parts = [part for target in targets for part in (target.elts if isinstance(target, ast.Tuple) else [target])]
     return list(dict.fromkeys(base_name(part) for part in parts))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from minirnn.errors import InputError
-from minirnn.exercises.calling import Trouble, call
+from minirnn.exercises.calling import AnswerError, call
 from minirnn.exercises.catalogue import EXERCISES, find
 from minirnn.exercises.diagnosis import Values, diagnose
 from minirnn.exercises.exercise import Exercise
@@ -73,7 +73,7 @@ def check(function: Callable[..., Any], name: str | None = None) -> Report:
     problems = [exercise.draw(seed) for seed in SEEDS]
     try:
         results = [call(exercise, function, problem) for problem in problems]
-    except Trouble as trouble:
+    except AnswerError as trouble:
         return Report(exercise.name, trouble=str(trouble))
     return judge(exercise, results)
 

@@ -45,8 +45,9 @@ def mistakes(exercise: Exercise, reference: Mapping[str, Any]) -> list[Mistake]:
         reference: the right value of every name in them; a name is only taken for another of the same shape.
     """
     found = [
-        Mistake(ast.parse(exercise.equations.replace(slip.old, slip.new)), slip.sentence, KNOWN)
-        for slip in exercise.slips
+        Mistake(ast.parse(exercise.equations.replace(old, new)), sentence, KNOWN)
+        for old, instead in exercise.slips.items()
+        for new, sentence in instead.items()
     ]
     lines = ast.parse(exercise.equations).body
     shapes = {name: np.shape(value) for name, value in reference.items() if not isinstance(value, (list, dict))}
@@ -75,24 +76,29 @@ def _twins(names: list[str], shapes: Mapping[str, Any]) -> Iterator[tuple[str, s
     return ((a, b) for a, b in itertools.combinations(names, 2) if shapes[a] == shapes[b])
 
 
-def pairs(exercise: Exercise, singles: list[Mistake]) -> list[Mistake]:
-    """Two mistakes at once, in one line or in two; not all there are, but so many that they are looked through soon."""
+def pairs(singles: list[Mistake]) -> Iterator[Mistake]:
+    """Two mistakes at once, in one line or in two; not all there are, but the most that can be looked through soon."""
     single = [one for one in singles if one.rank == MISSPELT]
-    found = []
-    for one, other in itertools.combinations(single, 2):
-        if one.at != other.at:
-            body = [*one.equations.body[: other.at], other.equations.body[other.at], *one.equations.body[other.at + 1 :]]
-            found.append(Mistake(ast.Module(body, []), _two(one.sentence, other.sentence), MISSPELT))
+    return itertools.islice(itertools.chain(_in_one_line(single), _in_two_lines(single)), MOST_PAIRS)
+
+
+def _in_one_line(single: list[Mistake]) -> Iterator[Mistake]:
     for one in single:
         body = one.equations.body
         for new, sentence in changed_lines(body[one.at]):
-            both = ast.Module([*body[: one.at], new, *body[one.at + 1 :]], [])
-            found.append(Mistake(both, _two(one.sentence, sentence), MISSPELT))
-    return found[-MOST_PAIRS:]
+            yield _two(one, sentence, [*body[: one.at], new, *body[one.at + 1 :]])
 
 
-def _two(one: str, other: str) -> str:
-    return f"two mistakes: {one}; and {other}"
+def _in_two_lines(single: list[Mistake]) -> Iterator[Mistake]:
+    for one, other in itertools.combinations(single, 2):
+        if one.at != other.at:
+            body, line = one.equations.body, other.equations.body[other.at]
+            yield _two(one, other.sentence, [*body[: other.at], line, *body[other.at + 1 :]])
+
+
+def _two(one: Mistake, sentence: str, lines: list[ast.stmt]) -> Mistake:
+    said = f"twice: {sentence}" if one.sentence == sentence else f"two mistakes: {one.sentence}; and {sentence}"
+    return Mistake(ast.Module(lines, []), said, MISSPELT)
 
 
 def changed_lines(line: ast.stmt, names: Mapping[str, Any] | None = None) -> Iterator[tuple[ast.stmt, str]]:
@@ -102,14 +108,15 @@ def changed_lines(line: ast.stmt, names: Mapping[str, Any] | None = None) -> Ite
         line: the line.
         names: their shapes, and the mistake is one of them in place of another; None for all other mistakes.
     """
-    for at, node in enumerate(ast.walk(line)):
-        if isinstance(node, ast.stmt):
-            for new, sentence in _changed_statements(node, names):
-                yield _replaced(line, at, new), sentence
+    yield from _changed_here(line, names)
+    inner = getattr(line, "body", [])
+    for at, part in enumerate(inner):
+        for new, sentence in changed_lines(part, names):
+            yield _with(line, "body", [*inner[:at], new, *inner[at + 1 :]]), sentence
 
 
-def _changed_statements(node: ast.stmt, names: Mapping[str, Any] | None) -> Iterator[tuple[ast.stmt, str]]:
-    """A single statement with a mistake in it."""
+def _changed_here(node: ast.stmt, names: Mapping[str, Any] | None) -> Iterator[tuple[ast.stmt, str]]:
+    """A line with a mistake in it, not in those within it."""
 
     def changed(part: ast.expr) -> Changed:
         return misspelt(part) if names is None else renamed(part, names)
@@ -139,20 +146,7 @@ def _changed_statements(node: ast.stmt, names: Mapping[str, Any] | None) -> Iter
             yield _with(node, "test", ast.Constant(True)), always
 
 
-def _with(node: ast.stmt, field: str, value: ast.expr) -> ast.stmt:
+def _with(node: ast.stmt, field: str, value: Any) -> ast.stmt:
     changed = copy.copy(node)
     setattr(changed, field, value)
     return changed
-
-
-def _replaced(line: ast.stmt, at: int, new: ast.stmt) -> ast.stmt:
-    """A copy of a line, with another node in place of its `at`-th."""
-    if at == 0:
-        return ast.fix_missing_locations(copy.deepcopy(new))
-    line = copy.deepcopy(line)
-    old = list(ast.walk(line))[at]
-    for parent in ast.walk(line):
-        for _, value in ast.iter_fields(parent):
-            if isinstance(value, list) and any(one is old for one in value):
-                value[[one is old for one in value].index(True)] = copy.deepcopy(new)
-    return ast.fix_missing_locations(line)

@@ -2,7 +2,11 @@
 
 WRONG = {
     "slopes": [
-        ("di * i * (1 - i)", "di * i", {"da_i": "lacks the factor 1 - i: did you write σ' as i instead of i * (1 - i)?"}),
+        (
+            "di * i * (1 - i)",
+            "di * i",
+            {"da_i": "lacks the factor 1 - i: did you write σ' as i instead of i * (1 - i)?"},
+        ),
         ("di * i * (1 - i)", "di", {"da_i": "lacks the slope of σ"}),
         ("di * i * (1 - i)", "di * (1 - i)", {"da_i": "lacks the factor i"}),
         ("di * i * (1 - i)", "di * (1 - i**2)", {"da_i": "slope of tanh"}),
@@ -39,7 +43,11 @@ WRONG = {
         ("np.add.at(dtable, ids, dy)", "dtable[ids] += dy", {"dtable": "an id that occurs twice keeps only one"}),
         ("np.add.at(dtable, ids, dy)", "np.add.at(dtable, ids, -dy)", {"dtable": "subtracted"}),
         ("np.add.at(dtable, ids, dy)", "np.add.at(dtable, ids[-1:], dy[-1:])", {"dtable": "only the last step"}),
-        ("np.add.at(dtable, ids, dy)", "np.add.at(dtable, ids[:, :1], dy[:, :1])", {"dtable": "only the first sequence"}),
+        (
+            "np.add.at(dtable, ids, dy)",
+            "np.add.at(dtable, ids[:, :1], dy[:, :1])",
+            {"dtable": "only the first sequence"},
+        ),
         ("return dtable", "return dtable.T", {"dtable": "transposed"}),
         ("return dtable", "return dtable[:-1]", {"dtable": "shape"}),
         ("return dtable", "return dtable / len(ids)", {"dtable": "T times too small"}),
@@ -150,7 +158,11 @@ WRONG = {
         ("f * c_prev + i * g", "i * c_prev + f * g", {"c": "the wrong way round"}),
         ("f * c_prev + i * g", "f * c_prev + (1 - f) * g", {"c": "1 - f where i belongs"}),
         ("np.tanh(a[2*H:3*H])", "sigmoid(a[2*H:3*H])", {"c": "sigmoid where tanh belongs"}),
-        ("g = np.tanh(a[2*H:3*H])\n    o = sigmoid(a[3*H:])", "o = sigmoid(a[2*H:3*H])\n    g = np.tanh(a[3*H:])", {"c": "order"}),
+        (
+            "g = np.tanh(a[2*H:3*H])\n    o = sigmoid(a[3*H:])",
+            "o = sigmoid(a[2*H:3*H])\n    g = np.tanh(a[3*H:])",
+            {"c": "order"},
+        ),
         (" + b[:, None]", "", {"c": "lacks the term b"}),
         ("h = o *", "h = i *", {"h": "i where o belongs"}),
         ("return c, h", "return h, c", {"c": "this is h, not c", "h": "this is c, not h"}),
@@ -199,7 +211,11 @@ WRONG = {
         ("dalpha - (alpha", "dalpha + (alpha", {"de": "wrong sign before mean", "dq": "follows"}),
         ("return dalpha", "return dalpha.T", {"dalpha": "transposed, (S, B)"}),
         ("de = alpha", "de = -alpha", {"de": "sign"}),
-        ("alpha * (dalpha - (alpha * dalpha).sum(axis=1, keepdims=True))", "alpha * (1 - alpha) * dalpha", {"de": "diagonal"}),
+        (
+            "alpha * (dalpha - (alpha * dalpha).sum(axis=1, keepdims=True))",
+            "alpha * (1 - alpha) * dalpha",
+            {"de": "diagonal"},
+        ),
         ("return dalpha, dV", "return dalpha, dV.sum(axis=1)", {"dV": "shape"}),
     ],
     "clip-norm": [
@@ -217,8 +233,16 @@ WRONG = {
             "dW * min(1, max_norm / np.linalg.norm(dW))",
             {"clipped_dW": "scaled by its own norm"},
         ),
-        ("np.sqrt((dW**2).sum() + (dU**2).sum() + (db**2).sum())", "sum(map(np.linalg.norm, (dW.ravel(), dU.ravel(), db)))", {"norm": "sum of the three norms"}),
-        ("np.sqrt((dW**2).sum() + (dU**2).sum() + (db**2).sum())", "(dW**2).sum() + (dU**2).sum() + (db**2).sum()", {"norm": "lacks sqrt"}),
+        (
+            "np.sqrt((dW**2).sum() + (dU**2).sum() + (db**2).sum())",
+            "sum(map(np.linalg.norm, (dW.ravel(), dU.ravel(), db)))",
+            {"norm": "sum of the three norms"},
+        ),
+        (
+            "np.sqrt((dW**2).sum() + (dU**2).sum() + (db**2).sum())",
+            "(dW**2).sum() + (dU**2).sum() + (db**2).sum()",
+            {"norm": "lacks sqrt"},
+        ),
         (" + (db**2).sum()", "", {"norm": "lacks the term (db²).sum()"}),
         ("return norm,", "return norm * factor,", {"norm": "the factor factor once too often"}),
         ("dU * factor", "dU", {"clipped_dU": "lacks the factor factor"}),
@@ -227,8 +251,16 @@ WRONG = {
         ("log_prob[:, None] + log_probs", "log_probs", {"parents": "not added"}),
         ("log_prob[:, None] + log_probs", "log_prob[:, None] * log_probs", {"parents": "multiplied"}),
         ("-scores.ravel()", "scores.ravel()", {"parents": "least probable"}),
-        ('np.argsort(-scores.ravel(), kind="stable")[:K]', "np.arange(K) * V + scores.argmax(axis=1)", {"parents": "each beginning keeps its own"}),
-        ('np.argsort(-scores.ravel(), kind="stable")[:K]', 'np.argsort(-scores.ravel(), kind="stable")[:K][::-1]', {"parents": "worst stands first"}),
+        (
+            'np.argsort(-scores.ravel(), kind="stable")[:K]',
+            "np.arange(K) * V + scores.argmax(axis=1)",
+            {"parents": "each beginning keeps its own"},
+        ),
+        (
+            'np.argsort(-scores.ravel(), kind="stable")[:K]',
+            'np.argsort(-scores.ravel(), kind="stable")[:K][::-1]',
+            {"parents": "worst stands first"},
+        ),
         ("best // V, best % V", "best // K, best % V", {"parents": "not K"}),
         ("best // V, best % V", "best // V, best % K", {"tokens": "not K"}),
         ("best // V, best % V", "best % V, best // V", {"parents": "// is the row"}),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
 from minirnn.cells import bptt
 from minirnn.cells.gru import GRUCell
 from minirnn.cells.lstm import LSTMCell
-from minirnn.exercises.exercise import Exercise, Slip
+from minirnn.exercises.exercise import Exercise
 from minirnn.exercises.given import gate, normal, squashed
 
 
@@ -22,7 +23,7 @@ def _gru_backward(
     U_r: np.ndarray,
     U_z: np.ndarray,
     U_n: np.ndarray,
-) -> tuple[np.ndarray, ...]:
+) -> tuple[Any, ...]:
     cell, da = GRUCell(), np.empty((3 * len(dh), dh.shape[1]))
     kept = (r, z, n, r * h_prev, h_prev)
     (dh_prev,) = cell.backward(SimpleNamespace(U=np.concatenate([U_r, U_z, U_n])), kept, (dh,), da)
@@ -86,21 +87,33 @@ dU_z = da_z @ h_prev.T
 dU_n = da_n @ s.T
 """,
     sources=(GRUCell.backward, GRUCell.weight_gradients),
-    slips=(
-        Slip("z * dh +", "(1 - z) * dh +", "z points the other way here: z = 1 keeps the past, so dh_prev has z * dh"),
-        Slip("dh * (h_prev - n)", "dh * (n - h_prev)", "the sign of dz is wrong: h_t = z * h_prev + (1-z) * n, so dz "
-             "is dh * (h_prev - n). (Other texts call z what is 1-z here)"),
-        Slip("dh_prev = z * dh + r * ds", "dh_prev = z * dh + ds", "dh_prev lacks the factor r of r * ds: h_prev "
-             "reaches the candidate through the reset gate"),
-        Slip("dU_n = da_n @ s.T", "dU_n = da_n @ h_prev.T", "dU_n is made with h_prev where s = r * h_prev belongs: "
-             "that is what U_n multiplied"),
-    ),
+    slips={
+        "z * dh +": {
+            "(1 - z) * dh +": "z points the other way here: z = 1 keeps the past, so dh_prev has z * dh",
+        },
+        "dh * (h_prev - n)": {
+            "dh * (n - h_prev)": (
+                "the sign of dz is wrong: h_t = z * h_prev + (1-z) * n, so dz is dh * (h_prev - n). (Other texts call"
+                " z what is 1-z here)"
+            ),
+        },
+        "dh_prev = z * dh + r * ds": {
+            "dh_prev = z * dh + ds": (
+                "dh_prev lacks the factor r of r * ds: h_prev reaches the candidate through the reset gate"
+            ),
+        },
+        "dU_n = da_n @ s.T": {
+            "dU_n = da_n @ h_prev.T": (
+                "dU_n is made with h_prev where s = r * h_prev belongs: that is what U_n multiplied"
+            ),
+        },
+    },
 )
 
 
 def _lstm_forward(
     x: np.ndarray, h_prev: np.ndarray, c_prev: np.ndarray, W: np.ndarray, U: np.ndarray, b: np.ndarray
-) -> tuple[np.ndarray, ...]:
+) -> tuple[Any, ...]:
     cell, w = LSTMCell(), SimpleNamespace(W=W, U=U, b=b)
     (h, c), _ = cell.forward(w, bptt.input_products(cell, w, x.T[None])[0], (h_prev, c_prev))
     return c, h
@@ -140,19 +153,28 @@ c = f * c_prev + i * g
 h = o * np.tanh(c)
 """,
     sources=(LSTMCell.forward, bptt.input_products),
-    slips=tuple(
-        Slip("a_i, a_f, a_g, a_o =", order + " =", f"the gates are read in the order {order.replace('a_', '')}: their "
-             "rows are in the order i, f, g, o")
-        for order in ("a_i, a_f, a_o, a_g", "a_f, a_i, a_o, a_g", "a_i, a_g, a_f, a_o")
-    )
-    + (
-        Slip("c = f * c_prev + i * g", "c = f * c_prev + (1 - f) * g", "c has 1 - f where i belongs: here the input "
-             "gate is one of its own"),
-        Slip("c = f * c_prev + i * g", "c = i * c_prev + f * g", "i and f are the wrong way round: f keeps, i "
-             "writes, and the rows of a are in the order i, f, g, o"),
-        Slip("h = o * np.tanh(c)", "h = o * c", "h lacks tanh: it is o * tanh(c), as c is a sum over time and may be "
-             "large"),
-    ),
+    slips={
+        "a_i, a_f, a_g, a_o =": {
+            "a_i, a_f, a_o, a_g =": (
+                "the gates are read in the order i, f, o, g: their rows are in the order i, f, g, o"
+            ),
+            "a_f, a_i, a_o, a_g =": (
+                "the gates are read in the order f, i, o, g: their rows are in the order i, f, g, o"
+            ),
+            "a_i, a_g, a_f, a_o =": (
+                "the gates are read in the order i, g, f, o: their rows are in the order i, f, g, o"
+            ),
+        },
+        "c = f * c_prev + i * g": {
+            "c = f * c_prev + (1 - f) * g": "c has 1 - f where i belongs: here the input gate is one of its own",
+            "c = i * c_prev + f * g": (
+                "i and f are the wrong way round: f keeps, i writes, and the rows of a are in the order i, f, g, o"
+            ),
+        },
+        "h = o * np.tanh(c)": {
+            "h = o * c": "h lacks tanh: it is o * tanh(c), as c is a sum over time and may be large",
+        },
+    },
 )
 
 
@@ -165,7 +187,7 @@ def _lstm_backward(
     o: np.ndarray,
     c_prev: np.ndarray,
     U: np.ndarray,
-) -> tuple[np.ndarray, ...]:
+) -> tuple[Any, ...]:
     da = np.empty((4 * len(dh), dh.shape[1]))
     kept = (i, f, g, o, np.tanh(f * c_prev + i * g), c_prev)
     dh_prev, dc_prev = LSTMCell().backward(SimpleNamespace(U=U), kept, (dh, dc_from_future), da)
@@ -229,25 +251,34 @@ da = np.concatenate([da_i, da_f, da_g, da_o])
 dh_prev = U.T @ da
 """,
     sources=(LSTMCell.backward,),
-    slips=(
-        Slip("dc = dc_from_future + dc_from_above", "dc = dc_from_above", "dc lacks the term dc_from_future: c_t was "
-             "used twice, by h_t and by step t+1"),
-        Slip("dc = dc_from_future + dc_from_above", "dc = dc_from_future", "dc lacks the term dh * o * (1 - tanh_c²): "
-             "h_t uses c_t too"),
-        Slip("dc_prev = dc * f", "dc_prev = dc", "dc_prev lacks the factor f: on its way back c is multiplied by the "
-             "forget gate"),
-        Slip("dc_prev = dc * f", "dc_prev = dc_from_future * f", "dc_prev is made from dc_from_future where dc, the sum "
-             "of both sources, belongs"),
-        Slip("df = dc * c_prev", "df = dc * c", "da_f is made with c where c_prev belongs: this is the value for c_t "
-             "where c_{t-1} belongs"),
-        Slip("[da_i, da_f, da_g, da_o]", "[di, df, dg, do]", "dh_prev is made from the gradients of the gates where "
-             "those of their pre-activations, da_i, da_f, da_g, da_o, belong"),
-        *(
-            Slip("[da_i, da_f, da_g, da_o]", f"[{order}]", f"dh_prev has da in the order {order}: the rows of U are in "
-                 "the order i, f, g, o")
-            for order in ("da_i, da_f, da_o, da_g", "da_f, da_i, da_g, da_o", "da_o, da_i, da_f, da_g")
-        ),
-    ),
+    slips={
+        "dc = dc_from_future + dc_from_above": {
+            "dc = dc_from_above": "dc lacks the term dc_from_future: c_t was used twice, by h_t and by step t+1",
+            "dc = dc_from_future": "dc lacks the term dh * o * (1 - tanh_c²): h_t uses c_t too",
+        },
+        "dc_prev = dc * f": {
+            "dc_prev = dc": "dc_prev lacks the factor f: on its way back c is multiplied by the forget gate",
+            "dc_prev = dc_from_future * f": (
+                "dc_prev is made from dc_from_future where dc, the sum of both sources, belongs"
+            ),
+        },
+        "df = dc * c_prev": {
+            "df = dc * c": "da_f is made with c where c_prev belongs: this is the value for c_t where c_{t-1} belongs",
+        },
+        "[da_i, da_f, da_g, da_o]": {
+            "[di, df, dg, do]": (
+                "dh_prev is made from the gradients of the gates where those of their pre-activations, da_i, da_f, "
+                "da_g, da_o, belong"
+            ),
+            "[da_i, da_f, da_o, da_g]": (
+                "dh_prev has da in the order da_i, da_f, da_o, da_g: the rows of U are in the order i, f, g, o"
+            ),
+            "[da_f, da_i, da_g, da_o]": (
+                "dh_prev has da in the order da_f, da_i, da_g, da_o: the rows of U are in the order i, f, g, o"
+            ),
+            "[da_o, da_i, da_f, da_g]": (
+                "dh_prev has da in the order da_o, da_i, da_f, da_g: the rows of U are in the order i, f, g, o"
+            ),
+        },
+    },
 )
-
-GATED = (GRU_BACKWARD, LSTM_FORWARD, LSTM_BACKWARD)

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
 from minirnn.cells import bptt
 from minirnn.cells.rnn import RNNCell
-from minirnn.exercises.exercise import Exercise, Slip
+from minirnn.exercises.exercise import Exercise
 from minirnn.exercises.given import normal, squashed
 
 CELL = RNNCell()
 
 
-def _forward(
-    x: np.ndarray, h_prev: np.ndarray, W: np.ndarray, U: np.ndarray, b: np.ndarray
-) -> tuple[np.ndarray, ...]:
+def _forward(x: np.ndarray, h_prev: np.ndarray, W: np.ndarray, U: np.ndarray, b: np.ndarray) -> tuple[Any, ...]:
     w = SimpleNamespace(W=W, U=U, b=b)
     (h,), _ = CELL.forward(w, bptt.input_products(CELL, w, x.T[None])[0], (h_prev,))
     return (h,)
 
 
-FORWARD = Exercise(
+RNN_FORWARD = Exercise(
     name="rnn-forward",
     title="One step of a simple recurrent network",
     text="""
@@ -46,18 +45,18 @@ a = W @ x + U @ h_prev + b[:, None]
 h = np.tanh(a)
 """,
     sources=(RNNCell.forward, bptt.input_products),
-    slips=(
-        Slip("h = np.tanh(a)", "h = sigmoid(a)", "h has σ where tanh belongs"),
-        Slip("h = np.tanh(a)", "h = np.maximum(a, 0)", "h has relu where tanh belongs"),
-        Slip("U @ h_prev", "U * h_prev.mean(axis=1)", "U * h_prev is a product element by element: U @ h_prev belongs "
-             "there"),
-    ),
+    slips={
+        "h = np.tanh(a)": {
+            "h = sigmoid(a)": "h has σ where tanh belongs",
+            "h = np.maximum(a, 0)": "h has relu where tanh belongs",
+        },
+    },
 )
 
 
 def _backward(
     dh: np.ndarray, x: np.ndarray, h_prev: np.ndarray, h: np.ndarray, W: np.ndarray, U: np.ndarray
-) -> tuple[np.ndarray, ...]:
+) -> tuple[Any, ...]:
     w, da = SimpleNamespace(W=W, U=U, b=np.zeros(len(U))), np.empty_like(dh)
     (dh_prev,) = CELL.backward(w, h, (dh,), da)
     trace = bptt.Trace(x.T[None], np.stack([h_prev.T, h.T]), [h], None)  # type: ignore[arg-type]
@@ -65,7 +64,7 @@ def _backward(
     return da, dh_prev, dx[0].T, dw["W"], dw["U"], dw["b"]
 
 
-BACKWARD = Exercise(
+RNN_BACKWARD = Exercise(
     name="rnn-backward",
     title="One step of a simple recurrent network, back",
     text="""
@@ -105,13 +104,16 @@ dU = da @ h_prev.T
 db = da.sum(axis=1)
 """,
     sources=(RNNCell.backward, bptt.sums_over_time, bptt.weight_gradients),
-    slips=(
-        Slip("da @ h_prev.T", "da @ h.T", "dU is made with h where h_prev belongs: this is the gradient for h_t where "
-             "h_{t-1} belongs, for U multiplied h_{t-1}"),
-        Slip("da @ h_prev.T", "(da @ h_prev.T).T", "dU lacks its transpose: this is dUᵀ, h_prev daᵀ and not da h_prevᵀ"),
-        Slip("dh * (1 - h * h)", "dh * h * (1 - h)", "da has the slope of σ, h * (1 - h), where that of tanh belongs: "
-             "1 - h²"),
-    ),
+    slips={
+        "da @ h_prev.T": {
+            "da @ h.T": (
+                "dU is made with h where h_prev belongs: this is the gradient for h_t where h_{t-1} belongs, for U "
+                "multiplied h_{t-1}"
+            ),
+            "(da @ h_prev.T).T": "dU lacks its transpose: this is dUᵀ, h_prev daᵀ and not da h_prevᵀ",
+        },
+        "dh * (1 - h * h)": {
+            "dh * h * (1 - h)": "da has the slope of σ, h * (1 - h), where that of tanh belongs: 1 - h²",
+        },
+    },
 )
-
-SIMPLE_RNN = (FORWARD, BACKWARD)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from minirnn.autograd import ops
@@ -9,11 +11,11 @@ from minirnn.autograd.losses import cross_entropy
 from minirnn.autograd.sequences import embedding
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import add_rows
-from minirnn.exercises.exercise import Exercise, Slip
+from minirnn.exercises.exercise import Exercise
 from minirnn.exercises.given import Given, Sizes, normal
 
 
-def _slopes(a_i: np.ndarray, a_g: np.ndarray, di: np.ndarray, dg: np.ndarray) -> tuple[np.ndarray, ...]:
+def _slopes(a_i: np.ndarray, a_g: np.ndarray, di: np.ndarray, dg: np.ndarray) -> tuple[Any, ...]:
     pre_i, pre_g = Tensor(a_i, requires_grad=True), Tensor(a_g, requires_grad=True)
     ops.sigmoid(pre_i).backward(di)
     ops.tanh(pre_g).backward(dg)
@@ -46,14 +48,18 @@ g = np.tanh(a_g)
 da_g = dg * (1 - g * g)
 """,
     sources=(ops.sigmoid, ops.tanh),
-    slips=(
-        Slip("i * (1 - i)", "a_i * (1 - a_i)", "da_i has a_i * (1 - a_i): σ' is i * (1 - i) with i = σ(a_i)"),
-        Slip("1 - g * g", "1 - a_g * a_g", "da_g has 1 - a_g²: tanh' is 1 - g² with g = tanh(a_g)"),
-    ),
+    slips={
+        "i * (1 - i)": {
+            "a_i * (1 - a_i)": "da_i has a_i * (1 - a_i): σ' is i * (1 - i) with i = σ(a_i)",
+        },
+        "1 - g * g": {
+            "1 - a_g * a_g": "da_g has 1 - a_g²: tanh' is 1 - g² with g = tanh(a_g)",
+        },
+    },
 )
 
 
-def _loss(logits: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, ...]:
+def _loss(logits: np.ndarray, targets: np.ndarray) -> tuple[Any, ...]:
     scores = Tensor(logits, requires_grad=True)
     loss = cross_entropy(scores, targets)
     loss.backward()
@@ -94,25 +100,34 @@ one_hot = np.eye(V)[targets]
 dlogits = (p - one_hot) / N
 """,
     sources=(cross_entropy,),
-    slips=(
-        Slip("e.sum(axis=1, keepdims=True)", "e.sum(axis=0, keepdims=True)", "softmax sums over the rows (axis 0): "
-             "each row must sum to 1, over its V classes (axis 1)"),
-        Slip(").sum() / N", ").sum()", "the loss is the sum over the rows, and their mean is asked for: divide by N"),
-        Slip("(p - one_hot) / N", "p - one_hot", "dlogits is not divided by N: the loss is a mean over N rows"),
-        Slip("(p - one_hot) / N", "(p - one_hot) / V", "dlogits is divided by V, the number of classes: it is the mean "
-             "over the N rows"),
-        Slip("(p - one_hot) / N", "(one_hot - p) / N", "dlogits has the wrong sign: it is p minus the one-hot target"),
-        Slip("(p - one_hot) / N", "p * (1 - p) / N", "dlogits is p * (1 - p), the diagonal of the softmax's own slopes: "
-             "with the cross-entropy behind it, p minus the one-hot target is left"),
-        Slip("(p - one_hot) / N", "-one_hot / p / N", "this is the gradient of p, dL/dp: it has still to go back "
-             "through the softmax"),
-        Slip("np.log(", "np.log2(", "the loss is in bits: take the natural logarithm"),
-    ),
+    slips={
+        "e.sum(axis=1, keepdims=True)": {
+            "e.sum(axis=0, keepdims=True)": (
+                "softmax sums over the rows (axis 0): each row must sum to 1, over its V classes (axis 1)"
+            ),
+        },
+        ").sum() / N": {
+            ").sum()": "the loss is the sum over the rows, and their mean is asked for: divide by N",
+        },
+        "(p - one_hot) / N": {
+            "p - one_hot": "dlogits is not divided by N: the loss is a mean over N rows",
+            "(p - one_hot) / V": "dlogits is divided by V, the number of classes: it is the mean over the N rows",
+            "(one_hot - p) / N": "dlogits has the wrong sign: it is p minus the one-hot target",
+            "p * (1 - p) / N": (
+                "dlogits is p * (1 - p), the diagonal of the softmax's own slopes: with the cross-entropy behind it, "
+                "p minus the one-hot target is left"
+            ),
+            "-one_hot / p / N": "this is the gradient of p, dL/dp: it has still to go back through the softmax",
+        },
+        "np.log(": {
+            "np.log2(": "the loss is in bits: take the natural logarithm",
+        },
+    },
     not_finite="exp of a large logit is infinite, so subtract the row's largest from all first",
 )
 
 
-def _embedding(ids: np.ndarray, dy: np.ndarray, V: int) -> tuple[np.ndarray, ...]:
+def _embedding(ids: np.ndarray, dy: np.ndarray, V: int) -> tuple[Any, ...]:
     weight = Tensor(np.zeros((V, dy.shape[-1])), requires_grad=True)
     embedding(weight, ids).backward(dy)
     return (weight.grad,)
@@ -145,22 +160,29 @@ for t in range(ids.shape[0]):
         dtable[ids[t, b]] += dy[t, b]
 """,
     sources=(embedding, add_rows),
-    slips=(
-        Slip("+= dy[t, b]", "= dy[t, b]", "dtable is assigned where it should be added: an id that occurs twice keeps "
-             "only one of its gradients (`dtable[ids] += dy` does that too: NumPy adds once for each id; np.add.at "
-             "adds for each use)"),
-        Slip("+= dy[t, b]", "+= dy[t, b] / (ids == ids[t, b]).sum()", "dtable has the mean over the uses of a row: "
-             "each use adds its whole gradient"),
-        Slip("range(ids.shape[0])", "range(ids.shape[0] - 1, ids.shape[0])", "dtable has only the last step: "
-             "sum over the steps"),
-        Slip("range(ids.shape[1])", "range(1)", "dtable has only the first sequence: sum over the batch"),
-        Slip("+= dy[t, b]", "+= dy[t, b] * (ids[t, b] not in ids[t, b + 1 :])", "dtable adds over the steps, but an id "
-             "that occurs twice in one step keeps only one of its gradients there: NumPy's `dtable[ids] += dy` adds once "
-             "for each id, np.add.at once for each use"),
-        Slip("+= dy[t, b]", "+= dy[t, b] * (ids[t, b] not in ids[t + 1 :, b])", "dtable adds over the batch, but an id "
-             "that occurs twice in one sequence keeps only one of its gradients there: NumPy's `dtable[ids] += dy` adds "
-             "once for each id, np.add.at once for each use"),
-    ),
+    slips={
+        "+= dy[t, b]": {
+            "= dy[t, b]": (
+                "dtable is assigned where it should be added: an id that occurs twice keeps only one of its gradients"
+                " (`dtable[ids] += dy` does that too: NumPy adds once for each id; np.add.at adds for each use)"
+            ),
+            "+= dy[t, b] / (ids == ids[t, b]).sum()": (
+                "dtable has the mean over the uses of a row: each use adds its whole gradient"
+            ),
+            "+= dy[t, b] * (ids[t, b] not in ids[t, b + 1 :])": (
+                "dtable adds over the steps, but an id that occurs twice in one step keeps only one of its gradients "
+                "there: NumPy's `dtable[ids] += dy` adds once for each id, np.add.at once for each use"
+            ),
+            "+= dy[t, b] * (ids[t, b] not in ids[t + 1 :, b])": (
+                "dtable adds over the batch, but an id that occurs twice in one sequence keeps only one of its "
+                "gradients there: NumPy's `dtable[ids] += dy` adds once for each id, np.add.at once for each use"
+            ),
+        },
+        "range(ids.shape[0])": {
+            "range(ids.shape[0] - 1, ids.shape[0])": "dtable has only the last step: sum over the steps",
+        },
+        "range(ids.shape[1])": {
+            "range(1)": "dtable has only the first sequence: sum over the batch",
+        },
+    },
 )
-
-PIECES = (SLOPES, SOFTMAX, EMBEDDING)
