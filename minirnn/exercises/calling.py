@@ -14,6 +14,9 @@ import numpy as np
 
 from minirnn.exercises.exercise import Exercise, Problem
 
+MOST_NUMBERS = 10**5
+"""In an output. Those of the exercises have a few hundred."""
+
 
 class AnswerError(Exception):
     """The learner's code gives nothing to compare; the message is the sentence that says why."""
@@ -81,7 +84,11 @@ def _array(value: Any) -> Any:
         return "it is a list of rows of different lengths, and an array belongs here"
     if array.dtype.kind == "c":
         return "it holds complex numbers where real ones belong"
-    return array if array.dtype.kind in "fiub" else f"it is {_kind(value)} that does not hold numbers"
+    if array.dtype.kind not in "fiub":
+        return f"it is {_kind(value)} that does not hold numbers"
+    if array.size > MOST_NUMBERS:
+        return f"its shape is {array.shape}, which is far too large"
+    return array.astype(float) if array.dtype.itemsize > 8 else array
 
 
 def _kind(value: Any) -> str:
@@ -99,7 +106,8 @@ def describe(error: BaseException, file: str) -> str:
     """What a learner's code failed with, at which of its own lines; and the shapes of the arrays in that line where
     they do not fit together."""
     if isinstance(error, SyntaxError):
-        return f"line {error.lineno}: this is not Python yet: {error.msg}"
+        other = "" if error.filename in (file, "<unknown>", None) else f"{error.filename}, "  # what their file imports
+        return f"{other}line {error.lineno}: this is not Python yet: {error.msg}"
     frame, number = last_own(error.__traceback__, file)
     where = f"line {number}: " if number else ""
     line = linecache.getline(file, number).strip() if number else ""

@@ -46,10 +46,12 @@ def wrong_shape(got: np.ndarray, expected: np.ndarray, shape: str, sizes: Sizes)
     return f"its shape is {_letters(got.shape, sizes)}, here {got.shape}: {wanted} belongs here"
 
 
-def unfit(got: np.ndarray, not_finite: str) -> str:
+def unfit(got: np.ndarray, expected: np.ndarray, not_finite: str) -> str:
     """What to say to an array of the right shape that does not hold the numbers it should hold; "" if it does."""
     if got.dtype in (np.float16, np.float32):
         return f"it is in {got.dtype}, which is good to {np.finfo(got.dtype).precision} digits: stay in float64"
+    if got.dtype.kind == "f" and expected.dtype.kind == "i":
+        return f"it holds {got.dtype} where whole numbers belong, which can be used as an index"
     if got.dtype.kind == "f" and not np.isfinite(got).all():
         first = tuple(map(int, np.argwhere(~np.isfinite(got))[0])) if got.ndim else ()
         where = f" (first at {list(first)})" if first else ""

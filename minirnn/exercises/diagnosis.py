@@ -2,8 +2,8 @@
 
 A wrong gradient says little by itself. But mistakes are few and always the same: a term forgotten, a sign, a factor, a
 transpose, h_t for h_{t-1}. Each of them is planted in the equations in turn, and the one that gives the learner's
-numbers to nine digits, in every draw, is the one that was made. Where none does, two are planted together; and where
-no two do, the value itself is compared with everything that the equations name.
+numbers to nine digits, in every draw, is the one that was made. Where none does, the value itself is compared with
+everything that the equations name; and then mistakes are planted two at a time.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _plainly_wrong(exercise: Exercise, draws: Sequence[tuple[Problem, Values]], 
             return got
         if got.shape != expected.shape:
             return wrong_shape(got, expected, shape, problem.sizes)
-        if sentence := unfit(got, exercise.not_finite):
+        if sentence := unfit(got, expected, exercise.not_finite):
             return sentence
     return ""
 

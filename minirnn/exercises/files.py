@@ -23,8 +23,8 @@ from minirnn.exercises.report import SEEDS, Report, judge
 LIMIT = 10.0
 """Seconds for all draws together. Right functions take milliseconds."""
 
-START = 30.0
-"""Seconds more, for a process that does not even come to stop itself."""
+GRACE = 2.0
+"""Seconds more, for a process that cannot stop itself, as it is in the midst of a long operation of Python's own."""
 
 MOST_BYTES = 2**20
 
@@ -129,25 +129,24 @@ def _run(path: Path, exercise: Exercise, limit: float) -> dict[str, Any]:
         process = subprocess.Popen(
             [*command, str(path.resolve()), exercise.name, str(answer), str(limit), seeds],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=environment,
         )
+        assert process.stdout is not None
         try:
-            status = process.wait(limit + START)
+            process.stdout.read(1)  # comes when all is imported: a busy computer may take its time for that
+            status = process.wait(limit + GRACE)
         except subprocess.TimeoutExpired:
-            return {"trouble": _too_long(limit)}
+            return {"trouble": f"after {limit:g} seconds it was still running: does its loop come to an end?"}
         finally:
             process.kill()
             process.wait()
+            process.stdout.close()
         try:
             return json.loads(answer.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {"trouble": f"Python ended (status {status}) before there was anything to compare"}
-
-
-def _too_long(limit: float) -> str:
-    return f"after {limit:g} seconds it was still running: does its loop come to an end?"
 
 
 def encoded(value: Any) -> Any:

@@ -49,6 +49,12 @@ def test_an_endless_loop_is_stopped_at_its_line(check):
     assert re.search(r"^line \d+: after 0\.5 seconds it was still running here", report.trouble)
 
 
+def test_an_operation_without_end_is_stopped_from_outside(check, monkeypatch):
+    monkeypatch.setattr("minirnn.exercises.files.GRACE", 0.1)
+    report = check("x = 10 ** 10 ** 10\n" + RNN, limit=0.2)
+    assert "after 0.2 seconds it was still running" in report.trouble
+
+
 def test_python_that_is_ended_in_the_file(check):
     assert check("import sys\nsys.exit(0)\n" + RNN).trouble.startswith("line 2: it ends Python (sys.exit)")
     assert "Python ended (status 0)" in check("import os\nos._exit(0)\n" + RNN).trouble

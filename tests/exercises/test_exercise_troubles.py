@@ -28,6 +28,7 @@ WRONG = [
     ("return np.tanh", "an array belongs here"),
     ("return np.array([None])", "does not hold numbers"),
     (f"{RIGHT} + 0j", "complex"),
+    ("return np.zeros((1000, 1000))", "far too large"),
     (f"{RIGHT} * np.nan", "it holds nan (first at [0, 0])"),
     (f"{RIGHT} * np.inf", "it holds inf"),
     (f"{RIGHT}.T", "transposed, (B, H) where (H, B) belongs: all else in it is right"),
@@ -58,6 +59,19 @@ def test_a_wrong_kind_of_value(body, words):
     report = check(function(body))
     assert not report.right
     assert words in report.wrong["h"] + report.trouble
+
+
+def test_an_index_is_a_whole_number():
+    def beam_step(log_prob, log_probs):
+        totals = (log_prob[:, None] + log_probs).ravel()
+        best = np.argsort(-totals)[: len(log_prob)]
+        return best // log_probs.shape[1], 1.0 * (best % log_probs.shape[1]), totals[best]
+
+    assert "whole numbers belong" in check(beam_step).wrong["tokens"]
+
+
+def test_more_digits_are_welcome():
+    assert check(function(f"{RIGHT}.astype(np.longdouble)")).right
 
 
 def test_rounding_is_not_wrong():

@@ -181,7 +181,7 @@ WRONG = {
         ("[da_i, da_f, da_g, da_o]", "[da_i, da_f, da_o, da_g]", {"dh_prev": "in the order i, f, g, o"}),
         ("dg * (1 - g**2)", "dg * g * (1 - g)", {"da_g": "slope of σ"}),
         ("dh * tanh_c", "dh * c", {"da_o": "c where tanh_c belongs"}),
-        ("dc_from_future + dh", "dc_from_future - dh", {"da_i": "sign of dc_from_above is wrong"}),
+        ("dc_from_future + dh", "dc_from_future - dh", {"da_i": "wrong sign before dh * o"}),
         ("di = dc * g", "di = dc * i", {"da_i": "i where g belongs"}),
         ("(1 - tanh_c**2)", "(1 - np.tanh(tanh_c)**2)", {"da_i": "a tanh already"}),
         ("da_o = do * o * (1 - o)", "da_o = do", {"da_o": "slope of σ", "dh_prev": "follows from da_o"}),
@@ -208,7 +208,7 @@ WRONG = {
         ('"bs,bsa->ba", de', '"bs,bsa->ba", dalpha', {"dq": "skips the softmax"}),
         ("dK = de", "dK = alpha", {"dK": "alpha where de belongs"}),
         ("dV = alpha", "dV = dalpha", {"dV": "dalpha where alpha belongs"}),
-        ("dalpha - (alpha", "dalpha + (alpha", {"de": "wrong sign before mean", "dq": "follows"}),
+        ("dalpha - (alpha", "dalpha + (alpha", {"de": "wrong sign before (alpha * dalpha).sum", "dq": "follows"}),
         ("return dalpha", "return dalpha.T", {"dalpha": "transposed, (S, B)"}),
         ("de = alpha", "de = -alpha", {"de": "sign"}),
         (
@@ -244,8 +244,8 @@ WRONG = {
             {"norm": "lacks sqrt"},
         ),
         (" + (db**2).sum()", "", {"norm": "lacks the term (db²).sum()"}),
-        ("return norm,", "return norm * factor,", {"norm": "the factor factor once too often"}),
-        ("dU * factor", "dU", {"clipped_dU": "lacks the factor factor"}),
+        ("return norm,", "return norm * factor,", {"norm": "the factor scale once too often"}),
+        ("dU * factor", "dU", {"clipped_dU": "lacks the factor scale"}),
     ],
     "beam-step": [
         ("log_prob[:, None] + log_probs", "log_probs", {"parents": "not added"}),

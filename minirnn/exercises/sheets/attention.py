@@ -61,18 +61,17 @@ ATTENTION = Exercise(
     equations="""
 dalpha = (V * dc[:, None, :]).sum(axis=2)
 dV = alpha[:, :, None] * dc[:, None, :]
-mean = (alpha * dalpha).sum(axis=1, keepdims=True)
-de = alpha * (dalpha - mean)
+de = alpha * (dalpha - (alpha * dalpha).sum(axis=1, keepdims=True))
 dq = (de[:, :, None] * K).sum(axis=1)
 dK = de[:, :, None] * q[:, None, :]
 """,
     sources=(weighted_sum, softmax, dot_scores),
     slips={
-        "alpha * (dalpha - mean)": {
+        "alpha * (dalpha - (alpha * dalpha).sum(axis=1, keepdims=True))": {
             "alpha * dalpha": (
                 "de lacks the term Σ_u α_u dα_u: the weights sum to 1, so a score that rises lowers all other weights"
             ),
-            "dalpha - mean": "de lacks the factor alpha",
+            "dalpha - (alpha * dalpha).sum(axis=1, keepdims=True)": "de lacks the factor alpha",
             "alpha * (1 - alpha) * dalpha": (
                 "de has only the diagonal of the softmax's slopes, α * (1 - α): each score changes the other weights "
                 "too"

@@ -31,8 +31,10 @@ CLIP = Exercise(
     text="""
         norm = √(Σ over all elements of all gradients of g²)
 
-        Where norm > max_norm, all gradients are multiplied by max_norm / norm, so that their joint norm is max_norm.
-        Otherwise they stay as they are. It is one factor for all, so that the direction of the step stays.
+        scale = min(1, max_norm / norm)
+
+        All gradients are multiplied by scale: where norm > max_norm, their joint norm is then max_norm, and otherwise
+        they stay as they are. It is one factor for all, so that the direction of the step stays.
         (minirnn does it in place. Here make new arrays.)
     """,
     inputs={
@@ -50,24 +52,24 @@ CLIP = Exercise(
     engine=_clip,
     equations="""
 norm = np.sqrt((dW * dW).sum() + (dU * dU).sum() + (db * db).sum())
-factor = min(1.0, max_norm / norm)
-clipped_dW = factor * dW
-clipped_dU = factor * dU
-clipped_db = factor * db
+scale = min(1.0, max_norm / norm)
+clipped_dW = scale * dW
+clipped_dU = scale * dU
+clipped_db = scale * db
 """,
     sources=(clipping.clip_grad_norm, clipping._clip_on_cpu),
     slips={
-        "factor = min(1.0, max_norm / norm)": {
-            "factor = max_norm / norm": (
+        "scale = min(1.0, max_norm / norm)": {
+            "scale = max_norm / norm": (
                 "gradients that are short enough are made longer: scale only where norm > max_norm"
             ),
-            "factor = 1.0": "nothing is clipped: scale by max_norm / norm where norm > max_norm",
-            "factor = min(1.0, 1 / norm)": "the factor is 1 / norm: it lacks max_norm",
-            "factor = min(1.0, max_norm / norm ** 2)": (
+            "scale = 1.0": "nothing is clipped: scale by max_norm / norm where norm > max_norm",
+            "scale = min(1.0, 1 / norm)": "the factor is 1 / norm: it lacks max_norm",
+            "scale = min(1.0, max_norm / norm ** 2)": (
                 "the factor divides by the square of the norm: a square root is missing"
             ),
         },
-        "factor * dW": {
+        "scale * dW": {
             "np.clip(dW, -max_norm, max_norm)": (
                 "clipped_dW is clipped element by element, which changes the direction: one factor for all belongs "
                 "there"
@@ -77,7 +79,7 @@ clipped_db = factor * db
                 "for all"
             ),
         },
-        "factor * dU": {
+        "scale * dU": {
             "np.clip(dU, -max_norm, max_norm)": (
                 "clipped_dU is clipped element by element, which changes the direction: one factor for all belongs "
                 "there"
@@ -87,7 +89,7 @@ clipped_db = factor * db
                 "for all"
             ),
         },
-        "factor * db": {
+        "scale * db": {
             "np.clip(db, -max_norm, max_norm)": (
                 "clipped_db is clipped element by element, which changes the direction: one factor for all belongs "
                 "there"

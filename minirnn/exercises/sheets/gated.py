@@ -238,8 +238,7 @@ c = f * c_prev + i * g
 tanh_c = np.tanh(c)
 do = dh * tanh_c
 da_o = do * o * (1 - o)
-dc_from_above = dh * o * (1 - tanh_c * tanh_c)
-dc = dc_from_future + dc_from_above
+dc = dc_from_future + dh * o * (1 - tanh_c * tanh_c)
 di = dc * g
 da_i = di * i * (1 - i)
 df = dc * c_prev
@@ -252,8 +251,10 @@ dh_prev = U.T @ da
 """,
     sources=(LSTMCell.backward,),
     slips={
-        "dc = dc_from_future + dc_from_above": {
-            "dc = dc_from_above": "dc lacks the term dc_from_future: c_t was used twice, by h_t and by step t+1",
+        "dc = dc_from_future + dh * o * (1 - tanh_c * tanh_c)": {
+            "dc = dh * o * (1 - tanh_c * tanh_c)": (
+                "dc lacks the term dc_from_future: c_t was used twice, by h_t and by step t+1"
+            ),
             "dc = dc_from_future": "dc lacks the term dh * o * (1 - tanh_c²): h_t uses c_t too",
         },
         "dc_prev = dc * f": {
