@@ -7,6 +7,7 @@ value v of its shape: it may be v itself, or y without v, or y · v; or the same
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -86,15 +87,20 @@ def _all(name: str, first: Case) -> Iterator[tuple[str, Callable[[Case], Sides]]
     """Every sentence there is, and what would be equal if it were true."""
     for text, form in ALONE.items():
         yield text.format(y=name), _named(form)
-    for n in first.sizes:
+    for letters in (*first.sizes, *("".join(two) for two in itertools.combinations(first.sizes, 2))):
         for text, form in WITH_A_SIZE.items():
-            yield text.format(y=name, n=n), _sized(form, n)
+            yield text.format(y=name, n="·".join(letters)), _sized(form, letters)
     factor = float((first.got * first.right).sum() / max((first.right**2).sum(), 1e-300))
     yield f"{name} is {factor:.6g} times what it should be", _named(lambda got, y: (got, factor * y))
+    more = float((first.got - first.right).mean())
+    yield f"{name} is {more:+.6g} off everywhere", _named(lambda got, y: (got - more, y))
     like = [v for v, value in first.names.items() if v != name and _is_like(value, first.right)]
     for v in like:
         for text, form in WITH_A_NAME.items():
             yield text.format(y=name, v=v), _named(form, v)
+    for v, value in first.names.items():
+        for axis in range(getattr(value, "ndim", 0)):
+            yield f"this is {v}, summed over its axis {axis}, not {name}", _summed(v, axis)
     for v, u in itertools.combinations(like, 2):
         for text, form in WITH_TWO_NAMES.items():
             yield text.format(y=name, v=v, u=u), _named(form, v, u)
@@ -104,8 +110,12 @@ def _named(form: Form, *names: str) -> Callable[[Case], Sides]:
     return lambda case: form(case.got, case.right, *(case.names[name] for name in names))
 
 
-def _sized(form: Form, letter: str) -> Callable[[Case], Sides]:
-    return lambda case: form(case.got, case.right, case.sizes[letter])
+def _sized(form: Form, letters: str) -> Callable[[Case], Sides]:
+    return lambda case: form(case.got, case.right, math.prod(case.sizes[letter] for letter in letters))
+
+
+def _summed(v: str, axis: int) -> Callable[[Case], Sides]:
+    return lambda case: (case.got, case.names[v].sum(axis=axis))
 
 
 def _is_like(value: Any, right: np.ndarray) -> bool:

@@ -86,6 +86,8 @@ WRONG = {
         ("da @ h_prev.T", "dh @ h_prev.T", {"dU": "dh where da belongs"}),
         ("da @ x.T", "x @ da.T", {"dW": "transposed, (D, H) where (H, D) belongs"}),
         ("da.sum(axis=1)", "da.mean(axis=1)", {"db": "mean where the sum"}),
+        ("da.sum(axis=1)", "dh.sum(axis=1)", {"db": "dh where da belongs"}),
+        ("da.sum(axis=1)", "U.sum(axis=1)", {"db": "this is U, summed over its axis 1, not db"}),
         ("da.sum(axis=1)", "da", {"db": "still to be summed over its axis 1 (B)"}),
         ("da.sum(axis=1)", "da.sum(axis=0)", {"db": "shape"}),
         ("da.sum(axis=1)", "da.sum(axis=1, keepdims=True)", {"db": "keepdims"}),
@@ -120,6 +122,8 @@ WRONG = {
         ("range(T)", "range(1, T)", {"dW": "the first step is left out", "db": "same mistake"}),
         ("hs[t].T", "hs[t - 1].T", {"dU": "hs[t - 1] where hs[t] belongs"}),
         ("dW += da[t]", "dW -= da[t]", {"dW": "subtracted"}),
+        ("return dW, dU, db", "return dW, dU, db / (T * B)", {"db": "T times too small: a mean over"}),
+        ("return dW, dU, db", "return dW, dU + 1, db", {"dU": "dU is +1 off everywhere"}),
     ],
     "truncated-bptt": [
         ("(t + 1) % k == 0", "False", {"dh": "nothing is cut"}),
