@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from minirnn.cli import computing
 from minirnn.cli.options import Parser, check_output, path, quoted
 from minirnn.exercises.catalogue import EXERCISES
 from minirnn.exercises.files import check_file, start
@@ -43,6 +44,8 @@ def add_parser(commands: Any) -> None:
     )
     solution.add_argument("NAME", choices=EXERCISES, metavar="NAME", help="of the exercise")
     solution.set_defaults(run=run_solution)
+    for action in actions.choices.values():
+        computing.add_options(action)
 
 
 def run_list(arguments: argparse.Namespace) -> int:

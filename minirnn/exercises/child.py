@@ -6,6 +6,7 @@ each seed, or the sentence that says why there are none; and what the file print
 
 from __future__ import annotations
 
+import io
 import json
 import linecache
 import os
@@ -22,7 +23,7 @@ from minirnn.exercises.files import encoded
 MOST_PRINTED = 2000
 
 
-class Printed:
+class Printed(io.TextIOBase):
     """A stream that keeps the beginning of what is written, so that an endless loop that prints fills no disk."""
 
     def __init__(self) -> None:
@@ -30,11 +31,10 @@ class Printed:
 
     def write(self, text: str) -> int:
         """As of every stream."""
-        self.text += text[: MOST_PRINTED - len(self.text)]
+        room = MOST_PRINTED - len(self.text)
+        if room > 0:
+            self.text += text[:room] + "…" * (len(text) > room)
         return len(text)
-
-    def flush(self) -> None:
-        """Nothing waits."""
 
 
 def main() -> None:

@@ -75,8 +75,9 @@ class Exercise:
             f'"""{self.title}.\n\n{text}\n\nGiven:\n{chr(10).join(given)}\n\nReturn:\n{chr(10).join(wanted)}\n"""'
         )
         body = textwrap.indent(f"{document}\n...\nreturn {', '.join(self.outputs)}", "    ")
-        sigmoid = "from minirnn.backend import sigmoid\n" if "sigmoid(" in self.equations else ""
-        return f"import numpy as np\n{sigmoid and chr(10) + sigmoid}\n\n{head}\n{body}\n"
+        counter = "from collections import Counter\n\n" if "Counter(" in self.equations else ""
+        sigmoid = "\nfrom minirnn.backend import sigmoid\n" if "sigmoid(" in self.equations else ""
+        return f"{counter}import numpy as np\n{sigmoid}\n\n{head}\n{body}\n"
 
     def solution(self) -> str:
         """The engine's own source, read from where it is, so that it is what runs."""

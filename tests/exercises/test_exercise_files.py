@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 
 import pytest
 from commands import refused, run
@@ -10,6 +11,7 @@ from right_answers import RIGHT
 from minirnn.exercises import EXERCISES
 from minirnn.exercises.files import check_file
 
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 BEGIN = "import numpy as np\n"
 RNN = BEGIN + RIGHT["rnn-forward"][0]
 
@@ -40,7 +42,8 @@ def test_what_a_file_prints_is_shown_and_disturbs_nothing(check):
     )
     assert report.right
     assert check.printed.startswith("loading\nxxx")
-    assert len(check.printed) == 2000
+    assert len(check.printed) == 2001
+    assert check.printed.endswith("x…")
 
 
 def test_an_endless_loop_is_stopped_at_its_line(check):
@@ -129,6 +132,7 @@ def test_templates_say_everything_and_solutions_are_the_engine(name, capsys):
     exercise = EXERCISES[name]
     template = exercise.template()
     compile(template, name, "exec")
+    assert not set(exercise.inputs) & set(exercise.outputs)  # else what is not filled in would seem to be there
     assert max(map(len, template.splitlines())) <= 120
     assert all(f"{word}: " in template for word in (*exercise.inputs, *exercise.outputs))
     status, out = command(capsys, "solution", name)
@@ -136,6 +140,19 @@ def test_templates_say_everything_and_solutions_are_the_engine(name, capsys):
     assert out == exercise.solution()
     assert "def " in out
     assert "# minirnn/" in out
+
+
+def test_the_readme_shows_what_is_said(tmp_path, capsys):
+    source = BEGIN + RIGHT["rnn-backward"][0]
+    for old, new in (("U.T @", "U @"), ("da @ h_prev.T", "da @ h.T"), ("da.sum(", "da.mean(")):
+        assert old in source
+        source = source.replace(old, new)
+    (tmp_path / "a.py").write_text(source, encoding="utf-8")
+    status, out = command(capsys, "check", tmp_path / "a.py", "--threads", 1)
+    assert status == 1
+    assert out in README
+    assert "lists sixteen pieces" in README
+    assert len(EXERCISES) == 16
 
 
 def test_wrong_arguments_get_one_line(tmp_path, capsys):

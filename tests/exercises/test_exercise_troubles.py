@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minirnn import InputError
-from minirnn.exercises import check
+from minirnn.exercises import EXERCISES, check
 
 RIGHT = "return np.tanh(W @ x + U @ h_prev + b[:, None])"
 TROUBLES = [
@@ -95,6 +95,23 @@ def test_numbers_of_arguments_and_values():
 
 def test_arguments_may_have_other_names():
     assert check(function("return np.tanh(A @ q + B @ p + d[:, None])", "rnn_forward(q, p, A, B, d)")).right
+
+
+SHAPES = [(), (0,), (3,), (4, 4), (1, 5), (5, 1), (4, 3, 5), (3, 0), (2, 2, 2, 2)]
+KINDS = [float, int, bool, np.float32, np.uint8, complex, object, str]
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_whatever_comes_back_is_answered(name):
+    rng = np.random.default_rng(1)
+    for _ in range(10):
+        shapes, kinds = rng.choice(len(SHAPES), 9), rng.choice(len(KINDS), 9)
+        values = [np.zeros(SHAPES[i], KINDS[k]) for i, k in zip(shapes, kinds, strict=True)][
+            : len(EXERCISES[name].outputs)
+        ]
+        report = check(lambda *inputs, values=values: values if len(values) > 1 else values[0], name)
+        assert not report.right
+        assert all(report.wrong.values())
 
 
 def test_wrong_usage():
