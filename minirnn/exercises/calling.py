@@ -117,6 +117,8 @@ def describe(error: BaseException, file: str) -> str:
         return f"{where}it asks for input, and there is nobody to answer: use the arguments only"
     if isinstance(error, RecursionError):
         return f"{where}the function calls itself without end"
+    if isinstance(error, MemoryError):
+        return f"{where}it asks for more memory than there is"
     if isinstance(error, (NameError, UnboundLocalError)) and error.name and _unfilled(frame):
         return f"{where}{error.name} has no value yet, and `...` is still there: put your own lines in its place"
     message = " ".join(str(error).split())

@@ -18,7 +18,7 @@ from typing import Any
 
 from minirnn.exercises.calling import AnswerError, call, describe
 from minirnn.exercises.catalogue import find
-from minirnn.exercises.files import encoded
+from minirnn.exercises.files import ENCODING, encoded
 
 MOST_PRINTED = 2000
 
@@ -57,7 +57,7 @@ def main() -> None:
 
 def _results(file: str, name: str, seeds: list[int]) -> list[dict[str, Any]]:
     exercise = find(name)
-    source = Path(file).read_text(encoding="utf-8")
+    source = Path(file).read_text(encoding=ENCODING)
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     learner = ModuleType("exercise")
     learner.__file__ = file

@@ -90,5 +90,5 @@ def _described(name: str, shape: str, meaning: str) -> str:
 
 
 def _source(thing: Any) -> str:
-    where = f"# {inspect.getmodule(thing).__name__.replace('.', '/')}.py"  # type: ignore[union-attr]
+    where = f"# {thing.__module__.replace('.', '/')}.py: {thing.__qualname__}"
     return f"{where}\n{textwrap.dedent(inspect.getsource(thing)).strip()}\n"

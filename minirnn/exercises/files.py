@@ -28,6 +28,8 @@ GRACE = 2.0
 
 MOST_BYTES = 2**20
 
+ENCODING = "utf-8-sig"  # UTF-8, with or without the mark that some editors put at the beginning
+
 
 def start(exercise: Exercise, file: str | Path) -> None:
     """Write the file to fill in.
@@ -58,10 +60,13 @@ def check_file(file: str | Path, limit: float = LIMIT) -> tuple[Report, str]:
         OSError: it cannot be read.
     """
     path = Path(file)
-    if path.is_file() and path.stat().st_size > MOST_BYTES:
+    if path.exists() and not path.is_file():
+        what = "a directory" if path.is_dir() else "no ordinary file"
+        raise InputError(f"{file} is {what}: expected a file with a function in it")
+    if path.exists() and path.stat().st_size > MOST_BYTES:
         raise InputError(f"{file}: expected a file with a function in it, found {path.stat().st_size} bytes")
     try:
-        source = path.read_text(encoding="utf-8")
+        source = path.read_text(encoding=ENCODING)
     except UnicodeDecodeError:
         raise InputError(f"{file}: expected Python source in UTF-8") from None
     exercise, trouble = _exercise_in(source, path)

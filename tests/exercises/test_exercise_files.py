@@ -31,7 +31,7 @@ def check(tmp_path):
 
 @pytest.mark.parametrize("name", ["rnn-forward", "clipped-precision"])
 def test_a_right_file_is_right(name, check):
-    report = check(BEGIN + "from collections import Counter\n" + RIGHT[name][0])
+    report = check("\ufeff" + BEGIN + "from collections import Counter\n" + RIGHT[name][0])
     assert report.right, report
     assert f"minirnn exercise solution {name}" in str(report)
 
@@ -139,7 +139,7 @@ def test_templates_say_everything_and_solutions_are_the_engine(name, capsys):
     assert status == 0
     assert out == exercise.solution()
     assert "def " in out
-    assert "# minirnn/" in out
+    assert all(f": {source.__qualname__}\n" in out for source in exercise.sources)
 
 
 def test_the_readme_shows_what_is_said(tmp_path, capsys):
@@ -160,6 +160,7 @@ def test_wrong_arguments_get_one_line(tmp_path, capsys):
     assert "NAME" in refused(capsys, "exercise", "solution", "nothing")
     assert "No such file" in refused(capsys, "exercise", "check", tmp_path / "none.py")
     assert "directory" in refused(capsys, "exercise", "check", tmp_path)
+    assert "no ordinary file" in refused(capsys, "exercise", "check", os.devnull)
     assert "no directory" in refused(capsys, "exercise", "start", "slopes", "--out", tmp_path / "no" / "a.py")
     for content, words in (
         (b"x = 1\n", "no function of an exercise"),

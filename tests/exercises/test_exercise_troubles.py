@@ -18,6 +18,7 @@ TROUBLES = [
     ("raise ValueError('two\\nlines')", "line 2: ValueError: two lines"),
     ("assert x.shape == 3", "line 2: AssertionError"),
     ("return rnn_forward(x, h_prev, W, U, b)", "line 2: the function calls itself without end"),
+    ("return np.zeros((10**7, 10**7))", "line 2: it asks for more memory than there is"),
     ("return 1 / 0", "line 2: ZeroDivisionError: division by zero"),
 ]
 WRONG = [
