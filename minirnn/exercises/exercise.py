@@ -49,7 +49,7 @@ class Exercise:
     equations: str
     sources: tuple[Any, ...]
     slips: Mapping[str, Mapping[str, str]]
-    not_finite: str = "what is divided by 0 there, or grows without end?"
+    not_finite: str = "what is divided by 0 there, grows without end, or is the root of something negative?"
 
     @property
     def function(self) -> str:

@@ -184,8 +184,8 @@ def _call(node: ast.Call) -> Changed:
     if function == "reversed":
         yield arguments[0], "the loop runs from the first step to the last: the way back begins at the last"
     if function == "range" and len(arguments) == 1:
-        yield _of(f"range({_p(arguments[0])} - 1)"), "the last step is left out"
-        yield _of(f"range(1, {ast.unparse(arguments[0])})"), "the first step is left out"
+        yield _of(f"range({_p(arguments[0])} - 1)"), f"TARGET leaves out the last of {read(node)}"
+        yield _of(f"range(1, {ast.unparse(arguments[0])})"), f"TARGET leaves out the first of {read(node)}"
     if isinstance(node.func, ast.Attribute) and node.func.attr in ("sum", "max"):
         yield from _sum_over(node, node.func)
 

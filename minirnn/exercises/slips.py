@@ -118,8 +118,10 @@ def changed_lines(line: ast.stmt, names: Mapping[str, Any] | None = None) -> Ite
 def _changed_here(node: ast.stmt, names: Mapping[str, Any] | None) -> Iterator[tuple[ast.stmt, str]]:
     """A line with a mistake in it, not in those within it."""
 
+    own = assigned(node)
+
     def changed(part: ast.expr) -> Changed:
-        return misspelt(part) if names is None else renamed(part, names)
+        return misspelt(part) if names is None else renamed(part, {n: s for n, s in names.items() if n not in own})
 
     if isinstance(node, (ast.Assign, ast.AugAssign)):
         place = node.target if isinstance(node, ast.AugAssign) else node.targets[0]

@@ -119,7 +119,7 @@ WRONG = {
         ("return dW", "return dW / T", {"dW": "mean over the steps"}),
         ("return dW, dU", "return dW, -dU", {"dU": "sign"}),
         ("return dW", "return dW.T", {"dW": "transposed, (D, H)"}),
-        ("range(T)", "range(1, T)", {"dW": "the first step is left out", "db": "same mistake"}),
+        ("range(T)", "range(1, T)", {"dW": "the loop leaves out the first of range", "db": "same mistake"}),
         ("hs[t].T", "hs[t - 1].T", {"dU": "hs[t - 1] where hs[t] belongs"}),
         ("dW += da[t]", "dW -= da[t]", {"dW": "subtracted"}),
         ("return dW, dU, db", "return dW, dU, db / (T * B)", {"db": "T times too small: a mean over"}),
@@ -283,6 +283,6 @@ WRONG = {
         ("matches / sum", "100 * matches / sum", {"precision": "percent"}),
         ("return matches / sum(found.values())", "return matches", {"precision": "divide by the number"}),
         ("- n + 1", "- n", {"precision": "the last n-gram is left out"}),
-        ("matches / sum", "matches // sum", {"precision": "rounds down"}),
+        ("matches / sum", "matches // sum", {"precision": "round down"}),
     ],
 }

@@ -123,7 +123,10 @@ dlogits = (p - one_hot) / N
             "np.log2(": "the loss is in bits: take the natural logarithm",
         },
     },
-    not_finite="exp of a large logit is infinite, so subtract the row's largest from all first",
+    not_finite=(
+        "exp of a large logit is infinite, so subtract the row's largest from all first (and the logarithm of a negative "
+        "number is nan)"
+    ),
 )
 
 

@@ -164,7 +164,9 @@ precision = matches / total
                 "precision is the number of matches: divide by the number of n-grams in the hypothesis"
             ),
             "precision = 100 * matches / total": "precision is in percent: a number from 0 to 1 belongs there",
-            "precision = matches // total": "// rounds down: / belongs there",
+            "precision = matches // total": (
+                "precision is 0 where not all match: does // round down where / belongs, or does nothing match?"
+            ),
             "precision = len(set(found) & set(wanted)) / len(found)": (
                 "sets forget how often an n-gram occurs: count them"
             ),
