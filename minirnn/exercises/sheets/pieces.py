@@ -124,8 +124,8 @@ dlogits = (p - one_hot) / N
         },
     },
     not_finite=(
-        "exp of a large logit is infinite, so subtract the row's largest from all first (and the logarithm of a negative "
-        "number is nan)"
+        "exp of a large logit is infinite, so subtract the row's largest from all first (and the logarithm of a "
+        "negative number is nan)"
     ),
 )
 
