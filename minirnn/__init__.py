@@ -10,6 +10,7 @@ import os as _os
 # minirnn is as right, but may be slower.
 _os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "20")
 
+from minirnn import exercises
 from minirnn.artist import Artist
 from minirnn.autograd import (
     GradcheckError,
@@ -239,6 +240,7 @@ __all__ = [
     "english_french",
     "exact_match",
     "exact_search",
+    "exercises",
     "exhaustive_search",
     "functional",
     "generate",

@@ -20,6 +20,7 @@ from minirnn.cli import (
     computing,
     draw,
     evaluate,
+    exercise,
     fetch,
     generate,
     gradcheck,
@@ -32,7 +33,19 @@ from minirnn.cli.streams import harmless_streams, mend_streams
 from minirnn.errors import MinirnnError
 from minirnn.parallel import one_thread_each, set_num_threads
 
-COMMANDS: tuple[Any, ...] = (translate, evaluate, generate, classify, caption, draw, chat, cloze, fetch, gradcheck)
+COMMANDS: tuple[Any, ...] = (
+    translate,
+    evaluate,
+    generate,
+    classify,
+    caption,
+    draw,
+    chat,
+    cloze,
+    fetch,
+    gradcheck,
+    exercise,
+)
 GROUPS: tuple[tuple[str, str, str, str, tuple[Any, ...]], ...] = (
     ("train", "TASK", "train a model", "Train a model.", train.COMMANDS),
     ("show", "PICTURE", "see what a network does", "Draw a picture, and write it as text.", show.COMMANDS),
