@@ -125,7 +125,8 @@ def _names(line: ast.stmt) -> list[str]:
 def _run(path: Path, exercise: Exercise, limit: float) -> dict[str, Any]:
     """What `child` has written about the file."""
     root = str(Path(__file__).parents[2])
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
+    already = os.environ.get("PYTHONPATH")  # nothing between two separators would be the current folder
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, already] if already else [root])}
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder) / "answer.json"
         # -P: nothing in the current folder, such as a random.py of the learner's, is taken for a module of Python's.
