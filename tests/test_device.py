@@ -187,6 +187,13 @@ def test_every_cell_runs_there_without_waiting(name, lengths, reverse):
         np.testing.assert_array_equal(host, device.get())
 
 
+def assert_alike(host, device):
+    """But for rounding: what ids that occur several times send back is summed in another order there."""
+    host = np.asarray(host)
+    rtol, atol = (1e-9, 1e-12) if host.dtype == np.float64 else (1e-4, 1e-6)
+    np.testing.assert_allclose(device, host, rtol=rtol, atol=atol)
+
+
 @pytest.mark.parametrize("name", CELL_NAMES)
 @pytest.mark.parametrize("embedding_size", [None, 5])
 @pytest.mark.parametrize("optimizer", [SGD, RMSProp, Adam, AdamW])
@@ -207,7 +214,7 @@ def test_training_a_language_model_there_gives_the_same(name, embedding_size, op
         assert device_double.syncs == 0
         weights.append(model.state_dict())
     for key in weights[0]:
-        np.testing.assert_array_equal(weights[0][key], weights[1][key])
+        assert_alike(weights[0][key], weights[1][key])
 
 
 def test_the_training_loop_waits_only_now_and_then(rng):
@@ -265,7 +272,7 @@ def test_training_a_translator_there_gives_the_same_without_waiting(kind, cell, 
         assert device_double.syncs == 0
         results.append([*map(backend.to_host, losses), *model.state_dict().values(), *optimizer.state_dict().values()])
     for host, device in zip(*results, strict=True):
-        np.testing.assert_array_equal(host, device)
+        assert_alike(host, device)
 
 
 @pytest.mark.parametrize("kind", ["picture", "regions", "video"])

@@ -102,7 +102,7 @@ def test_regions_come_row_by_row_and_know_their_place(rng):
     assert encoder.grid == (4, 4)
     X = np.zeros((2, 3, 16, 16))
     X[1, :, 9, 14] = 5.0  # in the third row and the last column of places of four pixels
-    outputs, (whole,), lengths = encoder(X, None)
+    outputs, (whole,), lengths, _ = encoder(X, None)
     assert outputs.shape == (16, 2, E)
     assert whole.shape == (1, 2, E)
     assert lengths.tolist() == [16, 16]
