@@ -12,14 +12,14 @@ from minirnn.arguments import integer, number
 from minirnn.data import Codec
 from minirnn.data.histories import Histories, histories
 from minirnn.data.strangers import acquainted
-from minirnn.data.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNKNOWN_ID
+from minirnn.data.vocabulary import BOS_ID, EOS_ID, UNKNOWN_ID
 from minirnn.decoding import Hypothesis, beam_search, decode, greedy, power_penalty
 from minirnn.decoding.sampling import Choose, Step
 from minirnn.errors import InputError
 from minirnn.models import EncoderDecoder
 from minirnn.models.decoders import DecoderState
 from minirnn.reranking import Reranker
-from minirnn.training.sentences import sentence_step
+from minirnn.training.sentences import NEVER, sentence_step
 
 BATCH = 64
 """Histories that are answered together."""
@@ -101,7 +101,7 @@ class Partner:
             raise InputError("a beam chooses by itself: leave out sampling, or take a beam of 1")
         if reranker is not None and beam_size == 1:
             raise InputError("a reranker chooses among answers: take a beam of more than 1")
-        forbidden = (PAD_ID, BOS_ID) if allow_unknown else (PAD_ID, BOS_ID, UNKNOWN_ID)
+        forbidden = NEVER if allow_unknown else (*NEVER, UNKNOWN_ID)
         found: list[Answer] = []
         for first in range(0, len(said), BATCH):
             some = said[first : first + BATCH]

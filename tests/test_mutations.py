@@ -503,7 +503,7 @@ MISTAKES = {
         lambda: copying_tests.test_selected_rows_go_on_as_they_would_have("after", [2, 0, 0, 1]),
     ),
     "padding is compared with": (
-        history_encoders._matches, "_zeroed(words, source.word_lengths)", "words",
+        history_encoders._matches, "_zeroed(embedded, source.word_lengths)", "embedded",
         lambda: history_tests.test_padding_changes_nothing("hierarchical matching"),
     ),
     "turns are compared with the first": (

@@ -9,6 +9,7 @@ from minirnn.cli.options import number
 from minirnn.cli.training import Options
 from minirnn.errors import InputError
 from minirnn.training.rewards import BASELINES, CONTROLS, ESTIMATORS, REWARDS, Rewards, named_reward
+from minirnn.training.sentences import SentenceTask
 
 OPTIONS: Options = {
     "reward": (None, {"choices": REWARDS, "help": "with --from: train on what whole sentences are worth"}),
@@ -20,7 +21,6 @@ OPTIONS: Options = {
     "cross-entropy": (0.0, {"type": number(float, 0, 1), "metavar": "X", "help": "its share of the loss"}),
     "sharpness": (1.0, {"type": number(float, above=0), "metavar": "X", "help": "the exponent of minimum risk"}),
 }  # fmt: skip
-MONITORED = "valid_reward"
 
 
 def check(options: dict[str, Any]) -> None:
@@ -38,25 +38,29 @@ def check(options: dict[str, Any]) -> None:
             raise InputError(f"--{name} goes with {what}")
 
 
-def rewards_of(
+def train_on(
+    task: SentenceTask,
     options: dict[str, Any],
-    to_words: Callable[[Sequence[int]], list[str]],
     references: Callable[[], Sequence[Sequence[Sequence[str]]]],
     held_out: int,
-) -> Rewards:
-    """The rewards that the options name.
+) -> dict[str, Any]:
+    """Put a task on the rewards that the options name, if they do. Returns what the trainer is to be told for that.
 
     Args:
-        options: with a reward.
-        to_words: from ids to words.
+        task: knows how ids become words.
+        options: of the command.
         references: of all training examples, as words.
         held_out: how many examples are.
 
     Raises:
-        InputError: the samples are too few, or the examples, or nothing is held out.
+        InputError: options do not go together, the samples or the examples are too few, or nothing is held out.
     """
+    check(options)
+    if not options["reward"]:
+        return {}
     if not held_out:
         raise InputError("--reward needs examples that are held out: by them it is seen whether it has done any good")
     reward = named_reward(options["reward"], references() if options["reward"] == "cider" else ())
-    names = ("estimator", "baseline", "samples", "sharpness", "control")
-    return Rewards(reward, to_words, cross_entropy=options["cross-entropy"], **{name: options[name] for name in names})
+    chosen = {name: options[name] for name in ("estimator", "baseline", "samples", "sharpness", "control")}
+    task.train_on(Rewards(reward, task.to_words, cross_entropy=options["cross-entropy"], **chosen))
+    return {"monitor": "valid_reward"}

@@ -31,10 +31,8 @@ def acquainted(codec: Codec, count: int, turns: Sequence[str], max_length: int |
         turns: of the conversation; with more strangers than placeholders the latest turns' come first.
         max_length: turns are cut to so many tokens, `<eos>` included.
     """
-    cuts = (codec.cut(turn)[: None if max_length is None else max_length - 1] for turn in reversed(turns))
-    found = _strangers(codec, (token for cut in cuts for token in cut))
     first = len(codec.vocabulary) - count
-    kept = found[:count]
+    kept = _strangers(codec, reversed(turns), max_length)[:count]
     return _with_last(codec, first, kept + codec.vocabulary.tokens[first + len(kept) :]) if kept else codec
 
 
@@ -44,15 +42,16 @@ def encode_conversation(
     """The ids of turns. The strangers of the conversation, however many there are, go on from where the placeholders
     begin, in the order in which they come: `Strangers.settle` makes placeholders of them. Without placeholders they are
     `<unk>`."""
-    cuts = [codec.cut(turn)[: None if max_length is None else max_length - 1] for turn in turns]
-    found = _strangers(codec, (token for cut in cuts for token in cut))
+    found = _strangers(codec, turns, max_length)
     all_known = _with_last(codec, len(codec.vocabulary) - count, found) if found and count else codec
     return [all_known.encode(turn, max_length) for turn in turns]
 
 
-def _strangers(codec: Codec, tokens: Iterable[str]) -> list[str]:
-    known = codec.vocabulary.ids
-    return [token for token in dict.fromkeys(tokens) if token not in known and token not in SPECIALS]
+def _strangers(codec: Codec, turns: Iterable[str], max_length: int | None) -> list[str]:
+    """The tokens of turns, as far as they are read, that are not in the vocabulary."""
+    most = None if max_length is None else max_length - 1
+    tokens = dict.fromkeys(token for turn in turns for token in codec.cut(turn)[:most])
+    return [token for token in tokens if token not in codec.vocabulary]
 
 
 def _with_last(codec: Codec, first: int, last: list[str]) -> Codec:

@@ -159,13 +159,13 @@ class HierarchicalEncoder(HistoryEncoder):
         Raises:
             InputError: an id is out of range.
         """
-        words = self.embedding(source.words)
-        read, state = self.read(self.dropout(words), lengths=source.word_lengths)
+        embedded = self.embedding(source.words)  # (T, N, E)
+        read, state = self.read(self.dropout(embedded), lengths=source.word_lengths)
         h = state[0] if isinstance(state, tuple) else state
         vectors = ops.concatenate(ops.unstack(h), axis=-1)  # (N, 2H)
         told = [embedding(vectors, source.turns), self.speakers(source.own.astype(np.int64))]
         if self.matching:
-            told.append(_matches(words, source))
+            told.append(_matches(embedded, source))
         contexts, final = self.context(self.dropout(ops.concatenate(told, axis=-1)), lengths=source.lengths)
         handed_on = final if isinstance(final, tuple) else (final,)
         if not self.words:
@@ -180,10 +180,10 @@ class HierarchicalEncoder(HistoryEncoder):
         return Encoding(self.dropout(_zeroed(outputs, source.num_words)), handed_on, source.num_words, ids)
 
 
-def _matches(words: Tensor, source: Histories) -> Tensor:
+def _matches(embedded: Tensor, source: Histories) -> Tensor:
     """b_i ∘ b_S (S, M, E) of every turn i of the histories, from the embeddings (T, N, E) of their words."""
-    counts = source.word_lengths[:, None].astype(words.dtype)
-    bags = ops.sum(_zeroed(words, source.word_lengths), axis=0) * like(counts**-0.5, words.data)
+    counts = source.word_lengths[:, None].astype(embedded.dtype)
+    bags = ops.sum(_zeroed(embedded, source.word_lengths), axis=0) * like(counts**-0.5, embedded.data)  # (N, E)
     latest = source.turns[source.lengths - 1, np.arange(len(source.lengths))]
     return embedding(bags, source.turns) * embedding(bags, latest)
 

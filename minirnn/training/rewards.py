@@ -48,7 +48,7 @@ from minirnn.errors import InputError
 from minirnn.metrics import sentence_bleu
 from minirnn.metrics.cider import cider_d_scores, document_frequencies
 from minirnn.models import EncoderDecoder
-from minirnn.training.sentences import sentence_step, shift_right
+from minirnn.training.sentences import NEVER, sentence_step, shift_right
 
 Reward = Callable[[Sequence[str], Sequence[Sequence[str]]], float]
 """How good a sentence is, given its references: both as words."""
@@ -57,8 +57,6 @@ ESTIMATORS = ("reinforce", "risk")
 CONTROLS = ("constant", "shuffled", "no-end")
 """What to train on instead, to see what the reward itself does (Choshen et al. 2020)."""
 BASELINES = ("none", "mean", "greedy", "others")
-NEVER = (PAD_ID, BOS_ID)
-"""No sentence contains these."""
 SHOWN = ("reward", "length", "entropy")
 FADING = 0.95
 """Of the running mean: what the past counts, at every step."""
@@ -223,7 +221,7 @@ class Rewards:
         """Sentences for the sources `rows` (any number,)."""
         state = model.start(asked.source, asked.lengths, rows)
         start, limits = np.full(len(rows), BOS_ID), asked.limits[rows]
-        found = decode(sentence_step(model, NEVER), state, start, eos=EOS_ID, max_length=limits, choose=choose)
+        found = decode(sentence_step(model), state, start, eos=EOS_ID, max_length=limits, choose=choose)
         return written(found, self.to_words, self.end)
 
     def judge(

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from minirnn.training.rewards import Asked, Rewards
 
 
+NEVER = (PAD_ID, BOS_ID)
+"""No sentence contains these."""
+
+
 class SentenceTask:
     """A task whose model writes sentences. It learns by cross-entropy, word by word, or on rewards of whole sentences.
 
@@ -29,6 +33,8 @@ class SentenceTask:
 
     model: EncoderDecoder
     rng: np.random.Generator
+    to_words: Callable[[Sequence[int]], list[str]]
+    """From ids that the model wrote to words."""
     rewards: Rewards | None = None
     loss_is_nll = True
     valid_loss_is_nll = True
@@ -77,7 +83,7 @@ class SentenceTask:
         return self.rewards.measures(tokens, references, limits)
 
 
-def sentence_step(model: EncoderDecoder, forbidden: Sequence[int] = (PAD_ID, BOS_ID)) -> Step:
+def sentence_step(model: EncoderDecoder, forbidden: Sequence[int] = NEVER) -> Step:
     """The model's step without the tokens that no sentence contains.
 
     Raises:

@@ -10,6 +10,7 @@ from trainings import TRAININGS, write_data
 
 from minirnn import Run, load_checkpoint
 from minirnn.cli import corpora, rewarding
+from minirnn.cli.train import translate
 from minirnn.cli.translation import OPTIONS
 from minirnn.plots import common
 from minirnn.training import loop
@@ -325,3 +326,13 @@ def test_what_rewards_did_is_shown(there, capsys):
     assert "train_reward" in out
     assert "from the weights of *" in out
     assert "was not trained on rewards" in refused(capsys, "show", "rewards", "translate")
+
+
+def test_the_rate_falls_by_the_reward_and_not_by_the_loss_that_rewards_raise(there, tmp_path, monkeypatch):
+    watched, honest = [], translate._schedule
+    monkeypatch.setattr(
+        translate, "_schedule", lambda options, monitor: watched.append(monitor) or honest(options, monitor)
+    )
+    for more in ((), ("--reward", "bleu")):
+        assert train("translate", "--from", "translate", *more, "--out", tmp_path / f"out{len(more)}") == 0
+    assert watched == ["valid_loss", "valid_reward"]

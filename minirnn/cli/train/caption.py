@@ -83,18 +83,12 @@ def _trainer(collection: Collection, learned: Learned, options: dict[str, Any], 
     task.collection, task.learned = collection, learned
     task.weights_used = _weights_used(task.model)
     more: dict[str, Any] = {"schedule": make_schedule(options, task.num_batches)}
-    rewarding.check(options)
-    if options["reward"]:
-        more["monitor"] = rewarding.MONITORED
-        captions = collection.train.captions
-        task.train_on(
-            rewarding.rewards_of(
-                options,
-                task.to_words,
-                lambda: [[reference_words(codec, text) for text in of_one] for of_one in captions],
-                len(collection.valid.names),
-            )
-        )
+    more |= rewarding.train_on(
+        task,
+        options,
+        lambda: [[reference_words(codec, text) for text in of_one] for of_one in collection.train.captions],
+        len(collection.valid.names),
+    )
     return make_trainer(task, options, progress, **more)
 
 

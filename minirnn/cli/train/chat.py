@@ -69,13 +69,9 @@ def _trainer(
     )
     task.conversations, task.learned = conversations, learned
     task.weights_used = task.model.num_parameters() * turns_of(options)
+    answers = [in_order(conversations.train[c], options)[i] for c, i in train.answers]
     more: dict[str, Any] = {"schedule": make_schedule(options, task.num_batches)}
-    rewarding.check(options)
-    if options["reward"]:
-        more["monitor"] = rewarding.MONITORED
-        answers = [in_order(conversations.train[c], options)[i] for c, i in train.answers]
-        references = [[codec.reference(text)] for text in answers]
-        task.train_on(rewarding.rewards_of(options, codec.words, lambda: references, len(valid)))
+    more |= rewarding.train_on(task, options, lambda: [[codec.reference(text)] for text in answers], len(valid))
     return make_trainer(task, options, progress, **more)
 
 

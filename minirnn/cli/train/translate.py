@@ -123,14 +123,9 @@ def _trainer(
         attention_penalty=options["attention-penalty"],
         attention_target=options["attention-target"],
     )
-    monitor = f"valid_{options['monitor']}"
-    rewarding.check(options)
-    if options["reward"]:
-        monitor = rewarding.MONITORED
-        task.train_on(
-            rewarding.rewards_of(options, target.words, lambda: _references(corpora, target), len(corpora.valid))
-        )
-    more = {"schedule": _schedule(options, monitor), "monitor": monitor, "patience": options["patience"]}
+    more: dict[str, Any] = {"monitor": f"valid_{options['monitor']}", "patience": options["patience"]}
+    more |= rewarding.train_on(task, options, lambda: _references(corpora, target), len(corpora.valid))
+    more["schedule"] = _schedule(options, more["monitor"])
     return make_trainer(task, options, progress, **more)
 
 
