@@ -1,8 +1,9 @@
-"""`minirnn show`: one file for each picture."""
+"""`minirnn show`: one file for each picture or page."""
 
 from minirnn.cli.show import (
     attention,
     bidirectional,
+    bptt,
     compare,
     continuation,
     gates,
@@ -13,5 +14,5 @@ from minirnn.cli.show import (
     rewards,
 )
 
-COMMANDS = (attention, bidirectional, compare, continuation, gates, gradients, lengths, loss, neurons, rewards)
+COMMANDS = (attention, bidirectional, bptt, compare, continuation, gates, gradients, lengths, loss, neurons, rewards)
 """In the order of the help."""
