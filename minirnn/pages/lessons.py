@@ -58,17 +58,16 @@ def recurrent(cell: str | Cell = "lstm", text: str = "hello", hidden: int = 3, s
 
     return Lesson(
         title=f"Backpropagation through time, number by number: {name}",
-        lead=f"The cell “{name}”, with {H} unit{'s' if H > 1 else ''}, reads “{text[:-1]}” and is to tell the next letter "
-        "each time. "
-        "All numbers are of a real run of minirnn, and all lines are its source. Go forward line by line, and then the "
-        "way back.",
+        lead=f"The cell “{name}”, with {H} unit{'s' if H > 1 else ''}, reads “{text[:-1]}” and is to tell each next "
+        "letter. All numbers are of a real run of minirnn, and all lines are its source. Go forward line by line, and "
+        "then the way back.",
         entry=through_time,
         objects=objects,
         numbers={
             "w": SimpleNamespace(**w),
             "out": SimpleNamespace(**out),
-            "x": at[:-1],
-            "y": at[1:],
+            "x": at[:-1].copy(),  # for who changes an input does not mean the target
+            "y": at[1:].copy(),
             "state": tuple(np.zeros((1, H)) for _ in range(layer.cell.num_states)),
         },
         beside=(contributions, reach),
@@ -98,9 +97,9 @@ def attention(text: str = "hello", hidden: int = 3, seed: int = 0) -> Lesson:
     w = {"W": _drawn(rng, 1, (H, H)), "O": _drawn(rng, 1, (K, H)), "b_O": _drawn(rng, H, (K,))}
     return Lesson(
         title="Attention, number by number",
-        lead=f"The letters of “{text}” are the source; each has a vector v_s, as an encoder would give it. At every step "
-        "a query looks at all of them, and is to find the next letter. All numbers are of a real run, and all lines "
-        "are the source that made them. Go forward line by line, and then the way back.",
+        lead=f"The letters of “{text}” are the source; each has a vector, as an encoder would give it. At every step a "
+        "query looks at all of them, and is to find the next letter. All numbers are of a real run, and all lines are "
+        "the source that made them. Go forward line by line, and then the way back.",
         entry=attention_lesson.attend,
         objects={},
         numbers={

@@ -59,7 +59,7 @@ function keyed(event) {
 
 /** The keyboard's way to a number: the next of those that this line made, and then its parts. */
 function nextNumber(direction) {
-  const all = [...document.querySelectorAll("#equation .n, #origin .n, #values .local.lit .n")];
+  const all = ["#values .local.lit .n", "#equation .n", "#origin .n"].flatMap((one) => [...document.querySelectorAll(one)]);
   if (!all.length) return;
   const i = all.indexOf(document.activeElement);
   all[(i + direction + all.length) % all.length].focus();
@@ -74,7 +74,10 @@ function go(at, fromAddress = false) {
   state.at = Math.max(0, Math.min(state.events.length - 1, at));
   if (quiz.node) quiz.verdict = "";
   quiz.node = null;
-  if (!fromAddress || placeInAddress() !== state.at) history.replaceState(null, "", `#line=${state.at}`);
+  if (!fromAddress || placeInAddress() !== state.at) {
+    clearTimeout(go.later); // who holds a key down is past a hundred places in a second, and browsers refuse as many
+    go.later = setTimeout(() => history.replaceState(null, "", `#line=${state.at}`), 150);
+  }
   render();
 }
 

@@ -10,7 +10,9 @@ function triangle() {
   return translated.contributions(given.cell, given.w, result[1], result[2]).map((row) => row.map((part) => plainMap(numbers.encode(part))));
 }
 
-const plainMap = (encoded) => Object.fromEntries(Object.entries(encoded.m).filter(([, v]) => v.d));
+/** An array in JSON with its numbers as numbers. */
+const flat = (encoded) => ({ s: encoded.s, d: encoded.d.map((v) => (v === null ? NaN : shown(v))) });
+const plainMap = (encoded) => Object.fromEntries(Object.entries(encoded.m).map(([name, value]) => [name, flat(value)]));
 const added = (a, b) => ({ s: a.s, d: a.d.map((v, i) => v + b.d[i]) });
 const length = (a) => Math.sqrt(a.d.reduce((sum, v) => sum + v * v, 0));
 
@@ -164,7 +166,7 @@ function arraysOf(args) {
 
 function gradientOf(name) {
   const [base, i] = name.split(" ");
-  return i === undefined ? state.gradients[base] : state.gradients[base].q[i];
+  return flat(i === undefined ? state.gradients[base] : state.gradients[base].q[i]);
 }
 
 /** The finite difference of L at one number, with the page's own source. */
@@ -174,7 +176,7 @@ function difference(name, index) {
   const lossAt = (v) => {
     value.d[index] = v;
     const { L } = execute(state.args, false).found;
-    return typeof L === "number" ? L : L.d[0];
+    return L !== null && L.d ? flat(L).d[0] : L === null ? NaN : shown(L);
   };
   const up = lossAt(old + EPSILON), down = lossAt(old - EPSILON);
   value.d[index] = old;
@@ -218,7 +220,7 @@ function reaches(scale) {
     one.s = [LONG, ...one.s.slice(1)];
   }
   const { translated, given, result } = execute(args, false);
-  return page.states.map((_, i) => numbers.encode(translated.reach(given.cell, given.w, result[1], i)).d);
+  return page.states.map((_, i) => flat(numbers.encode(translated.reach(given.cell, given.w, result[1], i))).d);
 }
 
 function showScale() {
