@@ -17,8 +17,9 @@ from minirnn.layers import Recurrent
 from minirnn.layers.basic import uniform
 from minirnn.pages import attention_lesson, recurrent_lesson
 from minirnn.pages.backward_pass import Lesson
+from minirnn.pages.no_padding import NoPadding
 from minirnn.pages.recording import encode
-from minirnn.pages.recurrent_lesson import NoPadding, contributions, reach, through_time
+from minirnn.pages.recurrent_lesson import contributions, reach, through_time
 from minirnn.pages.state_names import state_names
 
 MOST_LETTERS, MOST_UNITS = 9, 5

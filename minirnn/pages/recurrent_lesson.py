@@ -18,7 +18,6 @@ With I inputs, H units, K letters and a batch of B sequences: columns, h_t (H, B
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,22 +25,6 @@ import numpy as np
 from minirnn.backend import Array
 from minirnn.cells.bptt import Trace, backward_through_time, forward_through_time
 from minirnn.cells.cell import Cell, State, Weights
-
-
-class NoPadding:
-    """A `PaddingMask` where all steps are real: everything stays as it is."""
-
-    def zeroed(self, sequence: Array) -> Array:
-        """As it is."""
-        return sequence
-
-    def zeroed_columns(self, columns: Array) -> Array:
-        """As they are."""
-        return columns
-
-    def choose(self, t: int, if_real: Sequence[Array], if_padded: Sequence[Any]) -> tuple[Array, ...]:
-        """The first: step t is real."""
-        return tuple(if_real)
 
 
 def through_time(

@@ -83,6 +83,34 @@ function ofStep(k) {
   return triangle.slice(k).map((row) => row[k][chosen.weight]).reduce(added);
 }
 
+/** da of a step and h of the step before, if what the step gives to dU is their outer product, as in most cells. */
+function sidesOf(k, part) {
+  const all = state.events.find((event) => event.isCall && event.fn.name === "sums_over_time").values.da;
+  const before = k ? state.events.find((event) => event.fn.name === FORWARD && event.t === k - 1 && "columns" in event.values) : null;
+  const h = before ? before.values.columns.list[0].nodes : null;
+  const [rows, columns] = part.s, T = page.steps;
+  const da = Array.from({ length: rows }, (_, i) => all.nodes[i * T + k]);
+  const first = state.args.state.q[0].d.map(shown);
+  const row = h || first.map((v) => ({ v, op: "plain", args: null, label: null }));
+  const isOuter = part.d.every((v, i) => Math.abs(v - da[Math.floor(i / columns)].v * row[i % columns].v) < 1e-12);
+  return isOuter ? { da, row } : null;
+}
+
+/** A matrix with the column and the row that it is the product of. */
+function outerProduct(part, { da, row }, of) {
+  const [rows, columns] = part.s;
+  const grid = make("span", { class: "outer", style: `grid-template-columns: repeat(${columns + 1}, auto)` });
+  grid.append(make("span", { class: "soft" }, "da · hᵀ"), ...row.map((node) => edge(node, "h of the step before")));
+  for (let i = 0; i < rows; i++) grid.append(edge(da[i], "da"), ...part.d.slice(i * columns, (i + 1) * columns).map(bare));
+  return grid;
+}
+
+function edge(node, of) {
+  const element = numeral(node, of);
+  element.classList.add("edge");
+  return element;
+}
+
 function showOverTime() {
   const box = byId("over-time"), T = page.steps, name = chosen.weight;
   const done = latestStep(BACK, "d_prev");
@@ -92,10 +120,9 @@ function showOverTime() {
   for (let k = T - 1; k >= 0; k--) {
     const part = ofStep(k), known = done !== null && k >= done;
     if (known) total = total ? added(total, part) : part;
-    const shape = { s: part.s, d: part.d.map(() => NaN) };
-    const words = name === "U" ? `step ${k + 1}: da h` : `step ${k + 1}`;
-    steps.append(make("div", {}, make("div", { class: "soft" }, words, name === "U" ? make("sub", {}, "t−1") : "", name === "U" ? "ᵀ" : ""), known ? plainMatrix(part, `part of step ${k + 1}`) : emptyMatrix(shape)));
-    steps.append(make("span", { class: "op" }, k ? "+" : "="));
+    const sides = name === "U" && known ? sidesOf(k, part) : null;
+    const shownPart = !known ? emptyMatrix(part) : sides ? outerProduct(part, sides) : plainMatrix(part, `part of step ${k + 1}`);
+    steps.append(make("div", {}, make("div", { class: "soft" }, `step ${k + 1}`), shownPart), make("span", { class: "op" }, k ? "+" : "="));
   }
   steps.append(make("div", {}, make("div", { class: "soft" }, done === 0 ? `d${name}` : "so far"), total ? plainMatrix(total, "d" + name) : make("span", { class: "soft" }, "nothing yet")));
   content.push(steps, make("p", { class: "soft" }, "The walk goes from the last step to the first. minirnn makes the sum after the walk, as one product: the same numbers."));

@@ -54,6 +54,8 @@ function showUnrolled(event) {
     }
   }
   box.replaceChildren(make("h2", {}, `${page.name}, unrolled over ${T} steps`), grid, legend());
+  const current = box.querySelector(".current"); // on a narrow screen the step may be out of sight
+  if (current) box.scrollLeft = current.offsetLeft - box.offsetLeft - box.clientWidth / 2;
 }
 
 function stateBox(t, name, i, boxed) {
