@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from minirnn.pages.recording import Event, encode, record
-from minirnn.pages.sources import describe
+from minirnn.pages.functions import describe
 from minirnn.pages.translation import Untranslatable, translate
 
 EPSILON = 1e-5
