@@ -26,14 +26,22 @@ const keys = (target) => {
   if (!one) return [];
   return one.dataset.eq ? [one.dataset.eq] : [...one.querySelectorAll("[data-eq]")].map((a) => a.dataset.eq);
 };
+const show = (equation) => {
+  const all = equation.closest(".doc"), there = equation.getBoundingClientRect(), seen = all.getBoundingClientRect();
+  if (there.top < seen.top || there.bottom > seen.bottom) all.scrollTop += there.top - seen.top - seen.height / 3;
+};
 const light = (event) => {
   const lit = keys(event.target);
-  for (const one of document.querySelectorAll("[data-eq]")) one.classList.toggle("lit", lit.includes(one.dataset.eq));
+  for (const one of document.querySelectorAll("[data-eq]")) {
+    one.classList.toggle("lit", lit.includes(one.dataset.eq));
+    if (one.id && one.classList.contains("lit") && event.target.closest(".code")) show(one);
+  }
 };
 document.addEventListener("mouseover", light);
 document.addEventListener("focusin", light);
 """
-"""Under the pointer, or with the focus, an equation and its lines light up together. Without it, they are links."""
+"""Under the pointer, or with the focus, an equation and its lines light up together, and a line's equation comes into
+sight where its docstring is too long for that. Without the script all are links."""
 
 
 class Page:

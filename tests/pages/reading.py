@@ -4,6 +4,8 @@ import posixpath
 import re
 from html.parser import HTMLParser
 
+from minirnn.pages.equations import REFERENCE, expanded
+
 VOID = {"meta", "link", "br"}
 
 
@@ -70,11 +72,12 @@ def disagreements(outline):
         for number in one.equations:
             if (one.name, number) not in owned:
                 yield f"{path}: no line names ({number}) of {one.name or 'the module'}"
-    for line, numbers in outline.numbers.items():
+    for line, text in outline.comments.items():
         owner = outline.owner(line)
-        for number in numbers:
-            if owner is None or number not in owner.equations:
-                yield f"{path}, line {line}: there is no ({number}) in its docstring"
+        for found in REFERENCE.finditer(text):
+            for number in expanded(found[1]) if found[0] == found[1] else ():
+                if owner is None or number not in owner.equations:
+                    yield f"{path}, line {line}: there is no ({number}) in its docstring"
 
 
 def told(text):

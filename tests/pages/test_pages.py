@@ -9,6 +9,7 @@ import pytest
 from reading import Found, dead_links, disagreements, told
 
 import minirnn
+from minirnn.pages.equations import NUMBERS, expanded
 from minirnn.pages.linking import Links
 from minirnn.pages.outline import Outline
 from minirnn.pages.page import Page
@@ -57,11 +58,24 @@ def test_there_are_many_equations(outlines):
         ("dh_prev = w.U.T @ da  # (13)", "dh_prev = w.U.T @ da  # (13), (14)", "line 72: there is no (14)"),
         ("        (6)  h_t = o", "             h_t = o", "line 55: there is no (6)"),
         ("from typing import Any", "from typing import Any  # (1)", "line 5: there is no (1)"),
+        ("# a_i, a_f, a_g and a_o below", "# as (22) has them, below", "line 47: there is no (22)"),
     ],
 )
 def test_a_number_that_is_missing_or_wrong_is_found(old, new, wrong):
     assert LSTM.text.count(old) == 1
     assert wrong in "\n".join(disagreements(Outline(replace(LSTM, text=LSTM.text.replace(old, new)))))
+
+
+def test_every_equation_of_another_file_is_there(outlines):
+    links, named = Links(outlines), 0
+    for outline in outlines:
+        texts = [*outline.comments.items(), *((one.line, one.doc or "") for one in outline.definitions.values())]
+        for line, text in texts:
+            for found in re.finditer(f"{NUMBERS}\\s+of\\s+`([^`]+)`", text):
+                for number in expanded(found[0]):
+                    assert links.equation(number, outline, line, found[1]), (outline.source.path, line, found[0])
+                    named += 1
+    assert named >= 4
 
 
 @every_file
