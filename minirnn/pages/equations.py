@@ -142,7 +142,7 @@ TOKEN = re.compile(
     | (?P<number>\d+(?:\.\d+)?(?:e-?\d+)?)
     | (?P<word>[{LETTER}][{LETTER}0-9]*)
     | (?<=[{LETTER}0-9)\]}}|'ᵀ])
-      (?P<script>[_^](?:\{{[^{{}}]*\}} | (?:(?<=\^)-)?[{LETTER}0-9]+(?:_[{LETTER}0-9]+)*(?:'(?!\w))?))
+      (?P<script>[_^]\{{[^{{}}]*\}} | \^-?[{LETTER}0-9]+ | _[{LETTER}0-9]+(?:_[{LETTER}0-9]+)*(?:'(?!\w))?)
     | (?P<raised>[{"".join(RAISED)}]+)
     | (?P<other>.)
     """,

@@ -59,9 +59,9 @@ class Links:
         found = [path for path in found if posixpath.dirname(path) == room] or found
         return self.outlines[found[0]] if len(found) == 1 else None
 
-    def place(self, name: str, start: Outline, scope: Definition) -> str | None:
-        """Where a name leads that stands in the docstring of `scope`, or in a comment inside it; None if nowhere, or
-        if that is not certain."""
+    def place(self, name: str, start: Outline, scope: Definition, known: bool = False) -> str | None:
+        """Where a name leads that stands in the docstring of `scope`, or inside it; None if nowhere, or if that is not
+        certain. With `known` only to what the file defines or imports: a comment may as well mean a NumPy function."""
         if name.endswith(".py"):
             found = self.file(name, start)
             return None if found is None else href(start.source, found.source)
@@ -75,22 +75,22 @@ class Links:
             if (inner := f"{prefix}.{name}") in start.definitions:
                 return href(start.source, start.source, inner)
             prefix = prefix.rpartition(".")[0]
-        return self._outside(name, start)
+        return self._outside(name, start, known)
 
     def _is_parameter(self, name: str, start: Outline, scope: Definition) -> bool:
         return any(name in one.parameters for one in start.around(scope.line))
 
-    def _outside(self, name: str, start: Outline) -> str | None:
+    def _outside(self, name: str, start: Outline, known: bool) -> str | None:
         if name in start.definitions:
             return href(start.source, start.source, name)
         head, _, rest = name.partition(".")
         if rest and (module := self.file(f"{head}.py", start)) and rest in module.definitions:  # bptt.unroll
             return href(start.source, module.source, rest)
-        module = self.file(f"{name}.py", start)
-        if module and re.search(rf"^from minirnn\.\w+ import .*\b{name}\b", start.source.text, re.M):  # ops
+        imported = head in start.imported
+        if imported and (module := self.file(f"{name}.py", start)):  # ops
             return href(start.source, module.source)
         found = self.defined.get(head, [])
-        if len(found) == 1 and name in found[0].definitions:
+        if len(found) == 1 and name in found[0].definitions and (imported or not known):
             return href(start.source, found[0].source, name)
         return None
 

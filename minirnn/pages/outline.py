@@ -88,6 +88,12 @@ class Outline:
         return next((one for one in self.around(line) if one.equations), None)
 
     @functools.cached_property
+    def imported(self) -> dict[str, tuple[ast.ImportFrom, ast.alias]]:
+        """What is imported from the package, by name."""
+        nodes = (node for node in ast.walk(ast.parse(self.source.text)) if isinstance(node, ast.ImportFrom))
+        return {one.name: (node, one) for node in nodes if _is_ours(node) for one in node.names}
+
+    @functools.cached_property
     def numbers(self) -> dict[int, tuple[int, ...]]:
         """The equations that each line names, of those that name any."""
         return {line: found for line, text in self.comments.items() if (found := numbers_in_comment(text))}
@@ -167,6 +173,10 @@ def _docstring(body: list) -> tuple[str | None, range]:
         case [ast.Expr(value=ast.Constant(value=str(doc))) as node]:
             return doc, range(node.lineno, (node.end_lineno or node.lineno) + 1)
     return None, range(0)
+
+
+def _is_ours(node: ast.ImportFrom) -> bool:
+    return (node.module or "").partition(".")[0] == "minirnn"
 
 
 def _parameters(node: ast.ClassDef | ast.FunctionDef) -> frozenset[str]:

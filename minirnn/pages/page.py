@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import posixpath
 import re
 from collections.abc import Iterator
@@ -17,6 +16,9 @@ from minirnn.pages.sources import Source
 
 GENERATOR = '<meta name="generator" content="minirnn read">'
 """What tells a page of ours from a file of somebody else."""
+
+DOC_LINE, CODE_LINE = 30, 19
+"""How high, in pixels and on average, a line of a docstring is (prose is broken anew), and one of code."""
 
 IN_COMMENT = re.compile(f"{REFERENCE.pattern}|`(?P<name>[^`]+)`")
 
@@ -67,15 +69,13 @@ class Page:
     def _imports(self) -> Iterator[tuple[Place, str]]:
         """Where in the code something is imported that there is a page of, and where that is."""
         source = self.outline.source
-        for node in ast.walk(ast.parse(source.text)):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("minirnn"):
-                path = (node.module or "").removeprefix("minirnn").lstrip(".").replace(".", "/")
-                for one in node.names:
-                    module, member = (self.links.outlines.get(f"{p}.py") for p in (path, f"{path}/{one.name}"))
-                    if module and one.name in module.definitions:
-                        yield (one.lineno, one.col_offset), href(source, module.source, one.name)
-                    elif member:
-                        yield (one.lineno, one.col_offset), href(source, member.source)
+        for node, one in self.outline.imported.values():
+            path = (node.module or "").removeprefix("minirnn").lstrip(".").replace(".", "/")
+            module, member = (self.links.outlines.get(f"{p}.py") for p in (path, f"{path}/{one.name}"))
+            if module and one.name in module.definitions:
+                yield (one.lineno, one.col_offset), href(source, module.source, one.name)
+            elif member:
+                yield (one.lineno, one.col_offset), href(source, member.source)
 
     def _navigation(self, label: str) -> str:
         """To the index, and to the pages before and behind this one."""
@@ -99,7 +99,8 @@ class Page:
         doc = "\n".join(part for part in parts if part)
         lines = "".join(self._line(line) for line in section.lines)
         code = f'<pre class="code">{lines}</pre>' if lines else '<div class="code"></div>'
-        return f'<section class="{one.kind}"{identity}>\n<div class="doc">\n{doc}\n</div>\n{code}\n</section>'
+        kind = "doc stays" if section.begins and _is_shorter(one.doc or "", len(section.lines)) else "doc"
+        return f'<section class="{one.kind}"{identity}>\n<div class="{kind}">\n{doc}\n</div>\n{code}\n</section>'
 
     def _elsewhere(self, section: Section) -> list[Named]:
         """The equations that these lines, and the docstring beside them, name, and that stand in another docstring."""
@@ -135,10 +136,16 @@ class Page:
 
     def _link(self, found: re.Match[str], line: int, scope: Definition) -> str:
         if found["name"]:
-            place = self.links.place(found["name"], self.outline, scope)
+            place = self.links.place(found["name"], self.outline, scope, known=True)
             shown = escape(found[0], quote=False)
             return shown if place is None else f'<a href="{escape(place)}">{shown}</a>'
         return self.prose.reference(found[0], line, ticks=True)
+
+
+def _is_shorter(doc: str, code: int) -> bool:
+    """Whether a docstring is shorter on the page than so many lines of code, and has room to move beside them."""
+    lines = [line for line in doc.splitlines() if line.strip()]
+    return DOC_LINE * len(lines) < CODE_LINE * code
 
 
 def _heading(one: Definition, begins: bool) -> str:

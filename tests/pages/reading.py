@@ -33,7 +33,7 @@ class Found(HTMLParser):
         self.open.append((tag, kind))
         if kind == "line":
             self.code.append([0, ""])
-        if kind == "doc":
+        if kind.split()[:1] == ["doc"]:
             self.docs.append("")
         if kind == "no":
             self.code[-1][0] = int(given["id"][1:])
@@ -48,7 +48,7 @@ class Found(HTMLParser):
         kinds = [kind for _, kind in self.open]
         if "line" in kinds and "no" not in kinds:
             self.code[-1][1] += data
-        if "doc" in kinds and "at" not in kinds:
+        if {"doc", "doc stays"} & {*kinds} and "at" not in kinds:
             self.docs[-1] += data
 
 

@@ -75,6 +75,15 @@ def test_no_character_is_lost_in_html(file):
             assert written.count(f"<{tag}>") == written.count(f"</{tag}>")
 
 
+@every_file
+def test_every_subscript_and_superscript_of_an_equation_is_set(file):
+    for doc in docstrings(file):
+        for text in equations_of(doc).values():
+            written = to_html(text)
+            assert written.count("<sub>") == len(re.findall(r"_(?!above|future)", text)), text
+            assert written.count("<sup>") == len(re.findall(r"\^|[²ᵀ]", text)), text
+
+
 def test_there_are_docstrings_with_equations():
     assert sum(len(equations_of(doc)) for file in FILES for doc in docstrings(file)) > 90
 
@@ -152,6 +161,7 @@ def test_the_numbers_that_a_comment_names(line, numbers):
         ("Σ_s' exp(e_s')", "Σ<sub><i>s</i>'</sub> exp(<i>e</i><sub><i>s</i>'</sub>)"),
         ("h^s_{t-1}", "<i>h</i><sup><i>s</i></sup><sub><i>t</i>-1</sub>"),
         ("h^{s+δ_1}", "<i>h</i><sup><i>s</i>+<i>δ</i><sub>1</sub></sup>"),
+        ("da^s_t", "<i>da</i><sup><i>s</i></sup><sub><i>t</i></sub>"),
         ("R^n", "<i>R</i><sup><i>n</i></sup>"),
         ("e^-a", "<i>e</i><sup>-<i>a</i></sup>"),
         ("tanh²(c_t)", "tanh<sup>2</sup>(<i>c</i><sub><i>t</i></sub>)"),

@@ -169,6 +169,7 @@ def test_a_parameter_is_no_link_and_neither_is_what_is_elsewhere(site):
     assert "<code>select</code> <dd>" not in site["decoding/beam.html"]
     assert "<code>minirnn.detach</code>" in site["cells/bptt.html"]
     assert not re.search(r"<a [^>]*><code>minirnn/models/[^<]*</code></a>", site["cells/neighbours.html"])
+    assert "# `where` and not only the weight" in site["autograd/losses.html"]  # NumPy's, not that of ops.py
     assert "Apply <code>cell</code> along time" in site["cells/bptt.html"]
 
 
