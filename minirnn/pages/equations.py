@@ -185,7 +185,8 @@ def to_html(
             case "script":
                 tag = "sub" if found[0] == "_" else "sup"
                 low = found[2:-1] if found[1] == "{" else found[1:].replace("_", " ")
-                return f"<{tag}>{to_html(low)}</{tag}>"
+                inside = f"<i>{low}</i>" if re.fullmatch("[a-z]{1,3}", low) else to_html(low)  # b and s in e_bs
+                return f"<{tag}>{inside}</{tag}>"
             case "raised":
                 return f"<sup>{''.join(RAISED[one] for one in found)}</sup>"
         return escape(found, quote=False)

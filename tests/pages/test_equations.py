@@ -162,6 +162,7 @@ def test_the_numbers_that_a_comment_names(line, numbers):
         ("h^s_{t-1}", "<i>h</i><sup><i>s</i></sup><sub><i>t</i>-1</sub>"),
         ("h^{s+δ_1}", "<i>h</i><sup><i>s</i>+<i>δ</i><sub>1</sub></sup>"),
         ("da^s_t", "<i>da</i><sup><i>s</i></sup><sub><i>t</i></sub>"),
+        ("e_bs p_target", "<i>e</i><sub><i>bs</i></sub> <i>p</i><sub>target</sub>"),
         ("R^n", "<i>R</i><sup><i>n</i></sup>"),
         ("e^-a", "<i>e</i><sup>-<i>a</i></sup>"),
         ("tanh²(c_t)", "tanh<sup>2</sup>(<i>c</i><sub><i>t</i></sub>)"),
