@@ -24,6 +24,7 @@ from minirnn.cli import (
     fetch,
     generate,
     gradcheck,
+    read,
     show,
     train,
     translate,
@@ -44,6 +45,7 @@ COMMANDS: tuple[Any, ...] = (
     cloze,
     fetch,
     gradcheck,
+    read,
     exercise,
 )
 GROUPS: tuple[tuple[str, str, str, str, tuple[Any, ...]], ...] = (
