@@ -1,10 +1,10 @@
-"""Keywords that PyTorch or NumPy call otherwise: who writes them is told what to write here."""
+"""What PyTorch or NumPy call otherwise, keywords and attributes: who writes it is told what to write here."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ParamSpec, TypeVar
 
 from minirnn.arguments import shown
@@ -32,6 +32,47 @@ ADVICE = {
     "device": ("dtype", 'make it first, and move it with .to("gpu")'),
 }
 """Words without a counterpart: an argument by which to know where they may be written, and what to do instead."""
+
+TENSOR_OF_TORCH = {
+    "view": "x.reshape(…)",
+    "permute": "x.transpose(…)",
+    "t": "x.T",
+    "clamp": "x.clip(…)",
+    "amax": "x.max(axis=…)",
+    "amin": "x.min(axis=…)",
+    "pow": "x ** n",
+    "matmul": "x @ y",
+    "mm": "x @ y",
+    "bmm": "x @ y",
+    "numel": "x.size",
+    "dim": "x.ndim",
+    "chunk": "minirnn.split(x, n, axis=…)",
+    "split": "minirnn.split(x, n, axis=…)",
+    "unbind": "minirnn.unstack(x, axis=…)",
+    "expand": "minirnn.ops.broadcast_to(x, shape)",
+    "cpu": 'x.to("cpu")',
+    "cuda": 'x.to("gpu")',
+    "float": "x.astype(np.float32)",
+    "double": "x.astype(np.float64)",
+    "grad_fn": "x.node",
+    "is_leaf": "x.node is None",
+    "requires_grad_": "x.requires_grad = True",
+}
+"""Methods and attributes of torch's tensors, and what to write instead."""
+
+MODULE_OF_TORCH = {
+    "cpu": 'model.to("cpu")',
+    "cuda": 'model.to("gpu")',
+    "float": "model.astype(np.float32)",
+    "double": "model.astype(np.float64)",
+    "apply": "for module in model.modules(): …",
+    "register_parameter": "model.name = Parameter(…)",
+    "add_module": "model.name = module",
+    "register_buffer": "model.name = array",
+    "buffers": "model.parameters(): there are no buffers",
+    "get_submodule": "dict(model.named_modules())[name]",
+}
+"""Methods of torch's modules, and what to write instead."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -70,6 +111,12 @@ def explains_methods(cls: C) -> C:
         if inspect.isfunction(method) and not name.startswith("_"):
             setattr(cls, name, explains_keywords(method))
     return cls
+
+
+def missing(thing: object, name: str, of_torch: Mapping[str, str]) -> str:
+    """The message of an AttributeError: that there is no such attribute and, where torch has it, what to write."""
+    advice = f": write {of_torch[name]}" if name in of_torch else ""
+    return f"{type(thing).__name__!r} object has no attribute {name!r}{advice}"
 
 
 def _advice(word: str, value: object) -> str:

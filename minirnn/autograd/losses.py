@@ -212,6 +212,7 @@ def _pairs(predictions: Tensor, targets: Any, reduction: str) -> tuple[Array, Ar
     _check_reduction(reduction)
     require_tensor(predictions)
     x, y = values(predictions, targets)
-    if x.shape != np.shape(y):
-        raise InputError(f"predictions of shape {x.shape} need targets of the same shape, not of {np.shape(y)}")
+    shape = getattr(y, "shape", ())  # a number has none
+    if x.shape != shape:
+        raise InputError(f"predictions of shape {x.shape} need targets of the same shape, not of {shape}")
     return x, y, 1 / max(x.size, 1) if reduction == "mean" else 1.0

@@ -65,7 +65,8 @@ def refuse_array_function(
         TypeError: says what to write.
     """
     if _counterpart(function.__name__):
-        raise TypeError(_instead_of(function.__name__))
+        home = function.__module__.replace("numpy", "np")
+        raise TypeError(_instead_of(function.__name__, home))
     return function(*_values(list(args)), **_values(dict(kwargs)))
 
 
@@ -92,9 +93,9 @@ def _counterpart(name: str) -> str | None:
     return here if here in ops.__all__ else None
 
 
-def _instead_of(name: str) -> str:
+def _instead_of(name: str, home: str = "np") -> str:
     if here := _counterpart(name):
         dotted = f"x.{here}() or " if hasattr(_kind(), here) else ""
-        home = "minirnn.ops" if hasattr(builtins, here) or here in OPERATIONS_ALONE else "minirnn"
-        return f"np.{name} would lose the gradient of a Tensor: write {dotted}{home}.{here}(x)"
+        ours = "minirnn.ops" if hasattr(builtins, here) or here in OPERATIONS_ALONE else "minirnn"
+        return f"{home}.{name} would lose the gradient of a Tensor: write {dotted}{ours}.{here}(x)"
     return f"np.{name} is not known of a Tensor: for the values alone, without a gradient, write np.{name}(x.numpy())"

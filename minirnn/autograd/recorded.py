@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from minirnn.autograd.printing import tensor_html, tensor_text
 from minirnn.autograd.tape import NEVER_CHANGED, Node, Version
 from minirnn.backend import FLOATS, Array, device_of, is_array, to_host
 from minirnn.errors import InputError
+from minirnn.keywords import TENSOR_OF_TORCH, missing
 
 
 class Recorded:
@@ -115,11 +116,42 @@ class Recorded:
             raise TypeError("a tensor without axes has no length: it is one number, float(x)")
         return len(self.data)
 
+    # Comparisons give plain boolean arrays: they have no gradient.
+    def __eq__(self, other: object) -> Array:
+        return self.data == _array(other)
+
+    def __ne__(self, other: object) -> Array:
+        return self.data != _array(other)
+
+    def __lt__(self, other: Any) -> Array:
+        return self.data < _array(other)
+
+    def __le__(self, other: Any) -> Array:
+        return self.data <= _array(other)
+
+    def __gt__(self, other: Any) -> Array:
+        return self.data > _array(other)
+
+    def __ge__(self, other: Any) -> Array:
+        return self.data >= _array(other)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    if not TYPE_CHECKING:  # to a type checker, any name would then be an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(missing(self, name, TENSOR_OF_TORCH))
+
     def __repr__(self) -> str:
         return tensor_text(self)
 
     def _repr_html_(self) -> str:
         return tensor_html(self)
+
+
+def _array(x: Any) -> Any:
+    return x.data if isinstance(x, Recorded) else x
 
 
 def _as_floats(data: Any) -> Array:

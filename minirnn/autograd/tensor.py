@@ -64,10 +64,7 @@ class Tensor(Recorded):
             raise TypeError("a tensor without axes cannot be iterated over")
         return iter(ops.unstack(self))
 
-    def __hash__(self) -> int:
-        return id(self)
-
-    # Operators. Comparisons give plain boolean arrays: they have no gradient.
+    # Operators.
     def __add__(self, other: Any) -> Tensor:
         return ops.add(self, other)
 
@@ -109,24 +106,6 @@ class Tensor(Recorded):
 
     def __getitem__(self, index: Any) -> Tensor:
         return ops.getitem(self, index)
-
-    def __eq__(self, other: object) -> Array:
-        return self.data == _array(other)
-
-    def __ne__(self, other: object) -> Array:
-        return self.data != _array(other)
-
-    def __lt__(self, other: Any) -> Array:
-        return self.data < _array(other)
-
-    def __le__(self, other: Any) -> Array:
-        return self.data <= _array(other)
-
-    def __gt__(self, other: Any) -> Array:
-        return self.data > _array(other)
-
-    def __ge__(self, other: Any) -> Array:
-        return self.data >= _array(other)
 
     # Methods for the operations that read best after a dot; `ops` documents each.
     def exp(self) -> Tensor:
@@ -294,10 +273,6 @@ def require_tensor(*operands: Any) -> None:
             kind = kind_of(x)
             how = " and wrap it, as Tensor(array)" if ":" in kind else ": wrap it, as Tensor(x)"
             raise TypeError(f"expected a Tensor, not {kind}{'' if x is None else how}")
-
-
-def _array(x: Any) -> Any:
-    return x.data if isinstance(x, Tensor) else x
 
 
 def _seed(output: Tensor, gradient: Any) -> Array:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from minirnn.autograd.tensor import Parameter
 from minirnn.backend import float_dtype, like, to_device, to_host
 from minirnn.errors import InputError
-from minirnn.keywords import explains_keywords
+from minirnn.keywords import MODULE_OF_TORCH, explains_keywords, missing
 from minirnn.layers.printing import Summary, module_html, module_text
 
 TORCH_NAME = re.compile(r"(^|\.)(weight|bias)_(ih|hh)_l\d+(_reverse)?$")
@@ -48,6 +48,11 @@ class Module:
                     f"{name} is a {kind.__name__}, and a {type(value).__name__} in its place would not be trained{how}"
                 )
         super().__setattr__(name, value)
+
+    if not TYPE_CHECKING:  # to a type checker, any name would then be an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(missing(self, name, MODULE_OF_TORCH))
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Compute the module's output."""

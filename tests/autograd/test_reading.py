@@ -1,6 +1,8 @@
 """A tensor as a number, as text, and among NumPy's own functions."""
 
+import copy
 import math
+import pickle
 import re
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 import minirnn
 from minirnn import InputError, Parameter, Tensor, functional, grad, ops
 from minirnn.autograd import activations
+from minirnn.keywords import MODULE_OF_TORCH, TENSOR_OF_TORCH
 
 ONE = Tensor(np.array(2.71828), requires_grad=True)
 MANY = Tensor(np.array([[1.0, 2.0], [3.0, 4.0]], np.float32), requires_grad=True)
@@ -41,6 +44,42 @@ def test_several_numbers_are_not_one(x):
             ask(x)
     with pytest.raises(TypeError, match=rf"the format '.3f' is for one number, not for a tensor of shape {shape}"):
         f"{x:.3f}"
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("view", "x.reshape(…)"),
+        ("clamp", "x.clip(…)"),
+        ("cuda", 'x.to("gpu")'),
+        ("numel", "x.size"),
+        ("grad_fn", "x.node"),
+    ],
+)
+def test_an_attribute_of_torchs_tensors_is_answered(name, advice):
+    with pytest.raises(AttributeError, match=re.escape(f"'Tensor' object has no attribute {name!r}: write {advice}")):
+        getattr(MANY, name)
+
+
+def test_every_answer_names_what_is_there():
+    for answers in (TENSOR_OF_TORCH, MODULE_OF_TORCH):
+        for name, advice in answers.items():
+            thing = MANY if answers is TENSOR_OF_TORCH else minirnn.Linear(1, 1)
+            assert not hasattr(thing, name)
+            for attribute in re.findall(r"\b(?:x|model)\.([a-z_]+)", advice):
+                assert hasattr(thing, attribute) or attribute == "name", advice
+            for function in re.findall(r"\bminirnn\.(?:ops\.)?([a-z_]+)\(", advice):
+                assert hasattr(ops, function)
+
+
+def test_an_attribute_that_nobody_has_is_simply_not_there():
+    with pytest.raises(AttributeError, match=r"'Tensor' object has no attribute 'vew'$"):
+        _ = MANY.vew
+
+
+def test_tensors_are_copied_and_pickled_as_ever():
+    for twin in (copy.copy(MANY), copy.deepcopy(MANY), pickle.loads(pickle.dumps(MANY))):
+        assert repr(twin) == repr(MANY)
 
 
 def test_what_has_no_axes_has_no_length():

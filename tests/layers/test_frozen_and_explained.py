@@ -136,6 +136,13 @@ def test_keywords_of_torchs_are_answered(call, words):
         call()
 
 
+def test_methods_of_torchs_modules_are_answered():
+    with pytest.raises(AttributeError, match=r"'LSTM' object has no attribute 'cuda': write model\.to\(\"gpu\"\)"):
+        LSTM(2, 3).cuda()
+    with pytest.raises(AttributeError, match=r"'LSTM' object has no attribute 'hiden_size'$"):
+        _ = LSTM(2, 3).hiden_size
+
+
 def test_ones_own_keywords_are_ones_own():
     mine = Takes(dim=1, lr=2, batch_first=True)
     assert (mine.dim, mine.lr, mine.more) == (1, 2, {"batch_first": True})

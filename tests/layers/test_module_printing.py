@@ -140,6 +140,25 @@ def test_everything_prints_as_the_call_that_makes_it(make, text):
     assert repr(make()) == text
 
 
+def test_what_is_made_of_models_says_so():
+    codec = Codec.build(["a b"])
+    words = "Codec('word', 'lower', Vocabulary(6 tokens: '<pad>', '<bos>', '<eos>', '<unk>', 'a', 'b'))"
+    model = minirnn.EncoderDecoder(
+        minirnn.RecurrentEncoder(6, 2, 2, rng=0), minirnn.AttentionDecoder(6, 2, 2, 2, rng=0)
+    )
+    by = f"by EncoderDecoder of {model.num_parameters()} parameters"
+    assert repr(minirnn.Translator(model, codec, codec)) == f"Translator({words} to {words} {by})"
+    lm = minirnn.LanguageModel(5, 3)
+    task = minirnn.LanguageModeling(lm, np.arange(100) % 5, np.arange(9) % 5, batch_size=2, num_steps=5, rng=0)
+    trainer = minirnn.Trainer(task, SGD(lm.named_parameters(), 0.5), progress=False)
+    text = f"Trainer(LanguageModeling at epoch 0, step 0, {trainer.optimizer!r})"
+    assert repr(trainer) == text
+    counts = minirnn.NGram(np.arange(100) % 5, 5, 2)
+    assert repr(counts) == "NGram(n=2, 'kneser-ney', of 5 tokens)"
+    drawn = minirnn.NeighbourCounts(np.zeros((2, 3, 3), np.uint8), 2, most=3)
+    assert repr(drawn) == "NeighbourCounts(2 colours, up to 3 neighbours)"
+
+
 def test_an_optimiser_tells_its_rate_and_its_steps_of_now():
     p = Parameter(np.zeros(3))
     for make in (Adam, AdamW, RMSProp, lambda p, rate: SGD(p, rate)):
