@@ -204,6 +204,9 @@ def test_other_functions_of_elements_are_refused_and_say_how():
         np.sin(MANY)
     with pytest.raises(TypeError, match=r"np\.multiply"):
         np.multiply.reduce(MANY)
+    elsewhere = np.zeros((2, 2), np.float32)
+    with pytest.raises(TypeError, match=r"np\.add"):  # which would stay as it is
+        np.add(np.ones((2, 2), np.float32), MANY, out=elsewhere)
 
 
 def test_functions_that_only_look_look_at_the_values():

@@ -107,10 +107,17 @@ class MyOptimizer(Optimizer):
 
 
 class Takes(Module):
-    """Whose arguments are called as torch's are."""
+    """Whose arguments are called as torch's are, and minirnn's."""
 
-    def __init__(self, dim, lr=1, **more):
-        self.dim, self.lr, self.more = dim, lr, more
+    def __init__(self, dim, axis=2, keepdims=True):
+        self.dim, self.axis = dim, axis
+
+
+class TakesAll(Module):
+    """Whose further arguments may be called as torch's are."""
+
+    def __init__(self, axis=2, learning_rate=1, **more):
+        self.more = more
 
 
 @pytest.mark.parametrize(
@@ -144,8 +151,10 @@ def test_methods_of_torchs_modules_are_answered():
 
 
 def test_ones_own_keywords_are_ones_own():
-    mine = Takes(dim=1, lr=2, batch_first=True)
-    assert (mine.dim, mine.lr, mine.more) == (1, 2, {"batch_first": True})
+    assert (Takes(dim=1).dim, Takes(1).axis) == (1, 2)
+    assert TakesAll(dim=1, lr=2).more == {"dim": 1, "lr": 2}
+    with pytest.raises(TypeError, match="Takes takes no keepdim=: write keepdims=True"):
+        Takes(1, keepdim=True)
     with pytest.raises(TypeError, match="unexpected keyword argument 'featurs'"):
         Linear(3, 4, featurs=1)
 
