@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from minirnn.arguments import shown
@@ -113,10 +113,9 @@ def explains_methods(cls: C) -> C:
     return cls
 
 
-def missing(thing: object, name: str, of_torch: Mapping[str, str]) -> str:
-    """The message of an AttributeError: that there is no such attribute and, where torch has it, what to write."""
-    advice = f": write {of_torch[name]}" if name in of_torch else ""
-    return f"{type(thing).__name__!r} object has no attribute {name!r}{advice}"
+def missing(thing: object, name: str, instead: str) -> str:
+    """The message of an AttributeError: that there is no such attribute, and what to write instead."""
+    return f"{type(thing).__name__!r} object has no attribute {name!r}: write {instead}"
 
 
 def _advice(word: str, value: object) -> str:

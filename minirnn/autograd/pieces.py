@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from minirnn import backend
 from minirnn.autograd.operands import values
@@ -53,8 +54,8 @@ def _is_array(part: Any) -> bool:
 def concatenate(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
     """The tensors one after the other along an existing axis."""
     arrays = values(*tensors)
+    axis = normalize_axis_index(axis, arrays[0].ndim)
     ends = np.cumsum([x.shape[axis] for x in arrays])
-    axis = axis % arrays[0].ndim
 
     def part(end: int, length: int) -> Any:
         return lambda dy: dy[(slice(None),) * axis + (slice(end - length, end),)]
@@ -67,7 +68,7 @@ def concatenate(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
 def stack(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
     """The tensors, all of one shape, side by side along a new axis."""
     arrays = values(*tensors)
-    axis = axis % (arrays[0].ndim + 1)
+    axis = normalize_axis_index(axis, arrays[0].ndim + 1)
 
     def part(i: int) -> Any:
         return lambda dy: dy[(slice(None),) * axis + (i,)]
@@ -80,7 +81,7 @@ def stack(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
 def split(a: Tensor, sections: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
     """The inverse of `concatenate`: `sections` equal parts along `axis`, or parts of the given lengths."""
     require_tensor(a)
-    axis = axis % a.ndim
+    axis = normalize_axis_index(axis, a.ndim)
     lengths = list(sections) if np.iterable(sections) else [a.shape[axis] // sections] * sections
     if sum(lengths) != a.shape[axis]:
         raise ValueError(f"cannot split an axis of {a.shape[axis]} into {sections}")
@@ -97,7 +98,7 @@ def unstack(a: Tensor, axis: int = 0) -> tuple[Tensor, ...]:
     of `a` for every t.
     """
     require_tensor(a)
-    axis = axis % a.ndim
+    axis = normalize_axis_index(axis, a.ndim)
     return _pieces(a, [(slice(None),) * axis + (i,) for i in range(a.shape[axis])], unstack)
 
 

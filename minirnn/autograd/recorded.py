@@ -141,7 +141,9 @@ class Recorded:
     if not TYPE_CHECKING:  # to a type checker, any name would then be an attribute
 
         def __getattr__(self, name: str) -> Any:
-            raise AttributeError(missing(self, name, TENSOR_OF_TORCH))
+            if name in TENSOR_OF_TORCH:
+                raise AttributeError(missing(self, name, TENSOR_OF_TORCH[name]))
+            return object.__getattribute__(self, name)  # raises, and if it was a property, then what that raised
 
     def __repr__(self) -> str:
         return tensor_text(self)

@@ -9,6 +9,8 @@ import builtins
 import math
 from collections.abc import Callable
 
+from numpy.lib.array_utils import normalize_axis_tuple
+
 from minirnn.arguments import number
 from minirnn.autograd.operands import Axis, value
 from minirnn.autograd.recording import record
@@ -102,9 +104,7 @@ def _product_of_others(x: Array, axis: Axis) -> Array:
 
 def _axes(axis: Axis, ndim: int) -> list[int]:
     """The axes that are meant, counted from the left."""
-    if axis is None:
-        return list(range(ndim))
-    return [i % ndim for i in (axis if isinstance(axis, tuple) else (axis,))]
+    return list(range(ndim)) if axis is None else list(normalize_axis_tuple(axis, ndim))
 
 
 @explains_keywords

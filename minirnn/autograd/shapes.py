@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from minirnn.arguments import number, shown
 from minirnn.autograd.operands import Axis, value
@@ -55,9 +56,10 @@ def squeeze(a: Tensor, axis: Axis = None) -> Tensor:
     Raises:
         InputError: a named axis has another length.
     """
-    shape, ndim = value(a).shape, a.ndim
-    named = range(ndim) if axis is None else (axis if isinstance(axis, tuple) else (axis,))
-    gone = {i % ndim for i in named if axis is not None or shape[i] == 1}
+    shape = value(a).shape
+    if axis is None:
+        axis = tuple(i for i, n in enumerate(shape) if n == 1)
+    gone = normalize_axis_tuple(axis, a.ndim)
     if long := [i for i in gone if shape[i] != 1]:
         raise InputError(f"axis {long[0]} of a tensor of shape {shape} has length {shape[long[0]]}: only 1 goes away")
     return reshape(a, tuple(n for i, n in enumerate(shape) if i not in gone))

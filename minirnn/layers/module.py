@@ -52,7 +52,9 @@ class Module:
     if not TYPE_CHECKING:  # to a type checker, any name would then be an attribute
 
         def __getattr__(self, name: str) -> Any:
-            raise AttributeError(missing(self, name, MODULE_OF_TORCH))
+            if name in MODULE_OF_TORCH:
+                raise AttributeError(missing(self, name, MODULE_OF_TORCH[name]))
+            return object.__getattribute__(self, name)  # raises, and if it was a property, then what that raised
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Compute the module's output."""

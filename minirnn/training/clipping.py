@@ -54,9 +54,10 @@ def distinct(parameters: Mapping[str, Tensor] | Iterable[Tensor] | Tensor) -> di
     """
     if isinstance(parameters, Tensor):
         parameters = [parameters]
-    if not isinstance(parameters, Iterable):
+    is_model = hasattr(parameters, "parameters")  # which may be a list too, of modules
+    if is_model or not isinstance(parameters, Iterable):
         kind = type(parameters).__name__
-        how = ": give its parameters()" if hasattr(parameters, "parameters") else ""
+        how = ": give its parameters()" if is_model else ""
         raise TypeError(f"expected a list of parameters, not {kind}{how}")
     named = parameters.items() if isinstance(parameters, Mapping) else ((str(i), p) for i, p in enumerate(parameters))
     found: dict[int, tuple[str, Tensor]] = {}

@@ -92,6 +92,19 @@ def test_indices_of_extremes_are_numpys():
     assert not isinstance(x.argmax(axis=0), Tensor)
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: x.squeeze(axis=3), lambda x: ops.unstack(x, axis=2), lambda x: ops.split(x, 1, axis=-3),
+        lambda x: ops.stack([x, x], axis=4), lambda x: ops.concatenate([x, x], axis=2), lambda x: x.prod(axis=2),
+        lambda x: x.var(axis=(0, 2)), lambda x: x.sum().squeeze(axis=0), lambda x: x.norm(axis=2),
+    ],
+)  # fmt: skip
+def test_an_axis_that_is_not_there_is_refused(call):
+    with pytest.raises(ValueError, match="out of bounds"):
+        call(leaf(A))
+
+
 def test_a_list_of_numbers_comes_out_as_it_is():
     assert leaf([[1.0, 2.0], [3.0, 4.0]]).tolist() == [[1, 2], [3, 4]]
     assert leaf(2.5).tolist() == 2.5

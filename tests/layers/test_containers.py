@@ -142,6 +142,12 @@ def test_a_dict_is_a_dict():
     assert ModuleDict()
 
 
+@pytest.mark.parametrize("model", [Linear(1, 1), Sequential(Linear(1, 1)), ModuleDict({"a": Linear(1, 1)})])
+def test_an_optimiser_asks_for_the_parameters_of_a_container(model):
+    with pytest.raises(TypeError, match=rf"not {type(model).__name__}: give its parameters\(\)"):
+        SGD(model, 0.1)
+
+
 def test_a_sequence_goes_through_all():
     x = Tensor(np.ones((2, 3), np.float32))
     model = Sequential(Linear(3, 4, rng=0), ReLU(), Linear(4, 2, rng=1))

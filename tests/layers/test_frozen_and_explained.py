@@ -150,6 +150,17 @@ def test_methods_of_torchs_modules_are_answered():
         _ = LSTM(2, 3).hiden_size
 
 
+class Broken(Module):
+    @property
+    def size(self):
+        return self.sise
+
+
+def test_what_a_property_lacks_is_what_is_named():
+    with pytest.raises(AttributeError, match=r"'Broken' object has no attribute 'sise'$"):
+        _ = Broken().size
+
+
 def test_ones_own_keywords_are_ones_own():
     assert (Takes(dim=1).dim, Takes(1).axis) == (1, 2)
     assert TakesAll(dim=1, lr=2).more == {"dim": 1, "lr": 2}
