@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.pages.recording import Event, encode, record
 from minirnn.pages.functions import describe
+from minirnn.pages.recording import Event, encode, record
 from minirnn.pages.translation import Untranslatable, translate
 
 EPSILON = 1e-5
