@@ -12,10 +12,10 @@ import ast
 import contextlib
 import dis
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from types import CodeType, FrameType
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import CodeType, FrameType, SimpleNamespace
 from typing import Any, NamedTuple
-from unittest import mock
 
 import numpy as np
 
@@ -73,19 +73,25 @@ def record(function: Callable, args: Sequence[Any], follow: Callable[[CodeType],
 @contextlib.contextmanager
 def _visible_emptiness() -> Iterator[None]:
     """`np.empty` leaves in an array whatever was in its memory before: numbers that mean nothing, others at each run.
-    Inside, it gives nan, so that one sees what has not been filled yet."""
-    plain = {name: getattr(np, name) for name in ("empty", "empty_like")}
+    Inside, and in this thread, it gives nan, so that one sees what has not been filled yet."""
+    plain, thread = {name: getattr(np, name) for name in ("empty", "empty_like")}, threading.get_ident()
 
-    def filled(name: str) -> Callable:
-        def make(*args: Any, **options: Any) -> np.ndarray:
-            array = plain[name](*args, **options)
-            array.fill(np.nan if array.dtype.kind == "f" else 0)
+    def visible(make: Callable) -> Callable:
+        def made(*args: Any, **options: Any) -> np.ndarray:
+            array = make(*args, **options)
+            if threading.get_ident() == thread:
+                array.fill(np.nan if array.dtype.kind == "f" else 0)
             return array
 
-        return make
+        return made
 
-    with mock.patch.multiple(np, **{name: filled(name) for name in plain}):
+    try:
+        for name, make in plain.items():
+            setattr(np, name, visible(make))
         yield
+    finally:
+        for name, make in plain.items():
+            setattr(np, name, make)
 
 
 class _Frame:
@@ -184,7 +190,7 @@ def _statements(code: CodeType) -> list[tuple[ast.AST | None, bool]]:
         [] if function is None else [n for n in ast.walk(function) if isinstance(n, ast.stmt) and n is not function]
     )
     inside.sort(key=_length)
-    found = []
+    found: list[tuple[ast.AST | None, bool]] = []
     for line, end_line, column, end_column in code.co_positions():
         if line is None or column is None or end_line is None or end_column is None:
             found.append((None, False))
@@ -226,6 +232,27 @@ def encode(value: Any) -> Any:
         array = np.asarray(value)
         return {"s": list(array.shape), "d": [_number(v) for v in array.astype(float).ravel().tolist()]}
     return _number(value)
+
+
+def encode_argument(value: Any, objects: Mapping[str, object]) -> Any:
+    """An argument of a translated function as JSON: beside what `encode` gives, {"n": {…}} for a namespace such as the
+    weights, {"t": …} for a string, {"o": name} for one of `objects`, and {"o": null} for None."""
+    for name, known in objects.items():
+        if value is known:
+            return {"o": name}
+    if value is None:
+        return {"o": None}
+    if isinstance(value, str):
+        return {"t": value}
+    if isinstance(value, tuple | list):
+        return {"q": [encode_argument(item, objects) for item in value]}
+    if isinstance(value, dict):
+        return {"m": {key: encode_argument(item, objects) for key, item in value.items()}}
+    if isinstance(value, SimpleNamespace):
+        return {"n": {name: encode_argument(item, objects) for name, item in vars(value).items()}}
+    if not is_encodable(value):
+        raise TypeError(f"no argument for a translated function: {type(value).__name__}")
+    return encode(value)
 
 
 def _number(v: float) -> Any:

@@ -7,22 +7,16 @@ from collections.abc import Iterator, Sequence
 from types import FunctionType
 
 from minirnn import backend
-from minirnn.pages.expressions import (
-    NOTHING,
-    Expressions,
-    Surroundings,
-    js_name,
-    js_text,
-    listed,
-    pattern_shape,
-)
+from minirnn.pages.javascript.calls import Calls
+from minirnn.pages.javascript.expressions import pattern_shape
+from minirnn.pages.javascript.names import NOTHING, Surroundings, js_list, js_name, js_text
+from minirnn.pages.javascript.vocabulary import IN_PLACE
 from minirnn.pages.syntax import bound_names, function_of, is_told
-from minirnn.pages.vocabulary import IN_PLACE
 
 INDENT = "  "
 
 
-class Statements(Expressions):
+class Statements(Calls):
     """The translation of one function.
 
     Args:
@@ -150,7 +144,7 @@ class Statements(Expressions):
     def _for(self, node: ast.For, indent: str) -> list[str]:
         if node.orelse:
             raise self.refuse(node, "`else` of a `for`")
-        items = self.expression(node.iter)
+        items = self.iterated(node.iter)
         if not isinstance(node.target, ast.Name):
             items = f"R.unpacked({items}, {pattern_shape(node.target)})"
         lines = [f"{indent}for ({self._target(node.target)} of {items}) {{"]
@@ -186,7 +180,8 @@ class Statements(Expressions):
     # Assignments ------------------------------------------------------------------------------------------------------
 
     def _assign(self, targets: Sequence[ast.expr], value: ast.expr) -> str:
-        text = self.expression(value)
+        taken_apart = len(targets) == 1 and isinstance(targets[0], ast.Tuple | ast.List)
+        text = self.iterated(value) if taken_apart else self.expression(value)
         if len(targets) == 1:
             return self._stored(targets[0], text, value)
         if all(isinstance(target, ast.Name) for target in targets):
@@ -208,7 +203,7 @@ class Statements(Expressions):
         if isinstance(target, ast.Name):
             return js_name(target.id)
         if isinstance(target, ast.Tuple | ast.List):
-            return listed([self._target(part) for part in target.elts])
+            return js_list([self._target(part) for part in target.elts])
         if isinstance(target, ast.Starred):
             return self._target(target.value)  # `unpack` has made one value of the rest
         if isinstance(target, ast.Subscript):
@@ -219,7 +214,7 @@ class Statements(Expressions):
 
     def _aug_assign(self, node: ast.AugAssign) -> str:
         if type(node.op) not in IN_PLACE:
-            raise self.refuse(node, f"`{ast.unparse(node)}`")
+            raise self.refuse(node)
         target, op, value = node.target, js_text(IN_PLACE[type(node.op)]), self.expression(node.value)
         if isinstance(target, ast.Subscript):
             return f"R.update({self.expression(target.value)}, {self.expression(target.slice)}, {op}, {value});"
