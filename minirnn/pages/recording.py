@@ -24,6 +24,10 @@ from minirnn.pages.syntax import bound_names, function_of, is_told
 CO_GENERATOR_LIKE = 0x20 | 0x80 | 0x200  # generators and coroutines stop in the middle and go on: they are not followed
 
 
+Statements = list[tuple[ast.AST | None, bool]]
+"""For each instruction the innermost statement it was compiled from, and whether it stores the item of a `for`."""
+
+
 class Event(NamedTuple):
     """A function was entered, a statement was finished, or a `for` took its next item.
 
@@ -97,9 +101,8 @@ def _visible_emptiness() -> Iterator[None]:
 class _Frame:
     """A recorded function that is being executed."""
 
-    def __init__(self, frame: FrameType):
-        self.frame = frame
-        self.statements = _statements(frame.f_code)
+    def __init__(self, frame: FrameType, statements: Statements):
+        self.frame, self.statements = frame, statements
         self.statement: ast.AST | None = None  # which one is being executed
         self.entry = -1  # where in the code it began
         self.stored = False  # of a `for`: whether it has taken an item
@@ -114,6 +117,7 @@ class _Tracer:
         self.follow = follow
         self.events: list[Event] = []
         self.stack: list[_Frame] = []
+        self.statements: dict[CodeType, Statements] = {}
 
     def on_call(self, frame: FrameType, kind: str, argument: Any) -> Callable | None:
         """Called by Python when a function is entered: says who is told of what happens in it."""
@@ -122,8 +126,10 @@ class _Tracer:
             return None
         # In this order: from 3.13 on a frame that is not yet traced forgets that it is to be traced by instructions.
         frame.f_trace, frame.f_trace_lines, frame.f_trace_opcodes = self.on_event, False, True
-        self.stack.append(_Frame(frame))
         node = function_of(code)
+        if code not in self.statements:
+            self.statements[code] = _statements(code, node)
+        self.stack.append(_Frame(frame, self.statements[code]))
         self.emit(node.lineno if node else code.co_firstlineno, _parameters(code))
         return self.on_event
 
@@ -183,14 +189,12 @@ def _parameters(code: CodeType) -> tuple[str, ...]:
     return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + flags]
 
 
-def _statements(code: CodeType) -> list[tuple[ast.AST | None, bool]]:
-    """For each instruction the innermost statement it was compiled from, and whether it stores the item of a `for`."""
-    function = function_of(code)
+def _statements(code: CodeType, function: ast.AST | None) -> Statements:
     inside = (
         [] if function is None else [n for n in ast.walk(function) if isinstance(n, ast.stmt) and n is not function]
     )
     inside.sort(key=_length)
-    found: list[tuple[ast.AST | None, bool]] = []
+    found: Statements = []
     for line, end_line, column, end_column in code.co_positions():
         if line is None or column is None or end_line is None or end_column is None:
             found.append((None, False))

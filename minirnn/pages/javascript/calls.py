@@ -10,7 +10,13 @@ from typing import Any
 
 from minirnn.pages.javascript.expressions import Expressions
 from minirnn.pages.javascript.names import NOTHING, js_list, js_text
-from minirnn.pages.javascript.vocabulary import ARRAY_METHODS, CONTAINER_METHODS, GENERATOR_METHODS
+from minirnn.pages.javascript.vocabulary import (
+    ARRAY_METHODS,
+    BUILTIN_KEYWORDS,
+    CONTAINER_METHODS,
+    GENERATOR_METHODS,
+    KEYWORDS,
+)
 
 Keywords = dict[str, str]
 
@@ -29,6 +35,8 @@ class Calls(Expressions):
         if isinstance(node.func, ast.Attribute) and not self.is_library(node.func.value):
             return self._call_method(node, node.func)
         called, (arguments, keywords) = self.expression(node.func), self._arguments(node)
+        if isinstance(node.func, ast.Attribute):
+            self._check(node, keywords, KEYWORDS.get(node.func.attr))
         if keywords and not isinstance(node.func, ast.Attribute):  # a local name: the run shows which function it is
             return f"R.apply({called}, {js_list(arguments)}, {_object(keywords)})"
         return f"{called}({', '.join([*arguments, *_trailing(keywords)])})"
@@ -37,6 +45,8 @@ class Calls(Expressions):
         """The call of something outside of the function: translated, or one of the runtime's."""
         called, (arguments, keywords) = self.expression(node.func), self._arguments(node)
         if called.startswith("R."):
+            name = called.rpartition(".")[2]
+            self._check(node, keywords, (BUILTIN_KEYWORDS if called == f"R.{name}" else KEYWORDS).get(name))
             return f"{called}({', '.join([*arguments, *_trailing(keywords)])})"
         return f"{called}({', '.join(self._placed(node, arguments, keywords, signature(value)))})"
 
@@ -52,10 +62,12 @@ class Calls(Expressions):
         elif self.program.has_value(name):  # a function that an object has been given
             self.program.attribute(name)
             return f"R.apply({owner}.{name}, {js_list(arguments)}, {_object(keywords)})"
-        elif name in GENERATOR_METHODS:
+        elif name in GENERATOR_METHODS:  # see there: an error, should the run come here
             return "R.draw()"
         elif name not in ARRAY_METHODS | CONTAINER_METHODS:
             raise self.refuse(node, f"the method `.{name}`")
+        else:
+            self._check(node, keywords, KEYWORDS.get(name))
         arguments = [*arguments, *_trailing(keywords)]
         if name in CONTAINER_METHODS:
             return f"R.call({', '.join([owner, js_text(name), *arguments])})"
@@ -84,6 +96,12 @@ class Calls(Expressions):
             raise self.refuse(node, f"the keyword `{(unplaced or list(keywords))[0]}` of `{ast.unparse(node.func)}`")
         last = max(left.index(name) for name in keywords)
         return arguments + [keywords.get(name, "undefined") for name in left[: last + 1]]
+
+    def _check(self, node: ast.Call, keywords: Keywords, known: frozenset[str] | None) -> None:
+        """Refuse keywords that a function of the runtime does not have."""
+        for name in keywords:
+            if name not in (known or ()):
+                raise self.refuse(node, f"the keyword `{name}` of `{ast.unparse(node.func)}`")
 
     def _arguments(self, node: ast.Call) -> tuple[list[str], Keywords]:
         """The arguments in order and those by keyword."""

@@ -99,13 +99,17 @@ class Expressions(Names):
     def condition(self, node: ast.expr) -> str:
         """An expression as JavaScript's true or false, where Python asks whether something is true."""
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-            inner = self.condition(node.operand)
-            return f"!({inner})" if isinstance(node.operand, ast.Compare | ast.UnaryOp) else f"!{inner}"
+            return f"!{self._part(node.operand)}"
         if isinstance(node, ast.BoolOp):
-            return f"({(' && ' if isinstance(node.op, ast.And) else ' || ').join(map(self.condition, node.values))})"
+            return (" && " if isinstance(node.op, ast.And) else " || ").join(map(self._part, node.values))
         if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn | ast.Is | ast.IsNot):
             return self.expression(node)
         return f"R.truth({self.expression(node)})"
+
+    def _part(self, node: ast.expr) -> str:
+        """A condition within another one."""
+        text = self.condition(node)
+        return text if text.startswith(("R.", "!")) and not isinstance(node, ast.BoolOp) else f"({text})"
 
     # Comprehensions ---------------------------------------------------------------------------------------------------
 
@@ -133,7 +137,7 @@ class Expressions(Names):
         target = self._parameter(first.target)
         body = self._comprehension(others, element) if others else element()
         if first.ifs:
-            body = f"{' && '.join(map(self.condition, first.ifs))} ? {body if others else js_list([body])} : []"
+            body = f"{' && '.join(map(self._part, first.ifs))} ? {body if others else js_list([body])} : []"
         self.inner.pop()
         return f"R.{'gather' if others or first.ifs else 'collect'}({items}, ({target}) => {body})"
 

@@ -71,6 +71,8 @@ class Program:
         """The JavaScript for what a global name of a module stands for. Raises KeyError if there is none."""
         if callable(value) or inspect.ismodule(value):
             return self._reference_to_code(value)
+        if not isinstance(value, _DATA):
+            raise KeyError(type(value).__name__)
         text = self.literal(value)
         if value is None or isinstance(value, bool):
             return text
@@ -238,6 +240,7 @@ class Program:
 
 
 _MISSING = object()
+_DATA = (type(None), bool, int, float, str, tuple, list, dict, np.ndarray, np.generic)
 
 
 def _method(held: Any) -> FunctionType | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Iterator, Sequence
 from types import FunctionType
 
@@ -68,7 +69,7 @@ class Statements(Calls):
         code = self.function.__code__
         lines = [f"{indent}{heading}({', '.join(self._written_parameters())}) {{"]
         inside = indent + INDENT
-        if self.this:
+        if any(isinstance(name, ast.Name) and name.id == self.this for name in ast.walk(self.node)):
             lines.append(f"{inside}const {js_name(self.this)} = this;")
         if self.declared:
             lines.append(f"{inside}let {', '.join(self.declared)};")
@@ -82,17 +83,13 @@ class Statements(Calls):
         return [*lines, f"{indent}}}"]
 
     def _written_parameters(self) -> Iterator[str]:
-        function = self.function
-        defaults = dict(zip(reversed(self.parameters), reversed(function.__defaults__ or ()), strict=False))
-        if keywords_only := [argument.arg for argument in self.node.args.kwonlyargs]:
-            positional = [name for name in self.parameters if name not in keywords_only]
-            defaults = dict(zip(reversed(positional), reversed(function.__defaults__ or ()), strict=False))
-            defaults |= function.__kwdefaults__ or {}
+        defaults = {name: p.default for name, p in inspect.signature(self.function).parameters.items()}
         for name in self.parameters:
             try:
-                yield f"{js_name(name)} = {self.program.literal(defaults[name])}" if name in defaults else js_name(name)
+                default = "" if defaults[name] is inspect.Parameter.empty else self.program.literal(defaults[name])
             except KeyError:
                 raise self.refuse(self.node, f"the default of `{name}`") from None
+            yield f"{js_name(name)} = {default}" if default else js_name(name)
         if self.rest:
             yield f"...{js_name(self.rest)}"
 

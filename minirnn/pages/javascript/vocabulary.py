@@ -25,8 +25,8 @@ NUMPY = _words(
     """abs absolute add all any arange argmax argmin array asarray ascontiguousarray bool_ broadcast_to ceil clip
     concatenate copy cos divide dot e empty empty_like exp expand_dims expm1 eye float32 float64 floor full full_like
     inf int64 isnan log log1p logical_and logical_not logical_or matmul max maximum mean min minimum multiply nan
-    negative newaxis ones ones_like outer pi power prod ravel reshape sign sin split sqrt square squeeze stack std subtract sum
-    swapaxes tanh transpose var where zeros zeros_like"""
+    negative newaxis ones ones_like outer pi power prod ravel reshape sign sin split sqrt square squeeze stack std
+    subtract sum swapaxes tanh transpose var where zeros zeros_like"""
 )
 """What of NumPy there is."""
 
@@ -36,6 +36,30 @@ ARRAY_METHODS = _words(
     """all any argmax argmin astype clip copy dot fill flatten item max mean min prod ravel reshape squeeze std sum
     swapaxes tolist transpose var"""
 )
+
+_REDUCED = _words("axis keepdims")
+KEYWORDS: dict[str, frozenset[str]] = {
+    **dict.fromkeys(_words("all any argmax argmin max mean min prod std sum var"), _REDUCED),
+    "arange": _words("dtype"),
+    "array": _words("dtype"),
+    "asarray": _words("dtype"),
+    "concatenate": _words("axis out"),
+    "empty": _words("shape dtype"),
+    "empty_like": _words("dtype"),
+    "expand_dims": _words("axis"),
+    "eye": _words("M dtype"),
+    "full": _words("shape fill_value dtype"),
+    "ones": _words("shape dtype"),
+    "ones_like": _words("dtype"),
+    "split": _words("axis"),
+    "squeeze": _words("axis"),
+    "stack": _words("axis"),
+    "zeros": _words("shape dtype"),
+    "zeros_like": _words("dtype"),
+}
+"""The keywords that NumPy's functions, and methods of arrays, have here; those that are not listed have none."""
+
+BUILTIN_KEYWORDS = {"enumerate": _words("start"), "sum": _words("start"), "zip": _words("strict")}
 
 CONTAINER_METHODS = _words(
     """append copy count endswith extend get index insert items join keys pop replace startswith update
