@@ -244,20 +244,19 @@ const numbers = (() => {
   // ----------------------------------------------------------------------------------------------------- reductions
 
   /** A function that makes one number of all along some axes: `reduce` of a list of nodes gives the new node. */
-  const reduction = (name, reduce, dtype = () => "float64") => (x, ...rest) => {
+  const reduction = (name, reduce, dtype = () => "float64", ofNone = true) => (x, ...rest) => {
     const a = asArray(x), {axis = null, keepdims = false} = take(name, rest, "axis", "keepdims");
     const gone = axis === null ? a.shape.map((_, i) => i) : [axis].flat().map((one) => axisOf(one, a.ndim));
     const kept = a.shape.map((_, i) => i).filter((i) => !gone.includes(i));
     const pick = (list, axes) => axes.map((i) => list[i]);
     const inside = places(pick(a.shape, gone), pick(a.strides, gone), 0);
+    if (!ofNone && !inside.length) fail("ValueError", `there is no ${name} of no numbers`);
     const starts = places(pick(a.shape, kept), pick(a.strides, kept), a.offset);
     const nodes = starts.map((start) => reduce(inside.map((place) => a.buffer[start + place])));
     const shape = keepdims ? a.shape.map((n, i) => (gone.includes(i) ? 1 : n)) : pick(a.shape, kept);
     return made(nodes, shape, dtype(a));
   };
   const fold = (op, start, compute) => (nodes) => node(nodes.reduce((v, n) => compute(v, n.v), start), op, nodes);
-  const least = (op, start, compute) => (nodes) =>
-    nodes.length ? fold(op, start, compute)(nodes) : fail("ValueError", `the ${op} of no numbers`);
   const placeOf = (better) => (nodes) =>
     node(nodes.reduce((best, n, i) => (better(n.v, nodes[best].v) ? i : best), 0), "place", nodes);
   const counted = (a) => (a.dtype === "float64" ? "float64" : "int64");
@@ -270,12 +269,12 @@ const numbers = (() => {
   const reductions = {
     sum: reduction("sum", fold("sum", 0, (a, b) => a + b), counted),
     prod: reduction("prod", fold("prod", 1, (a, b) => a * b), counted),
-    max: reduction("max", least("max", -Infinity, Math.max), (a) => a.dtype),
-    min: reduction("min", least("min", Infinity, Math.min), (a) => a.dtype),
+    max: reduction("max", fold("max", -Infinity, Math.max), (a) => a.dtype, false),
+    min: reduction("min", fold("min", Infinity, Math.min), (a) => a.dtype, false),
     any: reduction("any", fold("any", 0, (a, b) => Number(a || b !== 0)), () => "bool"),
     all: reduction("all", fold("all", 1, (a, b) => Number(a && b !== 0)), () => "bool"),
-    argmax: reduction("argmax", placeOf((a, b) => a > b), () => "int64"),
-    argmin: reduction("argmin", placeOf((a, b) => a < b), () => "int64"),
+    argmax: reduction("argmax", placeOf((a, b) => a > b), () => "int64", false),
+    argmin: reduction("argmin", placeOf((a, b) => a < b), () => "int64", false),
     mean, var: variance, std: (a, ...rest) => sqrt(variance(a, ...rest)),
   };
   const sqrt = ufunc("sqrt", Math.sqrt);
@@ -318,12 +317,18 @@ const numbers = (() => {
     const strides = a.size ? stridesFor(a, shape) : contiguous(shape);
     return strides ? view(a, shape, strides) : view(copied(a), shape, contiguous(shape));
   }
-  const ravel = (a) => reshape(a, a.size);
-  const squeeze = (a, axis = null) => {
+  const isContiguous = (a) => {
+    const strides = contiguous(a.shape);
+    return a.shape.every((n, axis) => n === 1 || a.strides[axis] === strides[axis]) || !a.size;
+  };
+  const ravel = (a) => reshape(isContiguous(a) ? a : copied(a), a.size);
+  const squeeze = (a, ...rest) => {
+    const {axis = null} = take("squeeze", rest, "axis");
     const keep = a.shape.map((n, i) => (axis === null ? n !== 1 : i !== axisOf(axis, a.ndim)));
     return view(a, a.shape.filter((_, i) => keep[i]), a.strides.filter((_, i) => keep[i]));
   };
-  const expandDims = (a, axis) => {
+  const expandDims = (a, ...rest) => {
+    const {axis} = take("expand_dims", rest, "axis");
     const at = axisOf(axis, a.ndim + 1);
     return view(a, [...a.shape.slice(0, at), 1, ...a.shape.slice(at)],
       [...a.strides.slice(0, at), 0, ...a.strides.slice(at)]);
@@ -502,7 +507,7 @@ const numbers = (() => {
   );
   /** What of NumPy is known here. */
   const xp = {
-    ...functions, ...reductions, sqrt, sigmoid: undefined, absolute: functions.abs, maximum, minimum, clip,
+    ...functions, ...reductions, sqrt, absolute: functions.abs, maximum, minimum, clip,
     square: (a) => elementwise("*", (x, y) => x * y, dtypeOf("*", [a]), a, a),
     where: ufunc("where", (c, a, b) => (c ? a : b)),
     add: ufunc("+", (a, b) => a + b), subtract: ufunc("-", (a, b) => a - b), multiply: ufunc("*", (a, b) => a * b),
@@ -512,13 +517,12 @@ const numbers = (() => {
     matmul, dot, outer, empty, zeros, ones, full, arange, eye, array, asarray, concatenate, stack, split, squeeze,
     empty_like: likened("empty_like", empty), zeros_like: likened("zeros_like", zeros),
     ones_like: likened("ones_like", ones), full_like: (a, value) => full(a.shape, value),
-    ascontiguousarray: (a) => copied(asArray(a)), copy: (a) => copied(asArray(a)), ravel: (a) => ravel(asArray(a)),
+    ascontiguousarray: (a) => (isContiguous(asArray(a)) ? asArray(a) : copied(a)), copy: (a) => copied(asArray(a)), ravel: (a) => ravel(asArray(a)),
     reshape: (a, shape) => reshape(asArray(a), shape), transpose: (a, axes = null) => transpose(asArray(a), axes),
-    broadcast_to: (a, shape) => stretched(asArray(a), shapeOf(shape)), expand_dims: (a, axis) => expandDims(asArray(a), axis),
+    broadcast_to: (a, shape) => stretched(asArray(a), shapeOf(shape)), expand_dims: (a, ...rest) => expandDims(asArray(a), ...rest),
     swapaxes, pi: Math.PI, e: Math.E, inf: Infinity, nan: NaN, newaxis: null,
     float64: "float64", float32: "float64", int64: "int64", bool_: "bool",
   };
-  delete xp.sigmoid;
   const methods = {...reductions, reshape, transpose, swapaxes, ravel, squeeze, astype, clip, dot, copy: (a) => copied(a),
     flatten: (a) => ravel(copied(a)), item: (a) => (a.size === 1 ? a.nodes[0].v : fail("ValueError", "item needs one number")),
     fill: (a, value) => set(a, ELLIPSIS, value), tolist: (a) => (a.ndim ? [...a].map((row) => row.tolist()) : a.nodes[0].v)};
@@ -540,7 +544,10 @@ const numbers = (() => {
     constructor(start, stop, step) { Object.assign(this, {start, step, length: Math.max(0, Math.ceil((stop - start) / step))}); }
     *[Symbol.iterator]() { for (let i = 0; i < this.length; i++) yield this.start + i * this.step; }
   }
-  const range = (a, b, step = 1) => (b === undefined ? new Range(0, a, 1) : new Range(a, b, step));
+  const range = (...given) => {
+    const [a, b, step = 1] = given.map(number);
+    return b === undefined ? new Range(0, a, 1) : new Range(a, b, step);
+  };
   function len(x) {
     if (x instanceof Arr) return x.ndim ? x.shape[0] : fail("TypeError", "an array of no axes has no length");
     return x instanceof Dict ? x.size : x?.length ?? fail("TypeError", `${described(x)} has no length`);
@@ -564,7 +571,10 @@ const numbers = (() => {
     if (strict && rows.some((row) => row.length !== n)) fail("ValueError", "zip: the lengths differ");
     return Array.from({length: n}, (_, i) => rows.map((row) => row[i])).values();
   }
-  const enumerate = (list, start = 0) => [...list].map((x, i) => [i + (start.start ?? start), x]).values();
+  const enumerate = (list, ...rest) => {
+    const {start = 0} = take("enumerate", rest, "start");
+    return [...list].map((x, i) => [i + start, x]).values();
+  };
   const best = (better) => (...given) => (given.length === 1 ? [...given[0]] : given).reduce((a, b) => (truth(better(b, a)) ? b : a));
   const compare = (op) => (a, b) => comparisons[op](a, b);
   const number = (x) => (x instanceof Arr ? methods.item(x) : Number(x));
@@ -624,10 +634,13 @@ const numbers = (() => {
   const tools = {
     float: typed("float", number), int: typed("int", (x) => Math.trunc(number(x))), bool: typed("bool", truth), len, range, zip, enumerate,
     abs: operator("abs", Math.abs), max: best(compare(">")), min: best(compare("<")), list: (x = []) => [...x], tuple: (x = []) => [...x], dict,
-    sum: (list, start = 0) => [...list].reduce((a, b) => add(a, b), start), reversed: (x) => [...x].reverse().values(),
+    sum: (list, ...rest) => [...list].reduce((a, b) => add(a, b), take("sum", rest, "start").start ?? 0), reversed: (x) => [...x].reverse().values(),
     map: (f, ...lists) => [...zip(...lists)].map((args) => f(...args)).values(), slice, sorted: (x) => [...x].sort((a, b) => (a < b ? -1 : Number(a > b))),
     any: (x) => [...x].some(truth), all: (x) => [...x].every(truth),
   };
+  const math = Object.fromEntries(["ceil", "cos", "exp", "expm1", "floor", "log", "log1p", "sin", "sqrt", "tan", "tanh"]
+    .map((name) => [name, (x) => Math[name](number(x))]));
+  Object.assign(math, {fabs: (x) => Math.abs(number(x)), pi: Math.PI, e: Math.E, inf: Infinity, nan: NaN});
   const raised = (kind, message) => Object.assign(new Error(message), {name: kind});
   const runtime = {
     ...tools, xp, add, sub: arithmetic["-"], mul, div: arithmetic["/"], floordiv: arithmetic["//"], mod: arithmetic["%"],
@@ -637,7 +650,7 @@ const numbers = (() => {
     get, set, update, inplace, place, unpack, call, apply, bound, namedtuple, ELLIPSIS, raised,
     collect: (list, f) => [...list].map((x) => f(x)), gather: (list, f) => [...list].flatMap((x) => [...f(x)]),
     generator: (list) => list.values(), items: (x) => [...x.entries()], unpacked: (list, pattern) => [...list].map((x) => unpack(x, pattern)),
-    text: (x) => (x instanceof Arr ? JSON.stringify(x.values) : String(x)), math: Math,
+    text: (x) => (x instanceof Arr ? JSON.stringify(x.values) : String(x)), math,
     draw: () => fail("TypeError", "random numbers cannot be drawn here"),
     sigmoid, tanh: functions.tanh, array_module: () => xp, like: (a) => a,
   };
