@@ -21,6 +21,8 @@ from minirnn.pages.translation import Untranslatable, translate
 
 EPSILON = 1e-5
 """By how much a number is changed for its finite difference."""
+DIGITS = 12
+"""To how many the recorded numbers are written where the page computes them itself, and only compares."""
 SCRIPTS = ("model.js", "views.js", "unrolled.js", "attention.js", "panels.js", "quiz.js", "editor.js", "main.js")
 """The page's own, in the order in which they are put together."""
 
@@ -75,7 +77,7 @@ def page(lesson: Lesson) -> str:
         "entry": lesson.entry.__name__,
         "args": {name: {"o": name} for name in lesson.objects} | {k: as_argument(v) for k, v in lesson.numbers.items()},
         "functions": [describe(*found) for found in functions_of(events)],
-        **packed(events),
+        **packed(events, DIGITS if program else 17),
         "why": why,
         "gradients": encode(of_run["gradients"]),
     }
@@ -91,15 +93,16 @@ def as_argument(value: Any) -> Any:
     return encode(value)
 
 
-def packed(events: Iterable[Event]) -> dict[str, Any]:
+def packed(events: Iterable[Event], digits: int) -> dict[str, Any]:
     """The events in little space: each array stands once, among the arrays, and elsewhere as its number there. (The
     same numbers have many names: what one step calls h, the next calls h_prev.)"""
     arrays: dict[str, int] = {}
 
     def pack(value: Any) -> Any:
         match value:
-            case {"s": _}:
-                return {"r": arrays.setdefault(json.dumps(value), len(arrays))}
+            case {"s": shape, "d": numbers}:
+                short = [float(f"{v:.{digits}g}") if isinstance(v, float) else v for v in numbers]
+                return {"r": arrays.setdefault(json.dumps({"s": shape, "d": short}), len(arrays))}
             case {"q": items}:
                 return {"q": [pack(item) for item in items]}
             case {"m": items}:

@@ -39,7 +39,8 @@ class Event(NamedTuple):
         t: the time step: the value of the integer `t` of the innermost function that has one; None if none has. (It
             counts from an event that gives it: a `t` from a `with` or a `:=` is not seen.)
         depth: how many recorded functions are being executed: 1 in the function that was called first.
-        values: the arguments, or what the statement gave values to, by name, as `encode` gives them.
+        values: the arguments, or what the statement gave values to, by name, as `encode` gives them; and after these,
+            what was told of before and has changed since, as an array does that another function fills.
     """
 
     function: str
@@ -108,6 +109,7 @@ class _Frame:
         self.stored = False  # of a `for`: whether it has taken an item
         self.failed = False  # whether an exception came out of it
         self.t: int | None = None
+        self.told: dict[str, Any] = {}  # the names that were told of, and the values they had
 
 
 class _Tracer:
@@ -179,6 +181,11 @@ class _Tracer:
         if "t" in own:
             at.t = own["t"] if isinstance(own["t"], int) and not isinstance(own["t"], bool) else None
         values = {name: encode(value) for name, value in own.items() if is_encodable(value)}
+        for name in at.told:
+            if name not in own and is_encodable(variables.get(name)):  # it may have been filled by a call, or a view
+                values[name] = encode(variables[name])
+        values = {name: value for name, value in values.items() if name in own or value != at.told[name]}
+        at.told |= values
         t = next((outer.t for outer in reversed(self.stack) if outer.t is not None), None)
         module = at.frame.f_globals.get("__name__", "")
         self.events.append(Event(code.co_qualname, module, code.co_filename, line, t, len(self.stack), values))

@@ -707,16 +707,22 @@ const numbers = (() => {
     function at(line, given) {
       const frame = last(frames), values = {};
       if ("t" in given) frame.t = Number.isInteger(given.t) ? given.t : null;
-      for (const name of Object.keys(given)) {
-        const value = given[name] === undefined ? undefined : shown(given[name]);
-        if (value === undefined) continue;
+      const tell = (name, x, always) => {
+        const value = x === undefined ? undefined : shown(x);
+        if (value === undefined) return;
+        const text = JSON.stringify(encode(value));
+        if (!always && frame.told.get(name).text === text) return;
+        frame.told.set(name, {x, text});
         values[name] = value;
         label(value, name, events.length);
-      }
+      };
+      for (const name of Object.keys(given)) tell(name, given[name], true);
+      // What was told of before may have been filled since, by another function or through another view of it.
+      for (const [name, {x}] of [...frame.told]) if (!(name in given)) tell(name, x, false);
       const t = last(frames.filter((one) => one.t !== null))?.t ?? null;
       events.push({function: frame.name, module: frame.module, line, t, depth: frames.length, values});
     }
-    const enter = (name, module, line, given) => { frames.push({name, module, t: null}); at(line, given); };
+    const enter = (name, module, line, given) => { frames.push({name, module, t: null, told: new Map()}); at(line, given); };
     const done = (line, value = null) => { at(line, {}); frames.pop(); return value; };
     const raise = (line, kind, message) => { at(line, {}); return raised(kind, message); };
     const nothing = () => null;

@@ -8,7 +8,7 @@ const quiz = {
   ask() {
     const event = state.events[state.at];
     const made = Object.values(event.values).filter((value) => value && value.shape).flatMap((value) => value.nodes);
-    const good = made.filter((node) => node.v !== 0 && Number.isFinite(node.v) && (!engine || (node.args && node.args.length)));
+    const good = made.filter((node) => node.v !== 0 && Number.isFinite(node.v) && (!engine || (node.args && node.args.length && node.label.event === event.at)));
     if (!good.length) {
       quiz.verdict = "This line makes no number to ask for: go on to one with an equation.";
       quiz.node = null;

@@ -132,7 +132,7 @@ function showEquation(event) {
   const entries = Object.entries(event.values).filter(([, value]) => value && value.shape);
   if (!entries.length || event.isCall) return;
   for (const [name, value] of entries) {
-    const fresh = value.nodes.filter((node) => node.args && node.args.length);
+    const fresh = value.nodes.filter((node) => node.args && node.args.length && node.label.event === event.at && node.label.name === name);
     if (!fresh.length || !numbersHere.length) continue;
     const shownNodes = value.nodes.slice(0, 3);
     shownNodes.forEach((node, i) => {
