@@ -22,7 +22,7 @@ from minirnn.pages.recording import encode
 from minirnn.pages.recurrent_lesson import contributions, reach, through_time
 from minirnn.pages.state_names import state_names
 
-MOST_LETTERS, MOST_UNITS = 9, 5
+MOST_LETTERS, MOST_UNITS = 8, 5
 """More would not fit on a screen."""
 DECIMALS = 2
 """Of the numbers that a run begins with: few enough to work with them by hand."""
@@ -33,7 +33,7 @@ def recurrent(cell: str | Cell = "lstm", text: str = "hello", hidden: int = 3, s
 
     Args:
         cell: a cell, or the name of one (`minirnn.CELL_NAMES`).
-        text: 2 to 9 letters; the last is only told.
+        text: 2 to 8 letters; the last is only told.
         hidden: H, 1 to 5 units.
         seed: of the weights.
 
