@@ -9,7 +9,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from minirnn.pages.equations import equations_of, numbers_in_comment, to_html
+from minirnn.pages.equations import comment_of, equations_of, numbers_in_comment, to_html
 from minirnn.pages.highlight import highlight
 
 SYMBOL = re.compile(
@@ -48,10 +48,16 @@ def describe(function: Any, owner: type | None = None) -> dict[str, Any]:
         "lines": [(number, html) for number, html, _ in lines],
         "loops": _loops_over_time(text, first),
         "named": {number: numbers for number, numbers in named.items() if numbers},
+        "comments": {number: words for number, _, line in lines if (words := _words(comment_of(line)))},
         "equations": {
             number: equation_as_html(equations[number]) for numbers in named.values() for number in sorted(numbers)
         },
     }
+
+
+def _words(comment: str) -> str:
+    """What a comment says beside the numbers of equations."""
+    return re.sub(r"^#\s*(\(\d+\)[,;:]?\s*(to|and)?\s*)*", "", comment)
 
 
 def _name_as_html(name: str) -> str:

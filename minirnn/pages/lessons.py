@@ -59,9 +59,9 @@ def recurrent(cell: str | Cell = "lstm", text: str = "hello", hidden: int = 3, s
 
     return Lesson(
         title=f"Backpropagation through time, number by number: {name}",
-        lead=f"The cell “{name}”, with {H} unit{'s' if H > 1 else ''}, reads “{text[:-1]}” and is to tell each next "
-        "letter. All numbers are of a real run of minirnn, and all lines are its source. Go forward line by line, and "
-        "then the way back.",
+        lead=f"The cell “{name}”, with {H} unit{'s' if H > 1 else ''}, reads “{text[:-1]}” letter by letter, and after each "
+        f"it is to tell the next: “{text[1:]}”. All numbers are of a real run of minirnn, and all lines are its source. Go "
+        "forward line by line, and then the way back.",
         entry=through_time,
         objects=objects,
         numbers={
@@ -80,6 +80,9 @@ def recurrent(cell: str | Cell = "lstm", text: str = "hello", hidden: int = 3, s
             "alphabet": sorted(set(letters)),
             "steps": len(letters) - 1,
             "states": names,
+            "cellBackward": type(layer.cell).backward.__qualname__,
+            "gates": list(layer.cell.gates),
+            "hidden": H,
             "back": ["read_out_back", "backward_through_time"],
             "panels": ["sources", "quiz", "over-time", "triangle", "check", "scale", "editor"],
         },
@@ -98,9 +101,10 @@ def attention(text: str = "hello", hidden: int = 3, seed: int = 0) -> Lesson:
     w = {"W": _drawn(rng, 1, (H, H)), "O": _drawn(rng, 1, (K, H)), "b_O": _drawn(rng, H, (K,))}
     return Lesson(
         title="Attention, number by number",
-        lead=f"The letters of “{text}” are the source; each has a vector, as an encoder would give it. At every step a "
-        "query looks at all of them, and is to find the next letter. All numbers are of a real run, and all lines are "
-        "the source that made them. Go forward line by line, and then the way back.",
+        lead=f"The letters of “{text}” are the source; each has a vector v_s, here a row of `memory`, as an encoder would "
+        "give it. At each step a query q, a row of `queries`, looks at all of them, and step t is to tell letter t. All "
+        "numbers are of a real run, and all lines are the source that made them. Go forward line by line, and then the "
+        "way back.",
         entry=attention_lesson.attend,
         objects={},
         numbers={
@@ -118,6 +122,8 @@ def attention(text: str = "hello", hidden: int = 3, seed: int = 0) -> Lesson:
             "alphabet": sorted(set(letters)),
             "steps": S,
             "states": [],
+            "gates": [],
+            "hidden": H,
             "back": ["look_back"],
             "panels": ["roads", "quiz", "check", "editor"],
         },
