@@ -41,10 +41,10 @@ function showEditor() {
   for (const [name, value] of Object.entries(arraysOf(state.args))) {
     const shape = value.s.filter((size, axis) => size !== 1 || axis === 0);
     const columns = shape.length > 1 ? shape[shape.length - 1] : value.d.length % page.hidden ? value.d.length : page.hidden;
-    const byGate = shape.length > 1 && Boolean(gateAt(value.s, 0));
+    const byGate = shape.length > 1 && Boolean(gateAt(value.s, 0, name));
     const grid = make("div", { class: "grid", style: `grid-template-columns: repeat(${columns + byGate}, auto)` }, ...letters(name));
     value.d.forEach((_, i) => {
-      if (byGate && i % columns === 0) grid.append(make("span", { class: "gate" }, gateAt(value.s, i / columns)));
+      if (byGate && i % columns === 0) grid.append(make("span", { class: "gate" }, gateAt(value.s, i / columns, name)));
       grid.append(field(name, i));
     });
     arrays.append(make("div", {}, make("div", { "data-name": name }, heading(name)), grid));

@@ -113,7 +113,7 @@ function outerProduct(part, { da, row }, k) {
   const [rows, columns] = part.s;
   const grid = make("span", { class: "outer", style: `grid-template-columns: repeat(${columns + 2}, auto)` });
   grid.append(make("span"), make("span", { class: "soft" }, named("da", [], k + 1), " ", named("h", [], k), "ᵀ"), ...row.map((node) => edge(node, `h of step ${k}`)));
-  for (let i = 0; i < rows; i++) grid.append(make("span", { class: "gate" }, gateAt(part.s, i)), edge(da[i], `da of step ${k + 1}`), ...part.d.slice(i * columns, (i + 1) * columns).map(bare));
+  for (let i = 0; i < rows; i++) grid.append(make("span", { class: "gate" }, gateAt(part.s, i, "U")), edge(da[i], `da of step ${k + 1}`), ...part.d.slice(i * columns, (i + 1) * columns).map(bare));
   return grid;
 }
 
@@ -133,7 +133,7 @@ function showOverTime() {
     const part = ofStep(k), known = done !== null && k >= done;
     if (known) total = total ? added(total, part) : part;
     const sides = name === "U" && known ? sidesOf(k, part) : null;
-    const shownPart = !known ? emptyMatrix(part) : sides ? outerProduct(part, sides, k) : plainMatrix(part, `part of step ${k + 1}`);
+    const shownPart = !known ? emptyMatrix(part, name) : sides ? outerProduct(part, sides, k) : plainMatrix(part, name);
     steps.append(make("div", {}, make("div", { class: "soft" }, `step ${k + 1}`), shownPart), make("span", { class: "op" }, k ? "+" : "="));
   }
   steps.append(make("div", {}, make("div", { class: "soft" }, done === 0 ? `d${name}` : "so far"), total ? plainMatrix(total, "d" + name) : make("span", { class: "soft" }, "nothing yet")));
@@ -142,7 +142,7 @@ function showOverTime() {
   box.replaceChildren(...content);
 }
 
-const emptyMatrix = (value) => matrix({ shape: value.s, nodes: value.d.map(() => ({ v: NaN, op: "empty", args: null, label: null })) });
+const emptyMatrix = (value, of) => matrix({ shape: value.s, nodes: value.d.map(() => ({ v: NaN, op: "empty", args: null, label: null })) }, of);
 
 // ---- the triangle, and truncation ----------------------------------------------------------------------------------
 

@@ -57,9 +57,9 @@ function named(name, index = [], step = null) {
 }
 
 /** The letter of the gate whose rows begin at row i of an array, if its rows are those of all gates; else "". */
-function gateAt(shape, i) {
+function gateAt(shape, i, name) {
   const { gates, hidden } = page;
-  if (page.lesson !== "recurrent" || gates.length < 2 || shape.length > 2 || shape[0] % (gates.length * hidden) || i % hidden) return "";
+  if (!/^d?(a|W|U|b|wx|gain_\w)$/.test(name) || gates.length < 2 || shape.length > 2 || shape[0] % (gates.length * hidden) || i % hidden) return "";
   return gates[Math.floor(i / hidden)] || "";
 }
 
@@ -67,10 +67,10 @@ function gateAt(shape, i) {
 function matrix(value, of = "") {
   const shape = value.shape.filter((size, axis) => size !== 1 || (value.shape.length <= 2 && axis === 0));
   const columns = shape.length >= 2 ? shape[shape.length - 1] : 1;
-  const byGate = Boolean(gateAt(value.shape, 0));
+  const byGate = Boolean(gateAt(value.shape, 0, of));
   const grid = make("span", { class: "matrix", style: `grid-template-columns: repeat(${columns + byGate}, auto)` });
   value.nodes.forEach((node, i) => {
-    const gate = gateAt(value.shape, Math.floor(i / columns));
+    const gate = gateAt(value.shape, Math.floor(i / columns), of);
     if (byGate && i % columns === 0) grid.append(make("span", { class: "gate" + (gate && i ? " next" : "") }, gate));
     grid.append(numeral(node, `${of} ${indices(value.shape, i).map((k) => k + 1).join(",")}`));
   });
