@@ -255,6 +255,8 @@ f = np.concatenate; return f([a, a], axis=1)
 f = a.sum; return f(axis=0)
 f = twice; return f(2, by=9)
 xp, y = library(a), 1; return xp.tanh(a) * y
+t = 1; y = t; t = 0.5; y = t; t = 3; y = t; t = "t"; y = 1; return y
+y = a[0, ::2]; z = y.ravel(); z[0] = 9; return y, z
 y = (v for v in b); return [w for w in y] + [w for w in y]
 return None
 """
