@@ -291,6 +291,27 @@ def test_a_statement_that_is_repeated_with_nothing_in_between(recorded):
     assert [event.line for event in events] == [1, 3, 3, 5]
 
 
+def test_a_return_is_told_when_the_function_is_left(recorded):
+    _, events = recorded(
+        """
+        import contextlib
+
+        def inner(x):
+            try:
+                return x
+            finally:
+                x = 3
+
+        def main():
+            with contextlib.suppress(ValueError):
+                return inner(1)
+        """
+    )
+    assert [(event.function, event.line) for event in events] == [
+        *[("main", 9), ("inner", 3), ("inner", 7), ("inner", 5), ("main", 11)],
+    ]
+
+
 def test_an_iterator_that_ends_is_no_failure(recorded):
     _, events = recorded(
         """
