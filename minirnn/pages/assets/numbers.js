@@ -4,6 +4,9 @@
 // numbers with what it was taken from. The buffer holds nodes, not bare numbers: {v, op, args, label}, with the value,
 // the operation that made it, the nodes it was made from, and the first name it was seen under. Views and copies hand
 // the node itself on, whereas each operation makes new ones: so a node stands for one computed number.
+//
+// What operations give lies in the buffer with the last axis fastest. (NumPy lets it lie as its operands do. That shows
+// only where such a result of transposed operands is reshaped, and the result or the reshaped is then changed in place.)
 "use strict";
 const numbers = (() => {
   // ---------------------------------------------------------------------------------------------- nodes and views
@@ -422,11 +425,13 @@ const numbers = (() => {
     return view(a, shape, strides, offset);
   }
 
+  /** Whether what an index found is one number, and no view, as that of a[..., 0] would be. */
+  const isElement = (found, index) => !found.ndim && !(index === ELLIPSIS || (isList(index) && index.includes(ELLIPSIS)));
+
   function get(x, index) {
     if (x instanceof Arr) {
       const found = viewed(x, index);
-      const isView = found.ndim || (isList(index) && index.includes(ELLIPSIS));
-      return isView ? found : copied(found);
+      return isElement(found, index) ? copied(found) : found;
     }
     if (x instanceof Dict) return x.has(index) ? x.get(index) : fail("KeyError", `there is no ${index}`);
     if (!isList(x) && typeof x !== "string") return fail("TypeError", `${described(x)} has no elements`);
@@ -440,7 +445,9 @@ const numbers = (() => {
     if (x instanceof Dict) x.set(index, value);
     else if (isList(x)) x[placeIn(index, x.length, "a list")] = value;
     else if (x instanceof Arr) {
-      const target = viewed(x, index), given = asArray(value), lead = Math.max(0, given.ndim - target.ndim);
+      const target = viewed(x, index), given = asArray(value);
+      if (isElement(target, index) && given.ndim) fail("ValueError", `one number cannot be ${words(given.shape)}`);
+      const lead = Math.max(0, given.ndim - target.ndim);
       const fitting = given.shape.slice(0, lead).every((n) => n === 1)
         ? view(given, given.shape.slice(lead), given.strides.slice(lead)) : given;
       const nodes = stretched(fitting, target.shape).nodes; // all of them, before any is overwritten
@@ -585,16 +592,29 @@ const numbers = (() => {
     if (parts.length !== wanted.length) fail("ValueError", `${wanted.length} values expected, not ${parts.length}`);
     return parts.map((part, i) => (isList(wanted[i]) ? unpack(part, wanted[i]) : part));
   }
-  function zip(...lists) {
-    const {strict = false} = isPlain(last(lists)) ? lists.pop() : {}, rows = lists.map((list) => [...list]);
-    const n = Math.min(...rows.map((row) => row.length));
-    if (strict && rows.some((row) => row.length !== n)) fail("ValueError", "zip: the lengths differ");
-    return Array.from({length: n}, (_, i) => rows.map((row) => row[i])).values();
+  function* zip(...lists) {
+    const {strict = false} = isPlain(last(lists)) ? lists.pop() : {};
+    const walks = lists.map((list) => list[Symbol.iterator]());
+    while (walks.length) {
+      const items = [];
+      for (const walk of walks) {
+        const {done, value} = walk.next();
+        if (done && strict && (items.length || walks.slice(1).some((other) => !other.next().done))) {
+          fail("ValueError", "zip: the lengths differ");
+        }
+        if (done) return;
+        items.push(value);
+      }
+      yield items;
+    }
   }
-  const enumerate = (list, ...rest) => {
-    const {start = 0} = take("enumerate", rest, "start");
-    return [...list].map((x, i) => [i + start, x]).values();
-  };
+  function* enumerate(list, ...rest) {
+    let {start: i = 0} = take("enumerate", rest, "start");
+    for (const x of list) yield [i++, x];
+  }
+  /** What f gives for each item, when it is asked for: as `map` and generators do in Python. */
+  function* each(list, f) { for (const x of list) yield f(x); }
+  function* eachOf(list, f) { for (const x of list) yield* f(x); }
   const best = (op) => (...given) =>
     (given.length === 1 ? [...given[0]] : given).reduce((a, b) => (truth(comparisons[op](b, a)) ? b : a));
   const number = (x) => (x instanceof Arr ? methods.item(x) : Number(x));
@@ -678,10 +698,16 @@ const numbers = (() => {
     tuple: (x = []) => [...x],
     reversed: (x) => [...x].reverse().values(),
     sorted: (x) => [...x].sort((a, b) => (a < b ? -1 : Number(a > b))),
-    map: (f, ...lists) => [...zip(...lists)].map((args) => f(...args)).values(),
+    map: (f, ...lists) => each(zip(...lists), (args) => f(...args)),
     sum: (list, ...rest) => [...list].reduce((a, b) => add(a, b), take("sum", rest, "start").start ?? 0),
-    any: (x) => [...x].some(truth),
-    all: (x) => [...x].every(truth),
+    any: (list) => {
+      for (const x of list) if (truth(x)) return true;
+      return false;
+    },
+    all: (list) => {
+      for (const x of list) if (!truth(x)) return false;
+      return true;
+    },
   };
   const math = Object.fromEntries(["ceil", "cos", "exp", "expm1", "floor", "log", "log1p", "sin", "sqrt", "tan", "tanh"]
     .map((name) => [name, (x) => Math[name](number(x))]));
@@ -694,9 +720,9 @@ const numbers = (() => {
     eq, ne, lt: comparisons["<"], le: comparisons["<="], gt: comparisons[">"], ge: comparisons[">="], contains, chain, truth,
     and: (a, rest) => (truth(a) ? rest() : a), or: (a, rest) => (truth(a) ? a : rest()),
     get, set, update, inplace, place, unpack, call, apply, bound, namedtuple, ELLIPSIS, raised,
-    collect: (list, f) => [...list].map((x) => f(x)), gather: (list, f) => [...list].flatMap((x) => [...f(x)]),
-    unpacked: (list, pattern) => [...list].map((x) => unpack(x, pattern)),
-    generator: (list) => list.values(), items: (x) => [...x.entries()],
+    each, eachOf, collect: (list, f) => [...each(list, f)], gather: (list, f) => [...eachOf(list, f)],
+    unpacked: (list, pattern) => each(list, (x) => unpack(x, pattern)),
+    items: (x) => [...x.entries()],
     text: (x) => (x instanceof Arr ? JSON.stringify(x.values) : String(x)), math,
     draw: () => fail("TypeError", "random numbers cannot be drawn here"),
     sigmoid, tanh: functions.tanh, array_module: () => xp, like: (a) => a,
