@@ -362,6 +362,7 @@ MISTAKES = [
     ("R.get(a, [0, 0, 0])", "IndexError: 3 indices for an array of the shape (2, 3)"),
     ("a.reshape(4)", "ValueError: the shape (2, 3) cannot become (4,)"),
     ("R.set(a, 0, b)", "ValueError: the shape (2,) does not fit into (3,)"),
+    ("R.set(b, 0, b)", "ValueError: one number cannot be (2,)"),
     ("R.truth(a)", "ValueError: an array of 6 numbers is neither true nor false"),
     ("a.sum({axis: 2})", "ValueError: there is no axis 2 among 2"),
     ("R.xp.concatenate([a, b])", "ValueError: the shapes (2, 3), (2,) cannot stand along axis 0"),
