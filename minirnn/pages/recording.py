@@ -108,6 +108,7 @@ class _Frame:
         self.entry = -1  # where in the code it began
         self.stored = False  # of a `for`: whether it has taken an item
         self.failed = False  # whether an exception came out of it
+        self.returned: ast.Return | None = None
         self.t: int | None = None
         self.told: dict[str, Any] = {}  # the names that were told of, and the values they had
 
@@ -144,6 +145,8 @@ class _Tracer:
             self.on_exception(at, argument[0])
         elif kind == "return":
             self.finish(at)
+            if at.returned and not at.failed:
+                self.emit(at.returned.lineno, ())
             self.stack.pop()
         return self.on_event
 
@@ -152,6 +155,7 @@ class _Tracer:
         statement, in_target = at.statements[offset // 2]
         if statement is None:  # an instruction that no place in the source stands for
             return
+        # The first: in a `while True:` of one statement, nothing else need be executed in between.
         begins_anew = offset == at.entry or (at.stored and not in_target)
         if statement is not at.statement or begins_anew:
             self.finish(at)
@@ -170,7 +174,9 @@ class _Tracer:
         statement, at.statement = at.statement, None
         if statement is None or at.failed:
             return
-        if at.stored if isinstance(statement, ast.For) else is_told(statement):
+        if isinstance(statement, ast.Return):
+            at.returned = statement  # and only told when the function is left: a `finally` or `with` may come before
+        elif at.stored if isinstance(statement, ast.For) else is_told(statement):
             self.emit(statement.lineno, bound_names(statement))  # type: ignore[attr-defined]
 
     def emit(self, line: int, names: Sequence[str]) -> None:

@@ -9,15 +9,16 @@ A program holds all that its first functions reach: functions by their global na
 of objects with the methods that are called somewhere, and the attributes of objects that are read somewhere. Which
 object a call reaches, only the run shows; so a method is translated for every object that has it.
 
-    >>> from minirnn import make_cell
-    >>> def step(cell, w, wx, state):
-    ...     return cell.forward(w, wx, state)
-    >>> program = translate([step], {"cell": make_cell("rnn")}, lambda code: True)  # doctest: +SKIP
-    >>> [f.name for f in program.functions]  # doctest: +SKIP
-    ['step', 'RNNCell.forward']
+Every statement is told to a recorder when it is done, so that a run in JavaScript has the events that
+`recording.record` finds in Python:
 
-The statements are told to a recorder, so that a run in JavaScript has the same events as `recording.record` finds in
-Python.
+    translation = translate([step], {"cell": cell}, follow)
+    result, events = record(step, [cell, w, x], follow)
+    args = [encode_argument(arg, {"cell": cell}) for arg in (cell, w, x)]
+
+and in a page, behind the scripts numbers.js and translation.source:
+
+    const {result, events, error} = numbers.run(program, "step", args);
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ from in_javascript import is_close, run_programs
 
 from minirnn import CELL_NAMES, cells, make_cell
 from minirnn.cells.bptt import backward_through_time, forward_through_time
+from minirnn.cells.neighbours import NeighbourCell
+from minirnn.cells.padding import PaddingMask
 from minirnn.pages.recording import encode, encode_argument, record
 from minirnn.pages.translation import Untranslatable, translate
 
@@ -40,14 +42,14 @@ def followed(code):
     return code.co_name == "through_time" or Path(code.co_filename).parent in FOLDERS
 
 
-def both_ways(cell, B, T=4, I=4, H=3):
+def both_ways(cell, B, mask=None, T=4, I=4, H=3):
     """The result and the events in Python, and what it takes to have them in JavaScript."""
     rng = np.random.default_rng(B)
     w = SimpleNamespace(**{name: rng.uniform(-0.6, 0.6, shape) for name, shape in cell.weight_shapes(I, H).items()})
     random = lambda *shape: rng.standard_normal(shape)
     state = tuple(random(B, H) for _ in range(cell.num_states))
     d_final = [None if i else random(B, H) for i in range(cell.num_states)]
-    args = [cell, w, random(T, B, I), state, random(T, B, H), d_final, NoPadding()]
+    args = [cell, w, random(T, B, I), state, random(T, B, H), d_final, mask or NoPadding()]
     objects = {"cell": cell, "mask": args[-1]}
     translation = translate([through_time], objects, followed)
     result, events = record(through_time, args, followed)
@@ -72,6 +74,17 @@ def test_every_cell_has_the_same_events(tmp_path):
         told = {(event.function, event.module) for event in python[1]}
         assert told == {(f.name, f.module) for f in python[2].functions}
         assert all(f.first <= e.line <= f.last for e in python[1] for f in python[2].functions if f.name == e.function)
+
+
+def test_a_cell_around_a_cell_and_padding(tmp_path):
+    x = np.zeros((4, 2, 4))
+    runs = [
+        both_ways(NeighbourCell(make_cell("lstm-fgr"), 2, (-1, 1)), 4),
+        *(both_ways(make_cell("gru"), 2, PaddingMask(lengths, x)) for lengths in (None, [4, 2])),
+    ]
+    cases = [(translation.source, "through_time", args, True) for _, _, translation, args in runs]
+    for python, javascript in zip(runs, run_programs(cases, tmp_path), strict=True):
+        check_same(python, javascript)
 
 
 def test_a_run_without_events_has_the_same_result(tmp_path):

@@ -180,7 +180,7 @@ def main(cell, xs, new=None):
     total = 0.0
     for t, (x, *_) in enumerate(xs):
         if x is None:
-            raise ValueError(f"no x at {t}, </script>")
+            raise ValueError(f"no x at {t}, {type(x)!r} </script>")
         elif t > 3 and not cell.closed:
             total += cell.step(ramp(x, slope=2 * LEAK), gate=[1, 2])
         else:
@@ -214,7 +214,7 @@ const program = (R) => {
     for ([t, [x, _]] of R.unpacked(R.enumerate(xs), [0, [0, "*"]])) {
       R.at(13, {t, x, _});
       if (x === null) {
-        throw R.raise(15, "ValueError", "no x at " + R.text(t) + ", <\\\\/script>");
+        throw R.raise(15, "ValueError", "no x at " + R.text(t) + ", " + "…" + " <\\\\/script>");
       } else if (R.truth(R.gt(t, 3)) && !R.truth(cell.closed)) {
         total = R.inplace("+", total, cell.step(ramp(x, R.mul(2, LEAK)), [1, 2])); R.at(17, {total});
       } else {

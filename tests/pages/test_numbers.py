@@ -255,7 +255,16 @@ f = np.concatenate; return f([a, a], axis=1)
 f = a.sum; return f(axis=0)
 f = twice; return f(2, by=9)
 xp, y = library(a), 1; return xp.tanh(a) * y
+t = 1; y = t; t = 0.5; y = t; t = 3; y = t; t = "t"; y = 1; return y
+y = a[0, ::2]; z = y.ravel(); z[0] = 9; return y, z
 y = (v for v in b); return [w for w in y] + [w for w in y]
+y = []; f = [twice(v) for v in (apply(twice, u) for u in (1, 2))]; return f
+for v in (twice(u) for u in (1, 2)): y = apply(twice, v); return y
+return any(twice(u) for u in (0, 1, 2)), all(map(twice, (1, 0, 3)))
+for k, v in enumerate(map(twice, (1, 2)), 1): y = k; z = twice(v); return y, z
+for u, v in zip((twice(u) for u in (1, 2)), (twice(u) for u in (3, 4, 5))): y = u; return y
+return list(zip()), [*zip((1,), (2,))]
+y = (u for u in b if twice(u) > 0 for v in (1, 2)); z = twice(1); return list(y), list(y)
 return None
 """
 
@@ -326,6 +335,26 @@ def test_what_is_translated_does_the_same(written, tmp_path):
         assert is_close(told, theirs["events"], 1e-12), piece
 
 
+def test_an_exception_ends_the_run_and_is_told(tmp_path):
+    file = tmp_path / "raises.py"
+    file.write_text("def inner(n):\n    if n > 2:\n        raise ValueError(f'{n} is too much')\n    return n\n\n")
+    with file.open("a") as more:
+        more.write("def main(n):\n    for t in range(n):\n        x = inner(t)\n    return x\n")
+    spec = importlib.util.spec_from_file_location("raises", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    source = translate([module.main], {}, lambda code: True).source
+    well, badly, silently = run_programs([(source, "main", [n], n < 5) for n in (2, 4, 5)], tmp_path)
+    assert (well["error"], well["result"]) == (None, 1)
+    assert badly["error"] == silently["error"] == "ValueError: 3 is too much"
+    assert badly["events"][-3:] == [
+        ["main", "raises", 7, 3, 1, {"t": 3}],
+        ["inner", "raises", 1, 3, 2, {"n": 3}],
+        ["inner", "raises", 3, 3, 2, {}],
+    ]
+    assert silently["events"] == []
+
+
 MISTAKES = [
     ("R.add(a, b)", "ValueError: the shapes (2, 3) and (2,) do not go together"),
     ("R.matmul(a, b)", "ValueError: (2, 3) @ (2,): the inner sizes 3 and 2 differ"),
@@ -333,6 +362,7 @@ MISTAKES = [
     ("R.get(a, [0, 0, 0])", "IndexError: 3 indices for an array of the shape (2, 3)"),
     ("a.reshape(4)", "ValueError: the shape (2, 3) cannot become (4,)"),
     ("R.set(a, 0, b)", "ValueError: the shape (2,) does not fit into (3,)"),
+    ("R.set(b, 0, b)", "ValueError: one number cannot be (2,)"),
     ("R.truth(a)", "ValueError: an array of 6 numbers is neither true nor false"),
     ("a.sum({axis: 2})", "ValueError: there is no axis 2 among 2"),
     ("R.xp.concatenate([a, b])", "ValueError: the shapes (2, 3), (2,) cannot stand along axis 0"),

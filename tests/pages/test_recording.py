@@ -277,6 +277,63 @@ def test_exceptions_end_statements_without_an_event(recorded):
     ]
 
 
+def test_a_statement_that_is_repeated_with_nothing_in_between(recorded):
+    _, events = recorded(
+        """
+        def main(xs):
+            try:
+                while True: xs.pop()
+            except IndexError:
+                return xs
+        """,
+        [1, 2],
+    )
+    assert [event.line for event in events] == [1, 3, 3, 5]
+
+
+def test_a_return_is_told_when_the_function_is_left(recorded):
+    _, events = recorded(
+        """
+        import contextlib
+
+        def inner(x):
+            try:
+                return x
+            finally:
+                x = 3
+
+        def main():
+            with contextlib.suppress(ValueError):
+                return inner(1)
+        """
+    )
+    assert [(event.function, event.line) for event in events] == [
+        *[("main", 9), ("inner", 3), ("inner", 7), ("inner", 5), ("main", 11)],
+    ]
+
+
+def test_an_iterator_that_ends_is_no_failure(recorded):
+    _, events = recorded(
+        """
+        class Twice:
+            n = 0
+            def __iter__(self):
+                return self
+            def __next__(self):
+                self.n += 1
+                if self.n > 2:
+                    raise StopIteration
+                return self.n
+
+        def main():
+            for i in Twice():
+                pass
+            return [j for j in Twice()]
+        """
+    )
+    assert [event.line for event in events if event.function == "main"] == [11, 12, 12, 14]
+
+
 def test_comprehensions_lambdas_and_generators_are_not_followed(recorded):
     result, events = recorded(
         """

@@ -105,7 +105,7 @@ class Calls(Expressions):
 
     def _arguments(self, node: ast.Call) -> tuple[list[str], Keywords]:
         """The arguments in order and those by keyword."""
-        at_once = self.meant(node.func) in (tuple, list, dict, sum, max, min, any, all)  # use a generator up
+        at_once = self.meant(node.func) in (tuple, list, dict, sum, max, min)  # use a generator up
         arguments = [self.iterated(a) if at_once else self.expression(a) for a in node.args]
         keywords: Keywords = {}
         for keyword in node.keywords:

@@ -30,10 +30,8 @@ class Expressions(Names):
         return f"...{self.iterated(node.value)}"
 
     def iterated(self, node: ast.expr) -> str:
-        """An expression that is walked along at once and then forgotten: instead of a generator, a list will do."""
-        if isinstance(node, ast.GeneratorExp):
-            return self._comprehension(node.generators, lambda: self.expression(node.elt))
-        return self.expression(node)
+        """An expression that is walked along to its end at once: instead of a generator, a list will do."""
+        return self._listcomp(node) if isinstance(node, ast.GeneratorExp) else self.expression(node)
 
     def _dict(self, node: ast.Dict) -> str:
         pairs = [
@@ -113,11 +111,11 @@ class Expressions(Names):
 
     # Comprehensions ---------------------------------------------------------------------------------------------------
 
-    def _listcomp(self, node: ast.ListComp) -> str:
+    def _listcomp(self, node: ast.ListComp | ast.GeneratorExp) -> str:
         return self._comprehension(node.generators, lambda: self.expression(node.elt))
 
     def _generatorexp(self, node: ast.GeneratorExp) -> str:
-        return f"R.generator({self.iterated(node)})"
+        return self._comprehension(node.generators, lambda: self.expression(node.elt), ("each", "eachOf"))
 
     def _dictcomp(self, node: ast.DictComp) -> str:
         def pair() -> str:
@@ -125,21 +123,27 @@ class Expressions(Names):
 
         return f"R.dict({self._comprehension(node.generators, pair)})"
 
-    def _comprehension(self, generators: Sequence[ast.comprehension], element: Callable[[], str]) -> str:
-        """The innermost `for` gives elements; those around it, and conditions, give lists that become one."""
+    def _comprehension(
+        self,
+        generators: Sequence[ast.comprehension],
+        element: Callable[[], str],
+        words: tuple[str, str] = ("collect", "gather"),
+    ) -> str:
+        """The innermost `for` gives elements; those around it, and conditions, give lists that become one. By other
+        words, each element is made only when it is asked for."""
         first, *others = generators
         if first.is_async:
             raise self.refuse(first.target, "`async for`")
-        items = self.iterated(first.iter)
+        items = self.expression(first.iter)
         if _starred(first.target):
             items = f"R.unpacked({items}, {pattern_shape(first.target)})"
         self.inner.append({name.id for name in ast.walk(first.target) if isinstance(name, ast.Name)})
         target = self._parameter(first.target)
-        body = self._comprehension(others, element) if others else element()
+        body = self._comprehension(others, element, words) if others else element()
         if first.ifs:
             body = f"{' && '.join(map(self._part, first.ifs))} ? {body if others else js_list([body])} : []"
         self.inner.pop()
-        return f"R.{'gather' if others or first.ifs else 'collect'}({items}, ({target}) => {body})"
+        return f"R.{words[bool(others or first.ifs)]}({items}, ({target}) => {body})"
 
     def _parameter(self, target: ast.expr) -> str:
         """The target of a comprehension as a parameter. A name that occurs twice, as _ may, has its last value; two

@@ -103,11 +103,7 @@ class Program:
         if isinstance(value, np.ndarray | np.generic):
             return f"R.xp.array({self.literal(value.tolist())})"
         if isinstance(value, int | float):
-            return (
-                repr(value)
-                if math.isfinite(value)
-                else {"inf": "Infinity", "-inf": "-Infinity"}.get(repr(value), "NaN")
-            )
+            return repr(value) if math.isfinite(value) else _NOT_FINITE[repr(value)]
         if isinstance(value, tuple | list):
             items = [self.literal(item) for item in value]
             return f"{self._reference_to_code(type(value))}({', '.join(items)})" if _is_named(value) else js_list(items)
@@ -138,7 +134,7 @@ class Program:
 
     def has_value(self, name: str) -> bool:
         """Whether some object of the program has an attribute of that name, which is no method."""
-        return any(name in vars(instance) for instance in self.instances)
+        return any(name in getattr(instance, "__dict__", ()) for instance in self.instances)
 
     # Names ------------------------------------------------------------------------------------------------------------
 
@@ -228,7 +224,7 @@ class Program:
         """The attributes of an object that are read somewhere, its own and those of its class."""
         for name in sorted(self.attributes):
             held = inspect.getattr_static(instance, name, _MISSING)
-            if held is _MISSING or (name not in vars(instance) and _method(held)):
+            if held is _MISSING or (name not in getattr(instance, "__dict__", ()) and _method(held)):
                 continue
             try:
                 if isinstance(held, property | classmethod):
@@ -240,6 +236,7 @@ class Program:
 
 
 _MISSING = object()
+_NOT_FINITE = {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}
 _DATA = (type(None), bool, int, float, str, tuple, list, dict, np.ndarray, np.generic)
 
 

@@ -10,7 +10,7 @@ from types import FunctionType
 from minirnn import backend
 from minirnn.pages.javascript.calls import Calls
 from minirnn.pages.javascript.expressions import pattern_shape
-from minirnn.pages.javascript.names import NOTHING, Surroundings, js_list, js_name, js_text
+from minirnn.pages.javascript.names import NOTHING, Surroundings, Untranslatable, js_list, js_name, js_text
 from minirnn.pages.javascript.vocabulary import IN_PLACE
 from minirnn.pages.syntax import bound_names, function_of, is_told
 
@@ -141,7 +141,7 @@ class Statements(Calls):
     def _for(self, node: ast.For, indent: str) -> list[str]:
         if node.orelse:
             raise self.refuse(node, "`else` of a `for`")
-        items = self.iterated(node.iter)
+        items = self.expression(node.iter)
         if not isinstance(node.target, ast.Name):
             items = f"R.unpacked({items}, {pattern_shape(node.target)})"
         lines = [f"{indent}for ({self._target(node.target)} of {items}) {{"]
@@ -165,14 +165,16 @@ class Statements(Calls):
         return f"throw R.raise({node.lineno}, {parts});" if self.recorded else f"throw R.raised({parts});"
 
     def _message(self, node: ast.expr) -> str:
-        """The text of an exception, which may be an f-string. How a value is written there is left to JavaScript."""
-        if not isinstance(node, ast.JoinedStr):
+        """The text of an exception, which may be an f-string. How a value is written there is left to JavaScript, and
+        what cannot be translated left out: a check that never fails is no reason to refuse a cell."""
+        if isinstance(node, ast.JoinedStr):
+            return " + ".join(map(self._message, node.values)) or '""'
+        if isinstance(node, ast.Constant):
             return self.expression(node)
-        parts = [
-            f"R.text({self.expression(part.value)})" if isinstance(part, ast.FormattedValue) else self.expression(part)
-            for part in node.values
-        ]
-        return " + ".join(parts) or '""'
+        try:
+            return f"R.text({self.expression(node.value if isinstance(node, ast.FormattedValue) else node)})"
+        except Untranslatable:
+            return js_text("…")
 
     # Assignments ------------------------------------------------------------------------------------------------------
 
@@ -183,9 +185,8 @@ class Statements(Calls):
             return self._stored(targets[0], text, value)
         if all(isinstance(target, ast.Name) for target in targets):
             return f"{' = '.join(self._target(target) for target in targets)} = {text};"
-        return f"const value$ = {text}; {' '.join(self._stored(target, 'value$') for target in targets)}".join(
-            ("{ ", " }")
-        )
+        stored = " ".join(self._stored(target, "value$") for target in targets)
+        return f"{{ const value$ = {text}; {stored} }}"
 
     def _stored(self, target: ast.expr, text: str, value: ast.expr | None = None) -> str:
         """The statement that gives a target the value `text`, which is the translation of `value`."""
@@ -222,10 +223,8 @@ def _goes_with(target: ast.Tuple | ast.List, value: ast.expr | None) -> bool:
     """Whether a target is taken apart as its value is written: a, b = c, d."""
     if not isinstance(value, ast.Tuple) or len(value.elts) != len(target.elts):
         return False
-    parts = (*target.elts, *value.elts)
-    return not any(isinstance(part, ast.Starred) for part in parts) and not any(
-        isinstance(part, ast.Tuple | ast.List) for part in target.elts
-    )
+    nested = any(isinstance(part, ast.Tuple | ast.List) for part in target.elts)
+    return not nested and not any(isinstance(part, ast.Starred) for part in (*target.elts, *value.elts))
 
 
 def _values(names: Sequence[str]) -> str:
