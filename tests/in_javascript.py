@@ -8,7 +8,7 @@ from importlib.resources import files
 
 import pytest
 
-NUMBERS = files("minirnn.pages") / "assets" / "numbers.js"
+NUMBERS = files("minirnn.pages.stepping") / "assets" / "numbers.js"
 
 RUN_PROGRAMS = """
 const {encode} = numbers;

@@ -13,8 +13,8 @@ from minirnn import CELL_NAMES, cells, make_cell
 from minirnn.cells.bptt import backward_through_time, forward_through_time
 from minirnn.cells.neighbours import NeighbourCell
 from minirnn.cells.padding import PaddingMask
-from minirnn.pages.recording import encode, encode_argument, record
-from minirnn.pages.translation import Untranslatable, translate
+from minirnn.pages.stepping.recording import encode, encode_argument, record
+from minirnn.pages.stepping.translation import Untranslatable, translate
 
 FOLDERS = [Path(cells.__file__).parent]
 

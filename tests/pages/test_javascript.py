@@ -6,7 +6,7 @@ import textwrap
 import pytest
 
 from minirnn import InputError, make_cell
-from minirnn.pages.translation import Untranslatable, translate
+from minirnn.pages.stepping.translation import Untranslatable, translate
 
 
 @pytest.fixture

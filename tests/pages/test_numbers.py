@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from in_javascript import in_node, is_close, run_programs
 
-from minirnn.pages.javascript import vocabulary
-from minirnn.pages.recording import encode, encode_argument, record
-from minirnn.pages.translation import translate
+from minirnn.pages.stepping.javascript import vocabulary
+from minirnn.pages.stepping.recording import encode, encode_argument, record
+from minirnn.pages.stepping.translation import translate
 
 
 def test_translation_knows_what_the_runtime_has(tmp_path):

@@ -12,8 +12,8 @@ from test_lessons import engine_gradients
 
 from minirnn import CELL_NAMES
 from minirnn.cells import Cell
-from minirnn.pages.backward_pass import page
-from minirnn.pages.lessons import MOST_LETTERS, MOST_UNITS, attention, recurrent
+from minirnn.pages.stepping.backward_pass import page
+from minirnn.pages.stepping.lessons import MOST_LETTERS, MOST_UNITS, attention, recurrent
 
 GRADIENTS = "Object.fromEntries(Object.entries(state.gradients).filter(([, v]) => v.d).map(([k, v]) => [k, v.d]))"
 
@@ -196,7 +196,7 @@ def test_the_slider_cuts_off_what_truncation_cuts_off(open_page, cell):
         assert shown.ask("document.querySelector('#triangle-truncated .n').node.v") == pytest.approx(
             expected["U"][0, 1]
         )
-    from minirnn.pages.recurrent_lesson import contributions
+    from minirnn.pages.stepping.recurrent_lesson import contributions
 
     triangle = contributions(lesson.objects["cell"], lesson.numbers["w"], trace, d_hs)
     shown.change("#truncate-mode", "back")

@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from minirnn.pages.recording import encode, encode_argument, is_encodable, record
+from minirnn.pages.stepping.recording import encode, encode_argument, is_encodable, record
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_call_and_each_statement_with_what_it_gives_values_to(recorded):
         ("main", 6, {"x": 4}),
         ("main", 7, {}),
         ("main", 9, {}),
-        ("main", 10, {}),
+        ("main", 10, {"return": {"q": [4, 1.5]}}),
     ]
     assert {(event.module, event.depth, event.t) for event in events} == {("written", 1, None)}
     assert all(event.file.endswith("written.py") for event in events)
@@ -121,7 +121,7 @@ def test_loops_whatever_their_layout(recorded):
         *[(5, 0), (8, 1), (5, 1), (8, 2)],
         (13, 3),
         (14, 0),
-        (15,),
+        (15, {"q": [0, 1]}),
     ]
 
 
@@ -207,8 +207,10 @@ def test_arrays_are_copied_at_the_event_and_shown_as_they_are_then(recorded):
         np.zeros((2, 2)),
     )
     d = [event.values.get("a", {}).get("d") for event in events if "a" in event.values]
-    assert d == [[0, 0, 0, 0], [2, 2, 0, 0]]
+    assert d == [[0, 0, 0, 0], [1, 1, 0, 0], [2, 2, 0, 0]]
     assert events[3].values == {"part": {"s": [2], "d": [1, 1]}}
+    assert list(events[4].values) == ["a", "b"]  # the line `fill(b)`, which gives a value to neither
+    assert events[-1].values == {"return": {"s": [2, 2], "d": [2, 2, 0, 0]}}
     assert result.tolist() == [[2, 2], [0, 0]]
 
 
@@ -363,7 +365,7 @@ def test_names_that_a_function_inside_shares_are_seen(recorded):
         """,
         1,
     )
-    assert [event.values for event in events] == [{"a": 1}, {"b": 1}, {"b": 2}, {}]
+    assert [event.values for event in events] == [{"a": 1}, {"b": 1}, {"b": 2}, {"return": 1}]
 
 
 def test_an_earlier_trace_function_is_back_afterwards_even_when_the_code_fails(recorded):

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.pages.javascript.calls import signature
-from minirnn.pages.javascript.names import Untranslatable, js_list, js_name, js_text
-from minirnn.pages.javascript.statements import INDENT, Statements
-from minirnn.pages.javascript.vocabulary import LEAVES, NUMPY
+from minirnn.pages.stepping.javascript.calls import signature
+from minirnn.pages.stepping.javascript.names import Untranslatable, js_list, js_name, js_text
+from minirnn.pages.stepping.javascript.statements import INDENT, Statements
+from minirnn.pages.stepping.javascript.vocabulary import LEAVES, NUMPY
 
 Methods = dict[str, FunctionType]
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from types import FunctionType
 
 from minirnn import backend
-from minirnn.pages.javascript.calls import Calls
-from minirnn.pages.javascript.expressions import pattern_shape
-from minirnn.pages.javascript.names import NOTHING, Surroundings, Untranslatable, js_list, js_name, js_text
-from minirnn.pages.javascript.vocabulary import IN_PLACE
-from minirnn.pages.syntax import bound_names, function_of, is_told
+from minirnn.pages.stepping.javascript.calls import Calls
+from minirnn.pages.stepping.javascript.expressions import pattern_shape
+from minirnn.pages.stepping.javascript.names import NOTHING, Surroundings, Untranslatable, js_list, js_name, js_text
+from minirnn.pages.stepping.javascript.vocabulary import IN_PLACE
+from minirnn.pages.stepping.syntax import bound_names, function_of, is_told
 
 INDENT = "  "
 

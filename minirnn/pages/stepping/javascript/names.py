@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from minirnn import backend
 from minirnn.errors import InputError
-from minirnn.pages.javascript.vocabulary import ARRAY_METHODS, CONSTRUCTS, LEAVES, MODULES, NUMPY, RESERVED
+from minirnn.pages.stepping.javascript.vocabulary import ARRAY_METHODS, CONSTRUCTS, LEAVES, MODULES, NUMPY, RESERVED
 
 NOTHING = object()
 """What `Names.meant` gives for what only the run will show."""

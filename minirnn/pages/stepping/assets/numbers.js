@@ -797,7 +797,13 @@ const numbers = (() => {
       events.push({function: frame.name, module: frame.module, line, t, depth: frames.length, values});
     }
     const enter = (name, module, line, given) => { frames.push({name, module, t: null, told: new Map()}); at(line, given); };
-    const done = (line, value = null) => { at(line, {}); frames.pop(); return value; };
+    const done = (line, value = null) => {
+      at(line, {});
+      const returned = shown(value ?? undefined);
+      if (returned !== undefined) last(events).values.return = returned;
+      frames.pop();
+      return value;
+    };
     const raise = (line, kind, message) => { at(line, {}); return raised(kind, message); };
     const leave = () => { frames.pop(); return null; };
     const nothing = () => null;

@@ -48,7 +48,7 @@ def describe(function: Any, owner: type | None = None) -> dict[str, Any]:
         "lines": [(number, html) for number, html, _ in lines],
         "loops": _loops_over_time(text, first),
         "named": {number: numbers for number, numbers in named.items() if numbers},
-        "comments": {number: words for number, _, line in lines if (words := _words(comment_of(line)))},
+        "comments": {number: to_html(words) for number, _, line in lines if (words := _words(comment_of(line)))},
         "equations": {
             number: equation_as_html(equations[number]) for numbers in named.values() for number in sorted(numbers)
         },

@@ -39,10 +39,10 @@ function showUnrolled(event) {
   const rows = { head: 1, loss: 2, lossArrow: 3, p: 4, pArrow: 5, state: (i) => 6 + 2 * i }; // arrows below each state
   const xArrow = rows.state(page.states.length) - 1, xRow = xArrow + 1;
 
-  put(rows.loss, 1, make("span", { class: "label" }, "loss L"));
-  put(rows.p, 1, make("span", { class: "label" }, "probabilities p"));
-  page.states.forEach((name, i) => put(rows.state(i), 1, make("span", { class: "label" }, i ? `memory ${name}` : `state ${name}`, make("br"), make("span", {}, `and d${name}`))));
-  put(xRow, 1, make("span", { class: "label" }, "input x"));
+  put(rows.loss, 1, make("span", { class: "label" }, "L"));
+  put(rows.p, 1, make("span", { class: "label" }, "p"));
+  page.states.forEach((name, i) => put(rows.state(i), 1, make("span", { class: "label" }, `${name}, d${name}`)));
+  put(xRow, 1, make("span", { class: "label" }, "x"));
   for (let t = -1; t < T; t++) {
     put(rows.head, at(t), make("span", { class: "soft" }, t < 0 ? "before" : `step ${t + 1}`));
     page.states.forEach((name, i) => put(rows.state(i), at(t), stateBox(t, name, i, boxed)));
@@ -61,9 +61,10 @@ function showUnrolled(event) {
       put(xRow, at(t), boxed(t, "x", make("span", { class: "letter" }, page.text[t])));
     }
   }
-  box.replaceChildren(make("h2", {}, `${page.name}, unrolled over ${T} steps`), grid, legend());
-  const current = box.querySelector(".current"); // on a narrow screen the step may be out of sight
-  if (current) box.scrollLeft = current.offsetLeft - box.offsetLeft - box.clientWidth / 2;
+  const scroller = make("div", { class: "scroller" }, grid);
+  box.replaceChildren(make("h2", {}, `${page.name}, unrolled over ${T} steps`), scroller, legend());
+  const current = grid.querySelector(".current"); // on a narrow screen the step may be out of sight
+  if (current) scroller.scrollLeft = current.offsetLeft - scroller.offsetLeft - scroller.clientWidth / 2;
 }
 
 function stateBox(t, name, i, boxed) {
@@ -93,6 +94,6 @@ const targetOf = (t) => {
   return row.indexOf(Math.max(...row));
 };
 
-const legend = () => make("p", { class: "soft" }, "→ ↑ forward.  ", make("span", { class: "above-ink" }, "↓"),
+const legend = () => make("p", { class: "soft" }, "From below: the input x, the state, the probabilities p of the next letter, the loss L. → ↑ forward.  ", make("span", { class: "above-ink" }, "↓"),
   " gradient from above (the loss of this step, or through h), ", make("span", { class: "future-ink" }, "←"),
   " from the future (all later steps). Bold: the letter that was to be told. A step in brackets above a name: of that step.");

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 
-from minirnn.pages.javascript.names import Names, js_list, js_name
-from minirnn.pages.javascript.vocabulary import BINARY, COMPARE, UNARY
+from minirnn.pages.stepping.javascript.names import Names, js_list, js_name
+from minirnn.pages.stepping.javascript.vocabulary import BINARY, COMPARE, UNARY
 
 
 class Expressions(Names):

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.pages.functions import describe
-from minirnn.pages.recording import Event, encode, record
-from minirnn.pages.translation import Untranslatable, translate
+from minirnn.pages.stepping.functions import describe
+from minirnn.pages.stepping.recording import Event, encode, record
+from minirnn.pages.stepping.translation import Untranslatable, translate
 
 EPSILON = 1e-5
 """By how much a number is changed for its finite difference."""
@@ -161,7 +161,7 @@ def _slope(lesson: Lesson, array: np.ndarray, place: tuple[int, ...]) -> float:
 
 def assembled(lesson: Lesson, data: Mapping[str, Any], program: str) -> str:
     """The HTML from its pieces. (In a script, "</" would end it: in JSON and in strings "<\\/" means the same.)"""
-    assets = files("minirnn.pages") / "assets"
+    assets = files("minirnn.pages.stepping") / "assets"
     own = "".join((assets / name).read_text("utf-8") for name in SCRIPTS)
     translated = [(assets / "numbers.js").read_text("utf-8"), program] if program else []
     return Template((assets / "page.html").read_text("utf-8")).substitute(

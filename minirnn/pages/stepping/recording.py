@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minirnn.pages.syntax import bound_names, function_of, is_told
+from minirnn.pages.stepping.syntax import bound_names, function_of, is_told
 
 CO_GENERATOR_LIKE = 0x20 | 0x80 | 0x200  # generators and coroutines stop in the middle and go on: they are not followed
 
@@ -40,7 +40,8 @@ class Event(NamedTuple):
             counts from an event that gives it: a `t` from a `with` or a `:=` is not seen.)
         depth: how many recorded functions are being executed: 1 in the function that was called first.
         values: the arguments, or what the statement gave values to, by name, as `encode` gives them; and after these,
-            what was told of before and has changed since, as an array does that another function fills.
+            what was told of before and has changed since, as an array does that another function fills; and as "return"
+            what is returned.
     """
 
     function: str
@@ -147,6 +148,8 @@ class _Tracer:
             self.finish(at)
             if at.returned and not at.failed:
                 self.emit(at.returned.lineno, ())
+                if is_encodable(argument):
+                    self.events[-1].values["return"] = encode(argument)
             self.stack.pop()
         return self.on_event
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
 
-from minirnn.pages.javascript.expressions import Expressions
-from minirnn.pages.javascript.names import NOTHING, js_list, js_text
-from minirnn.pages.javascript.vocabulary import (
+from minirnn.pages.stepping.javascript.expressions import Expressions
+from minirnn.pages.stepping.javascript.names import NOTHING, js_list, js_text
+from minirnn.pages.stepping.javascript.vocabulary import (
     ARRAY_METHODS,
     BUILTIN_KEYWORDS,
     CONTAINER_METHODS,

@@ -169,7 +169,8 @@ function madeAt(event) {
     && (name === "return" ? !node.label || node.label.event > event.at : node.label.event === event.at && node.label.name === name);
   const found = [];
   const look = (name, value, shownName) => {
-    if (value && value.list) value.list.forEach((one, i) => value.names && look(name, one, value.names[i]));
+    const d = event.fn.name.endsWith("weight_gradients") ? "d" : ""; // there a gradient has the name of its weight
+    if (value && value.list) value.list.forEach((one, i) => value.names && look(name, one, d + value.names[i]));
     else if (value && value.shape && value.nodes.some((node) => isNew(node, name))) found.push({ name: shownName, value });
   };
   if (engine && !event.isCall) for (const [name, value] of Object.entries(event.values)) look(name, value, name);
@@ -185,7 +186,7 @@ function showEquation(event) {
   for (const number of own) {
     box.append(make("div", { class: "equation lit", html: `<span class="soft">${event.fn.file} (${number})</span> ${event.fn.equations[number]}` }));
   }
-  if (event.fn.comments[event.line]) box.append(make("p", { class: "soft" }, event.fn.comments[event.line]));
+  if (event.fn.comments[event.line]) box.append(make("p", { class: "soft", html: event.fn.comments[event.line] }));
   if (event.isCall) box.append(make("p", { class: "soft" }, `${event.fn.name} is called: these numbers come in.`));
   else if (!own.length && !made.length) box.append(make("p", { class: "soft" }, engine ? "Nothing is computed here: numbers are handed on." : "No equation has the number of this line."));
   for (const { name, value } of made) {

@@ -28,9 +28,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import CodeType
 from typing import Any, NamedTuple
 
-from minirnn.pages.javascript.names import Untranslatable
-from minirnn.pages.javascript.program import Program
-from minirnn.pages.syntax import function_of
+from minirnn.pages.stepping.javascript.names import Untranslatable
+from minirnn.pages.stepping.javascript.program import Program
+from minirnn.pages.stepping.syntax import function_of
 
 __all__ = ["TranslatedFunction", "Translation", "Untranslatable", "translate"]
 
