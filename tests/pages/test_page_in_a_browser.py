@@ -349,3 +349,14 @@ def test_a_text_that_looks_like_html_is_shown_as_it_is(open_page):
     assert shown.text("#badge").startswith("✓")
     assert shown.ask("[...document.querySelectorAll('#picture .letter')].length") >= 6
     assert shown.complaints() == []
+
+
+def test_a_page_that_computes_something_else_than_was_recorded_says_so(driver, tmp_path):
+    written = page(recurrent("lstm"))
+    assert written.count("f = R.sigmoid(a_f)") == 1
+    for wrong in ("f = R.tanh(a_f)", "f = R.mul(R.sigmoid(a_f), 1 + 1e-8)"):
+        file = tmp_path / "wrong.html"
+        file.write_text(written.replace("f = R.sigmoid(a_f)", wrong), "utf-8")
+        shown = browser.Page(driver, file)
+        assert shown.text("#badge").startswith("✗"), wrong
+        assert shown.ask("document.getElementById('badge').classList.contains('bad')")

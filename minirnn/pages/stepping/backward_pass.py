@@ -21,7 +21,7 @@ from minirnn.pages.stepping.translation import Untranslatable, translate
 
 EPSILON = 1e-5
 """By how much a number is changed for its finite difference."""
-DIGITS = 12
+DIGITS = 10
 """To how many the recorded numbers are written where the page computes them itself, and only compares."""
 SCRIPTS = ("model.js", "views.js", "unrolled.js", "attention.js", "panels.js", "quiz.js", "editor.js", "main.js")
 """The page's own, in the order in which they are put together."""
@@ -78,6 +78,7 @@ def page(lesson: Lesson) -> str:
         "args": {name: {"o": name} for name in lesson.objects} | {k: as_argument(v) for k, v in lesson.numbers.items()},
         **described(events),
         **packed(events, DIGITS if program else 17),
+        "digits": DIGITS,
         "why": why,
         "gradients": encode(of_run["gradients"]),
     }
