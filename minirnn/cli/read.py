@@ -8,8 +8,8 @@ from typing import Any
 
 from minirnn.cli.options import path
 from minirnn.errors import InputError
-from minirnn.pages.site import write
-from minirnn.pages.sources import find
+from minirnn.pages.reading.site import write
+from minirnn.pages.reading.sources import find
 
 DESCRIPTION = (
     "Write the source of the cells, the tape, attention and beam search as HTML pages: prose and equations on the "

@@ -2,9 +2,9 @@
 
 import pytest
 
-from minirnn.pages.outline import Outline
-from minirnn.pages.site import build
-from minirnn.pages.sources import sources
+from minirnn.pages.reading.outline import Outline
+from minirnn.pages.reading.site import build
+from minirnn.pages.reading.sources import sources
 
 
 @pytest.fixture(scope="session")

@@ -10,11 +10,11 @@ from reading import Found, dead_links, disagreements, told
 
 import minirnn
 from minirnn.pages.equations import NUMBERS, expanded
-from minirnn.pages.linking import Links
-from minirnn.pages.outline import Outline
-from minirnn.pages.page import Page
-from minirnn.pages.site import build
-from minirnn.pages.sources import Source, sources
+from minirnn.pages.reading.linking import Links
+from minirnn.pages.reading.outline import Outline
+from minirnn.pages.reading.page import Page
+from minirnn.pages.reading.site import build
+from minirnn.pages.reading.sources import Source, sources
 
 PATHS = [source.path for source in sources()]
 LSTM = next(source for source in sources() if source.path == "cells/lstm.py")

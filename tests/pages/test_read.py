@@ -8,8 +8,8 @@ import pytest
 from commands import refused, run
 
 from minirnn.cells import CELL_NAMES
-from minirnn.pages import sources
-from minirnn.pages.sources import find
+from minirnn.pages.reading import sources
+from minirnn.pages.reading.sources import find
 
 
 @pytest.fixture
@@ -130,5 +130,5 @@ def test_a_full_disk_is_said(here, capsys, monkeypatch):
     def full(file, data):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
 
-    monkeypatch.setattr("minirnn.pages.site.write_atomically", full)
+    monkeypatch.setattr("minirnn.pages.reading.site.write_atomically", full)
     assert "pages/index.html: No space left on device" in refused(capsys, "read", "--out", "pages")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from html import escape
 
 from minirnn.pages.equations import Equation, Part, parse, pieces, to_html
-from minirnn.pages.linking import Links, Named, href
-from minirnn.pages.outline import Definition, Outline
+from minirnn.pages.reading.linking import Links, Named, href
+from minirnn.pages.reading.outline import Definition, Outline
 
 Rows = list[list[tuple[int, str]]]
 """Lines of pieces, each with its column."""

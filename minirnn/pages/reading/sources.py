@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from minirnn.cells import VARIANTS
 from minirnn.errors import InputError
 
-PACKAGE = Path(__file__).parents[1]
+PACKAGE = Path(__file__).parents[2]
 
 
 def _files(room: str, names: str) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ import posixpath
 import re
 from typing import NamedTuple
 
-from minirnn.pages.outline import Definition, Outline
-from minirnn.pages.sources import Source
+from minirnn.pages.reading.outline import Definition, Outline
+from minirnn.pages.reading.sources import Source
 
 
 class Named(NamedTuple):

@@ -9,10 +9,10 @@ from html import escape
 
 from minirnn.pages.equations import REFERENCE, expanded, to_html
 from minirnn.pages.highlight import Place, highlight
-from minirnn.pages.linking import Links, Named, href
-from minirnn.pages.outline import Definition, Outline, Section
-from minirnn.pages.prose import Prose
-from minirnn.pages.sources import Source
+from minirnn.pages.reading.linking import Links, Named, href
+from minirnn.pages.reading.outline import Definition, Outline, Section
+from minirnn.pages.reading.prose import Prose
+from minirnn.pages.reading.sources import Source
 
 GENERATOR = '<meta name="generator" content="minirnn read">'
 """What tells a page of ours from a file of somebody else."""

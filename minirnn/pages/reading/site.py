@@ -6,10 +6,10 @@ from pathlib import Path
 
 from minirnn.data.writing import write_atomically
 from minirnn.errors import InputError
-from minirnn.pages.linking import Links
-from minirnn.pages.outline import Outline
-from minirnn.pages.page import GENERATOR, Page, index
-from minirnn.pages.sources import chapters, sources
+from minirnn.pages.reading.linking import Links
+from minirnn.pages.reading.outline import Outline
+from minirnn.pages.reading.page import GENERATOR, Page, index
+from minirnn.pages.reading.sources import chapters, sources
 
 STYLE = Path(__file__).with_name("style.css")
 

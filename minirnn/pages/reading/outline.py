@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from minirnn.pages.equations import equations_of, numbers_in_comment
-from minirnn.pages.sources import Source
+from minirnn.pages.reading.sources import Source
 
 
 @dataclass(frozen=True)
