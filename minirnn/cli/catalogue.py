@@ -94,7 +94,7 @@ def operation_recipes() -> Iterator[tuple[str, Recipe]]:
     yield "clip (below)", recipe(lambda x: ops.clip(x, min=1), a=away_from((1,), 3, 4))
     for name in ("maximum", "minimum"):
         yield name, _halves(getattr(ops, name), apart(2, 3, 4))
-        yield f"{name} (number)", recipe(lambda x, f=getattr(ops, name): f(1, x), a=away_from((1,), 3, 4))
+        yield f"{name} (number)", recipe(lambda x, f=getattr(ops, name): f(0.55, x), a=apart(3, 4))
     for name in ("relu6", "leaky_relu", "elu"):
         kinks = activations.KINKS[name.replace("_", "-")]
         yield name, recipe(getattr(activations, name), a=away_from(kinks, 3, 4))
