@@ -557,15 +557,19 @@ MISTAKES = {
         lambda: copying_tests.test_selected_rows_go_on_as_they_would_have("after", [2, 0, 0, 1]),
     ),
     "padding is compared with": (
-        history_encoders._matches, "_zeroed(embedded, source.word_lengths)", "embedded",
+        history_encoders._matches, "np.where(np.arange(T)[:, None] < source.word_lengths, source.words, -1)", "source.words",
         lambda: history_tests.test_padding_changes_nothing("hierarchical matching"),
+    ),
+    "padding is a word in common": (
+        history_encoders._matches, " & (told >= 0)", "",
+        lambda: history_tests.test_each_turn_is_compared_with_the_latest_by_its_words("hierarchical", None),
     ),
     "turns are compared with the first": (
         history_encoders._matches, "source.lengths - 1", "source.lengths * 0",
         lambda: history_tests.test_each_turn_is_compared_with_the_latest_by_its_words("hierarchical", None),
     ),
     "long turns match more": (
-        history_encoders._matches, "counts**-0.5", "counts**0",
+        history_encoders._matches, "common / np.sqrt(source.word_lengths[source.turns])", "common * 1.0",
         lambda: history_tests.test_each_turn_is_compared_with_the_latest_by_its_words("hierarchical", None),
     ),
     # The choice among answers
