@@ -122,27 +122,22 @@ from minirnn.models import (
 )
 from minirnn.parallel import num_threads, set_num_threads
 from minirnn.training import (
-    SGD,
-    Adam,
-    AdamW,
+    Callback,
     Captioning,
     Chatting,
     Drawing,
     LanguageModeling,
     Rewards,
-    RMSProp,
     Run,
     Trainer,
     Translation,
-    clip_grad_norm,
     load_checkpoint,
     named_reward,
     save_checkpoint,
 )
-from minirnn.translator import (
-    Translated,
-    Translator,
-)
+from minirnn.training import optimizers as _optimizers
+from minirnn.training.optimizers import *  # noqa: F403
+from minirnn.translator import Translated, Translator
 
 __version__ = "0.1.0"
 
@@ -153,13 +148,11 @@ __all__ = [
     "LSTM",
     "RNN",
     "SCORES",
-    "SGD",
-    "Adam",
-    "AdamW",
     "Artist",
     "Attention",
     "AttentionDecoder",
     "AvgPool2d",
+    "Callback",
     "Caption",
     "CaptionCondition",
     "Captioner",
@@ -202,7 +195,6 @@ __all__ = [
     "Parameter",
     "PictureEncoder",
     "PictureModel",
-    "RMSProp",
     "RReLU",
     "RasterModel",
     "ReLU",
@@ -229,7 +221,6 @@ __all__ = [
     "activations",
     "beam_search",
     "cider_d",
-    "clip_grad_norm",
     "corpus_bleu",
     "cross_entropy",
     "d2l_bleu",
@@ -275,3 +266,4 @@ __all__ = [
     "use_kernels",
     "viterbi",
 ]
+__all__ += _optimizers.__all__

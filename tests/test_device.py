@@ -12,9 +12,9 @@ from translation_cases import DECODERS, EOS, build, sentences
 import minirnn
 from minirnn import (
     CELL_NAMES,
+    OPTIMIZERS,
     SGD,
     Adam,
-    AdamW,
     AttentionDecoder,
     Captioning,
     Codec,
@@ -26,7 +26,6 @@ from minirnn import (
     PictureEncoder,
     Recurrent,
     RegionEncoder,
-    RMSProp,
     Tensor,
     Trainer,
     Translation,
@@ -196,7 +195,7 @@ def assert_alike(host, device):
 
 @pytest.mark.parametrize("name", CELL_NAMES)
 @pytest.mark.parametrize("embedding_size", [None, 5])
-@pytest.mark.parametrize("optimizer", [SGD, RMSProp, Adam, AdamW])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.values())
 def test_training_a_language_model_there_gives_the_same(name, embedding_size, optimizer, rng):
     ids = rng.integers(0, 7, (2, 5, 3))
     weights = []
