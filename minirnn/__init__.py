@@ -34,6 +34,7 @@ from minirnn.captioner import Caption, Captioner
 from minirnn.cells import CELL_NAMES, Cell, MemoryGate, make_cell
 from minirnn.data import (
     Codec,
+    GeneratedTask,
     Pair,
     Subwords,
     Vocabulary,
@@ -81,6 +82,7 @@ from minirnn.layers import (
     ReLU,
     ReLU6,
     RReLU,
+    Score,
     Sequential,
     Sigmoid,
     Tanh,
@@ -138,8 +140,7 @@ from minirnn.training import (
 from minirnn.training import optimizers as _optimizers
 from minirnn.training.optimizers import *  # noqa: F403
 from minirnn.translator import Translated, Translator
-
-__version__ = "0.1.0"
+from minirnn.version import __version__ as __version__
 
 __all__ = [
     "CELL_NAMES",
@@ -172,6 +173,7 @@ __all__ = [
     "Embedding",
     "EncoderDecoder",
     "FlatEncoder",
+    "GeneratedTask",
     "GradcheckError",
     "HandoverDecoder",
     "HierarchicalEncoder",
@@ -205,6 +207,7 @@ __all__ = [
     "Rewards",
     "RowModel",
     "Run",
+    "Score",
     "SequenceClassifier",
     "Sequential",
     "Sigmoid",
