@@ -30,8 +30,10 @@ from minirnn.autograd import (
     ops,
     softmax,
 )
+from minirnn.blanks import BlankFiller, Filled
 from minirnn.captioner import Caption, Captioner
 from minirnn.cells import CELL_NAMES, Cell, MemoryGate, make_cell
+from minirnn.classifier import Classified, Classifier
 from minirnn.data import (
     Codec,
     GeneratedTask,
@@ -59,8 +61,9 @@ from minirnn.decoding import (
     sampler,
     viterbi,
 )
-from minirnn.errors import DeviceError, InputError, MinirnnError, NonFiniteLossError, StaleGraphError
+from minirnn.errors import DeviceError, InputError, MinirnnError, MinirnnWarning, NonFiniteLossError, StaleGraphError
 from minirnn.fast import unroll, use_kernels
+from minirnn.forecaster import Forecaster
 from minirnn.layers import (
     ELU,
     GRU,
@@ -123,6 +126,9 @@ from minirnn.models import (
     VideoEncoder,
 )
 from minirnn.parallel import num_threads, set_num_threads
+from minirnn.partner import Answer, Partner
+from minirnn.reranking import Reranker
+from minirnn.runs import load
 from minirnn.training import (
     Callback,
     Captioning,
@@ -135,12 +141,14 @@ from minirnn.training import (
     Translation,
     load_checkpoint,
     named_reward,
+    save,
     save_checkpoint,
 )
 from minirnn.training import optimizers as _optimizers
 from minirnn.training.optimizers import *  # noqa: F403
-from minirnn.translator import Translated, Translator
+from minirnn.translator import Measured, Translated, Translator
 from minirnn.version import __version__ as __version__
+from minirnn.writer import Writer
 
 __all__ = [
     "CELL_NAMES",
@@ -149,10 +157,12 @@ __all__ = [
     "LSTM",
     "RNN",
     "SCORES",
+    "Answer",
     "Artist",
     "Attention",
     "AttentionDecoder",
     "AvgPool2d",
+    "BlankFiller",
     "Callback",
     "Caption",
     "CaptionCondition",
@@ -161,6 +171,8 @@ __all__ = [
     "Cell",
     "Chatting",
     "ClassCondition",
+    "Classified",
+    "Classifier",
     "ClozeModel",
     "Codec",
     "ContextDecoder",
@@ -172,7 +184,9 @@ __all__ = [
     "Dropout",
     "Embedding",
     "EncoderDecoder",
+    "Filled",
     "FlatEncoder",
+    "Forecaster",
     "GeneratedTask",
     "GradcheckError",
     "HandoverDecoder",
@@ -185,9 +199,11 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "MaxPool2d",
+    "Measured",
     "MemoryGate",
     "MergeDecoder",
     "MinirnnError",
+    "MinirnnWarning",
     "Module",
     "NGram",
     "NeighbourCounts",
@@ -195,6 +211,7 @@ __all__ = [
     "PReLU",
     "Pair",
     "Parameter",
+    "Partner",
     "PictureEncoder",
     "PictureModel",
     "RReLU",
@@ -204,6 +221,7 @@ __all__ = [
     "Recurrent",
     "RecurrentEncoder",
     "RegionEncoder",
+    "Reranker",
     "Rewards",
     "RowModel",
     "Run",
@@ -221,6 +239,7 @@ __all__ = [
     "Translator",
     "VideoEncoder",
     "Vocabulary",
+    "Writer",
     "activations",
     "beam_search",
     "cider_d",
@@ -244,6 +263,7 @@ __all__ = [
     "greedy",
     "length_ratio",
     "linear",
+    "load",
     "load_checkpoint",
     "log_softmax",
     "make_cell",
@@ -260,6 +280,7 @@ __all__ = [
     "read_pairs",
     "rescore",
     "sampler",
+    "save",
     "save_checkpoint",
     "sentence_bleu",
     "sequential_batches",

@@ -12,6 +12,7 @@ from minirnn.training.optimizers import *  # noqa: F403
 from minirnn.training.rewards import Rewards, named_reward
 from minirnn.training.run import Run
 from minirnn.training.translation import Translation
+from minirnn.training.weights import save
 
 __all__ = [
     "Callback",
@@ -25,6 +26,7 @@ __all__ = [
     "Translation",
     "load_checkpoint",
     "named_reward",
+    "save",
     "save_checkpoint",
 ]
 __all__ += optimizers.__all__
