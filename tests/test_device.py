@@ -425,6 +425,32 @@ def test_searches_there_find_the_same(kind, rng):
     assert device_double.syncs > 0
 
 
+USES = {
+    "lm": lambda writer: [writer.generate("the", 12, temperature=0), writer.perplexity("the quick brown")],
+    "cloze": lambda filler: [filler.fill("the qu_ck").text],
+    "translate": lambda translator: [translator.evaluate([("one cat", "un chat")]).perplexity],
+    "classify": lambda classifier: [classifier.probabilities(["a w1", "b"])],
+    "caption": lambda captioner: [captioner.caption(["pictures/0.png"])[0][0].text],
+    "draw": lambda artist: [artist.draw(2, told="a red stripe", temperature=0)],
+    "chat": lambda partner: [partner.answer([["hello"]])[0].text],
+    "forecast": lambda forecaster: [forecaster.forecast(np.arange(9.0), 3, m) for m in ("linear", "mlp", "recurrent")],
+}
+
+
+@pytest.mark.parametrize("task", USES)
+def test_a_run_is_loaded_there_and_does_the_same(task, small_runs, monkeypatch):
+    monkeypatch.chdir(small_runs)
+    there = minirnn.load(task, device="gpu")
+    assert {backend.device_of(p.data) for p in there.model.parameters()} == {"gpu"}
+    for found, expected in zip(USES[task](there), USES[task](minirnn.load(task)), strict=True):
+        if isinstance(expected, str):
+            assert found == expected
+        else:
+            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+    assert minirnn.load(task, there.model, device="cpu") is there.model
+    assert {backend.device_of(p.data) for p in there.model.parameters()} == {"cpu"}
+
+
 def test_layers_take_their_state_there_and_back():
     layer = Recurrent("lstm", 2, 3, 2, bidirectional=True, rng=0).to("gpu")
     x = Tensor(device_double.asarray(np.ones((3, 2, 2), np.float32)))

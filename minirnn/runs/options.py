@@ -120,7 +120,7 @@ def read_options(run: Run, task: str, known: Options) -> dict[str, Any]:
         if is_newer(run.version) and (unknown := run.config["options"].keys() - known.keys()):
             raise ValueError(f"an option {min(unknown)!r}")
     except OwnFileError as error:
-        raise InputError(f"{run.path} needs a file of your own: {error}") from error
+        raise InputError(f"{run.path} needs a file of your own, which its run.json names: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, argparse.ArgumentTypeError) as error:
         raise run.damaged(error) from error
     warn_of_changes(run, options)

@@ -105,7 +105,9 @@ def test_a_language_model_of_ones_own_cell_and_optimiser(own, capsys):
     own.unlink()
     for command in (("generate", "r"), ("train", "lm", "--resume", "r", "--epochs", 3)):
         capsys.readouterr()
-        assert refused(capsys, *command).endswith(f"r needs a file of your own: {own}: there is no such file\n")
+        assert refused(capsys, *command).endswith(
+            f"r needs a file of your own, which its run.json names: {own}: there is no such file\n"
+        )
     with pytest.raises(InputError, match="r needs a file of your own"):
         load("r")
 
