@@ -25,6 +25,7 @@ from minirnn.cli import (
     fetch,
     generate,
     gradcheck,
+    read,
     show,
     train,
     translate,
@@ -45,6 +46,7 @@ COMMANDS: tuple[Any, ...] = (
     cloze,
     fetch,
     gradcheck,
+    read,
     exercise,
 )
 GROUPS: tuple[tuple[str, str, str, str, tuple[Any, ...]], ...] = (

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Iterator, Sequence
 from types import FunctionType
 
 from minirnn import backend
-from minirnn.pages.expressions import (
-    NOTHING,
-    Expressions,
-    Surroundings,
-    js_name,
-    js_text,
-    listed,
-    pattern_shape,
-)
-from minirnn.pages.syntax import bound_names, function_of, is_told
-from minirnn.pages.vocabulary import IN_PLACE
+from minirnn.pages.stepping.javascript.calls import Calls
+from minirnn.pages.stepping.javascript.expressions import pattern_shape
+from minirnn.pages.stepping.javascript.names import NOTHING, Surroundings, Untranslatable, js_list, js_name, js_text
+from minirnn.pages.stepping.javascript.vocabulary import IN_PLACE
+from minirnn.pages.stepping.syntax import bound_names, function_of, is_told
 
 INDENT = "  "
 
 
-class Statements(Expressions):
+class Statements(Calls):
     """The translation of one function.
 
     Args:
@@ -74,7 +69,7 @@ class Statements(Expressions):
         code = self.function.__code__
         lines = [f"{indent}{heading}({', '.join(self._written_parameters())}) {{"]
         inside = indent + INDENT
-        if self.this:
+        if any(isinstance(name, ast.Name) and name.id == self.this for name in ast.walk(self.node)):
             lines.append(f"{inside}const {js_name(self.this)} = this;")
         if self.declared:
             lines.append(f"{inside}let {', '.join(self.declared)};")
@@ -88,17 +83,13 @@ class Statements(Expressions):
         return [*lines, f"{indent}}}"]
 
     def _written_parameters(self) -> Iterator[str]:
-        function = self.function
-        defaults = dict(zip(reversed(self.parameters), reversed(function.__defaults__ or ()), strict=False))
-        if keywords_only := [argument.arg for argument in self.node.args.kwonlyargs]:
-            positional = [name for name in self.parameters if name not in keywords_only]
-            defaults = dict(zip(reversed(positional), reversed(function.__defaults__ or ()), strict=False))
-            defaults |= function.__kwdefaults__ or {}
+        defaults = {name: p.default for name, p in inspect.signature(self.function).parameters.items()}
         for name in self.parameters:
             try:
-                yield f"{js_name(name)} = {self.program.literal(defaults[name])}" if name in defaults else js_name(name)
+                default = "" if defaults[name] is inspect.Parameter.empty else self.program.literal(defaults[name])
             except KeyError:
                 raise self.refuse(self.node, f"the default of `{name}`") from None
+            yield f"{js_name(name)} = {default}" if default else js_name(name)
         if self.rest:
             yield f"...{js_name(self.rest)}"
 
@@ -174,26 +165,28 @@ class Statements(Expressions):
         return f"throw R.raise({node.lineno}, {parts});" if self.recorded else f"throw R.raised({parts});"
 
     def _message(self, node: ast.expr) -> str:
-        """The text of an exception, which may be an f-string. How a value is written there is left to JavaScript."""
-        if not isinstance(node, ast.JoinedStr):
+        """The text of an exception, which may be an f-string. How a value is written there is left to JavaScript, and
+        what cannot be translated left out: a check that never fails is no reason to refuse a cell."""
+        if isinstance(node, ast.JoinedStr):
+            return " + ".join(map(self._message, node.values)) or '""'
+        if isinstance(node, ast.Constant):
             return self.expression(node)
-        parts = [
-            f"R.text({self.expression(part.value)})" if isinstance(part, ast.FormattedValue) else self.expression(part)
-            for part in node.values
-        ]
-        return " + ".join(parts) or '""'
+        try:
+            return f"R.text({self.expression(node.value if isinstance(node, ast.FormattedValue) else node)})"
+        except Untranslatable:
+            return js_text("…")
 
     # Assignments ------------------------------------------------------------------------------------------------------
 
     def _assign(self, targets: Sequence[ast.expr], value: ast.expr) -> str:
-        text = self.expression(value)
+        taken_apart = len(targets) == 1 and isinstance(targets[0], ast.Tuple | ast.List)
+        text = self.iterated(value) if taken_apart else self.expression(value)
         if len(targets) == 1:
             return self._stored(targets[0], text, value)
         if all(isinstance(target, ast.Name) for target in targets):
             return f"{' = '.join(self._target(target) for target in targets)} = {text};"
-        return f"const value$ = {text}; {' '.join(self._stored(target, 'value$') for target in targets)}".join(
-            ("{ ", " }")
-        )
+        stored = " ".join(self._stored(target, "value$") for target in targets)
+        return f"{{ const value$ = {text}; {stored} }}"
 
     def _stored(self, target: ast.expr, text: str, value: ast.expr | None = None) -> str:
         """The statement that gives a target the value `text`, which is the translation of `value`."""
@@ -208,7 +201,7 @@ class Statements(Expressions):
         if isinstance(target, ast.Name):
             return js_name(target.id)
         if isinstance(target, ast.Tuple | ast.List):
-            return listed([self._target(part) for part in target.elts])
+            return js_list([self._target(part) for part in target.elts])
         if isinstance(target, ast.Starred):
             return self._target(target.value)  # `unpack` has made one value of the rest
         if isinstance(target, ast.Subscript):
@@ -219,7 +212,7 @@ class Statements(Expressions):
 
     def _aug_assign(self, node: ast.AugAssign) -> str:
         if type(node.op) not in IN_PLACE:
-            raise self.refuse(node, f"`{ast.unparse(node)}`")
+            raise self.refuse(node)
         target, op, value = node.target, js_text(IN_PLACE[type(node.op)]), self.expression(node.value)
         if isinstance(target, ast.Subscript):
             return f"R.update({self.expression(target.value)}, {self.expression(target.slice)}, {op}, {value});"
@@ -230,10 +223,8 @@ def _goes_with(target: ast.Tuple | ast.List, value: ast.expr | None) -> bool:
     """Whether a target is taken apart as its value is written: a, b = c, d."""
     if not isinstance(value, ast.Tuple) or len(value.elts) != len(target.elts):
         return False
-    parts = (*target.elts, *value.elts)
-    return not any(isinstance(part, ast.Starred) for part in parts) and not any(
-        isinstance(part, ast.Tuple | ast.List) for part in target.elts
-    )
+    nested = any(isinstance(part, ast.Tuple | ast.List) for part in target.elts)
+    return not nested and not any(isinstance(part, ast.Starred) for part in (*target.elts, *value.elts))
 
 
 def _values(names: Sequence[str]) -> str:

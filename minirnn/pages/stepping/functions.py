@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import ast
 import inspect
-import io
-import keyword
 import re
 import textwrap
-import tokenize
-from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
-from minirnn.pages.equations import equations_of, numbers_in_comment, to_html
+from minirnn.pages.equations import comment_of, equations_of, numbers_in_comment, parse, to_html
+from minirnn.pages.highlight import highlight
 
 SYMBOL = re.compile(
     r"(?<![A-Za-zΑ-Ωα-ω_`.'])"
@@ -38,9 +34,10 @@ def describe(function: Any, owner: type | None = None) -> dict[str, Any]:
         if documented is not None:
             equations |= equations_of(documented.__doc__)
     hidden = _docstring_lines(text)
+    shown = highlight(text, named=_name_as_html)[1:]
     lines = [
         (first + i, html, line)
-        for i, (html, line) in enumerate(zip(lines_as_html(text), text.splitlines(), strict=True))
+        for i, (html, line) in enumerate(zip(shown, text.splitlines(), strict=True))
         if i + 1 not in hidden
     ]
     named = {number: [n for n in numbers_in_comment(line) if n in equations] for number, _, line in lines}
@@ -49,12 +46,34 @@ def describe(function: Any, owner: type | None = None) -> dict[str, Any]:
         "module": function.__module__,
         "file": Path(inspect.getsourcefile(function) or "").name,
         "lines": [(number, html) for number, html, _ in lines],
+        "about": about(owner or module),
         "loops": _loops_over_time(text, first),
         "named": {number: numbers for number, numbers in named.items() if numbers},
+        "comments": {number: to_html(words) for number, _, line in lines if (words := _words(comment_of(line)))},
         "equations": {
             number: equation_as_html(equations[number]) for numbers in named.values() for number in sorted(numbers)
         },
     }
+
+
+def _words(comment: str) -> str:
+    """What a comment says beside the numbers of equations."""
+    return re.sub(r"^#\s*(\(\d+\)[,;:]?\s*(to|and)?\s*)*", "", comment)
+
+
+def _name_as_html(name: str) -> str:
+    return f'<span data-name="{name}">{name}</span>'
+
+
+def about(documented: Any) -> str:
+    """A docstring as HTML, without what it says of arguments."""
+    shown = []
+    for part in parse(getattr(documented, "__doc__", None)):
+        if part.kind == "prose":
+            shown.append(f"<p>{to_html(part.text)}</p>")
+        elif part.kind == "block":
+            shown.append(f'<div class="block">{equation_as_html(part.text)}</div>')
+    return "".join(shown)
 
 
 def _loops_over_time(text: str, first: int) -> list[tuple[int, int]]:
@@ -90,30 +109,3 @@ def name_in_code(symbol: str) -> str:
     if low == "{t-1}":
         return base + "_prev"
     return base if low in ("", "t") else f"{base}_{low.strip('{}')}"
-
-
-def lines_as_html(text: str) -> list[str]:
-    """The lines of a source text, with keywords, strings, comments and names marked."""
-    lines = text.splitlines()
-    marked: list[list[str]] = [[] for _ in lines]
-    done = [0] * len(lines)  # the column up to which each line is in `marked`
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        for row, start, piece in _by_line(token, lines):
-            marked[row] += [escape(lines[row][done[row] : start], quote=False), _mark(token.type, piece)]
-            done[row] = start + len(piece)
-    return ["".join([*m, escape(line[d:], quote=False)]) for m, line, d in zip(marked, lines, done, strict=True)]
-
-
-def _by_line(token: tokenize.TokenInfo, lines: Sequence[str]) -> list[tuple[int, int, str]]:
-    """What a name, a string or a comment takes of each of its lines: row, column, and text."""
-    if token.type not in (tokenize.NAME, tokenize.STRING, tokenize.COMMENT):
-        return []
-    pieces = token.string.split("\n")
-    return [(token.start[0] - 1 + i, 0 if i else token.start[1], piece) for i, piece in enumerate(pieces)]
-
-
-def _mark(kind: int, piece: str) -> str:
-    shown = escape(piece, quote=False)
-    if kind == tokenize.NAME and not keyword.iskeyword(piece):
-        return f'<span data-name="{shown}">{shown}</span>'
-    return f'<span class="{ {tokenize.NAME: "k", tokenize.STRING: "s"}.get(kind, "c") }">{shown}</span>'

@@ -124,6 +124,7 @@ function variables(event) {
     const one = state.events[i];
     if (one.call !== event.call) continue;
     for (const [name, value] of Object.entries(one.values)) {
+      if (name === "_") continue; // what nobody wants to know
       found.delete(name); // the latest stands last
       found.set(name, { value, at: i });
     }

@@ -4,6 +4,9 @@
 // numbers with what it was taken from. The buffer holds nodes, not bare numbers: {v, op, args, label}, with the value,
 // the operation that made it, the nodes it was made from, and the first name it was seen under. Views and copies hand
 // the node itself on, whereas each operation makes new ones: so a node stands for one computed number.
+//
+// What operations give lies in the buffer with the last axis fastest. (NumPy lets it lie as its operands do. That shows
+// only where such a result of transposed operands is reshaped, and the result or the reshaped is then changed in place.)
 "use strict";
 const numbers = (() => {
   // ---------------------------------------------------------------------------------------------- nodes and views
@@ -157,7 +160,8 @@ const numbers = (() => {
   }
   function mul(a, b) {
     const [times, list] = isList(b) ? [a, b] : [b, a];
-    return isList(list) && isNumber(times) ? Array.from({length: times}, () => [...list]).flat() : arithmetic["*"](a, b);
+    if (!isList(list) || !isNumber(times)) return arithmetic["*"](a, b);
+    return Array.from({length: times}, () => list).flat();
   }
   function bitor(a, b) {
     return a instanceof Dict && b instanceof Dict ? dict([...a.entries(), ...b.entries()]) : arithmetic["|"](a, b);
@@ -209,7 +213,8 @@ const numbers = (() => {
     const shape = [...stacks, ...(a.ndim === 1 ? [] : [rows]), ...(b.ndim === 1 ? [] : [columns])];
     return made(nodes, shape);
   }
-  const dot = (a, b) => (asArray(a).ndim && asArray(b).ndim ? matmul(a, b) : elementwise("*", (x, y) => x * y, "float64", a, b));
+  const multiply = ufunc("*", (a, b) => a * b);
+  const dot = (a, b) => (asArray(a).ndim && asArray(b).ndim ? matmul(a, b) : multiply(a, b));
   const outer = (a, b) => {
     const [x, y] = [ravel(asArray(a)), ravel(asArray(b))];
     return arithmetic["*"](view(x, [x.size, 1], [x.strides[0], 0]), y);
@@ -221,7 +226,9 @@ const numbers = (() => {
   function take(name, args, ...names) {
     const given = isPlain(last(args)) ? last(args) : {}, found = {};
     const ordered = given === last(args) ? args.slice(0, -1) : args;
-    if (ordered.length > names.length) fail("TypeError", `${name} takes ${names.length} arguments, not ${ordered.length}`);
+    if (ordered.length > names.length) {
+      fail("TypeError", `${name} takes ${names.length} arguments, not ${ordered.length}`);
+    }
     ordered.forEach((value, i) => (found[names[i]] = value));
     for (const key of Object.keys(given)) {
       if (!names.includes(key)) fail("TypeError", `${name} has no argument ${key} here`);
@@ -237,27 +244,25 @@ const numbers = (() => {
   const shapeOf = (shape) => (isNumber(shape) ? [shape] : [...shape].map(Number));
   const typeOf = (dtype) => {
     if (dtype === undefined || dtype === null || dtype === "float32") return "float64";
-    if (dtype === tools.bool || dtype === tools.int || dtype === tools.float) return {bool: "bool", int: "int64", float: "float64"}[dtype.word];
-    return dtype;
+    return dtype.dtype ?? dtype; // Python's bool, int and float stand for a dtype each
   };
 
   // ----------------------------------------------------------------------------------------------------- reductions
 
   /** A function that makes one number of all along some axes: `reduce` of a list of nodes gives the new node. */
-  const reduction = (name, reduce, dtype = () => "float64") => (x, ...rest) => {
+  const reduction = (name, reduce, dtype = () => "float64", ofNone = true) => (x, ...rest) => {
     const a = asArray(x), {axis = null, keepdims = false} = take(name, rest, "axis", "keepdims");
     const gone = axis === null ? a.shape.map((_, i) => i) : [axis].flat().map((one) => axisOf(one, a.ndim));
     const kept = a.shape.map((_, i) => i).filter((i) => !gone.includes(i));
     const pick = (list, axes) => axes.map((i) => list[i]);
     const inside = places(pick(a.shape, gone), pick(a.strides, gone), 0);
+    if (!ofNone && !inside.length) fail("ValueError", `there is no ${name} of no numbers`);
     const starts = places(pick(a.shape, kept), pick(a.strides, kept), a.offset);
     const nodes = starts.map((start) => reduce(inside.map((place) => a.buffer[start + place])));
     const shape = keepdims ? a.shape.map((n, i) => (gone.includes(i) ? 1 : n)) : pick(a.shape, kept);
     return made(nodes, shape, dtype(a));
   };
   const fold = (op, start, compute) => (nodes) => node(nodes.reduce((v, n) => compute(v, n.v), start), op, nodes);
-  const least = (op, start, compute) => (nodes) =>
-    nodes.length ? fold(op, start, compute)(nodes) : fail("ValueError", `the ${op} of no numbers`);
   const placeOf = (better) => (nodes) =>
     node(nodes.reduce((best, n, i) => (better(n.v, nodes[best].v) ? i : best), 0), "place", nodes);
   const counted = (a) => (a.dtype === "float64" ? "float64" : "int64");
@@ -270,12 +275,12 @@ const numbers = (() => {
   const reductions = {
     sum: reduction("sum", fold("sum", 0, (a, b) => a + b), counted),
     prod: reduction("prod", fold("prod", 1, (a, b) => a * b), counted),
-    max: reduction("max", least("max", -Infinity, Math.max), (a) => a.dtype),
-    min: reduction("min", least("min", Infinity, Math.min), (a) => a.dtype),
+    max: reduction("max", fold("max", -Infinity, Math.max), (a) => a.dtype, false),
+    min: reduction("min", fold("min", Infinity, Math.min), (a) => a.dtype, false),
     any: reduction("any", fold("any", 0, (a, b) => Number(a || b !== 0)), () => "bool"),
     all: reduction("all", fold("all", 1, (a, b) => Number(a && b !== 0)), () => "bool"),
-    argmax: reduction("argmax", placeOf((a, b) => a > b), () => "int64"),
-    argmin: reduction("argmin", placeOf((a, b) => a < b), () => "int64"),
+    argmax: reduction("argmax", placeOf((a, b) => a > b), () => "int64", false),
+    argmin: reduction("argmin", placeOf((a, b) => a < b), () => "int64", false),
     mean, var: variance, std: (a, ...rest) => sqrt(variance(a, ...rest)),
   };
   const sqrt = ufunc("sqrt", Math.sqrt);
@@ -318,12 +323,18 @@ const numbers = (() => {
     const strides = a.size ? stridesFor(a, shape) : contiguous(shape);
     return strides ? view(a, shape, strides) : view(copied(a), shape, contiguous(shape));
   }
-  const ravel = (a) => reshape(a, a.size);
-  const squeeze = (a, axis = null) => {
+  const isContiguous = (a) => {
+    const strides = contiguous(a.shape);
+    return a.shape.every((n, axis) => n === 1 || a.strides[axis] === strides[axis]) || !a.size;
+  };
+  const ravel = (a) => reshape(isContiguous(a) ? a : copied(a), a.size);
+  const squeeze = (a, ...rest) => {
+    const {axis = null} = take("squeeze", rest, "axis");
     const keep = a.shape.map((n, i) => (axis === null ? n !== 1 : i !== axisOf(axis, a.ndim)));
     return view(a, a.shape.filter((_, i) => keep[i]), a.strides.filter((_, i) => keep[i]));
   };
-  const expandDims = (a, axis) => {
+  const expandDims = (a, ...rest) => {
+    const {axis} = take("expand_dims", rest, "axis");
     const at = axisOf(axis, a.ndim + 1);
     return view(a, [...a.shape.slice(0, at), 1, ...a.shape.slice(at)],
       [...a.strides.slice(0, at), 0, ...a.strides.slice(at)]);
@@ -337,7 +348,8 @@ const numbers = (() => {
     const at = axisOf(axis, arrays[0].ndim), shape = [...arrays[0].shape];
     for (const a of arrays) {
       if (a.ndim !== shape.length || a.shape.some((n, i) => i !== at && n !== shape[i])) {
-        fail("ValueError", `the shapes ${arrays.map((b) => words(b.shape)).join(", ")} cannot stand along axis ${axis}`);
+        const shapes = arrays.map((b) => words(b.shape)).join(", ");
+        fail("ValueError", `the shapes ${shapes} cannot stand along axis ${axis}`);
       }
     }
     shape[at] = arrays.reduce((n, a) => n + a.shape[at], 0);
@@ -404,17 +416,22 @@ const numbers = (() => {
         shape.push(count);
         strides.push(by * a.strides[axis++]);
       } else {
-        if (isList(one) || (one instanceof Arr && one.ndim)) fail("TypeError", "an array or a list as an index is not known here");
+        if (isList(one) || (one instanceof Arr && one.ndim)) {
+          fail("TypeError", "an array or a list as an index is not known here");
+        }
         offset += placeIn(one, a.shape[axis], "an axis") * a.strides[axis++];
       }
     }
     return view(a, shape, strides, offset);
   }
 
+  /** Whether what an index found is one number, and no view, as that of a[..., 0] would be. */
+  const isElement = (found, index) => !found.ndim && !(index === ELLIPSIS || (isList(index) && index.includes(ELLIPSIS)));
+
   function get(x, index) {
     if (x instanceof Arr) {
       const found = viewed(x, index);
-      return found.ndim || (isList(index) && index.includes(ELLIPSIS)) ? found : copied(found); // one number is no view
+      return isElement(found, index) ? copied(found) : found;
     }
     if (x instanceof Dict) return x.has(index) ? x.get(index) : fail("KeyError", `there is no ${index}`);
     if (!isList(x) && typeof x !== "string") return fail("TypeError", `${described(x)} has no elements`);
@@ -428,7 +445,9 @@ const numbers = (() => {
     if (x instanceof Dict) x.set(index, value);
     else if (isList(x)) x[placeIn(index, x.length, "a list")] = value;
     else if (x instanceof Arr) {
-      const target = viewed(x, index), given = asArray(value), lead = Math.max(0, given.ndim - target.ndim);
+      const target = viewed(x, index), given = asArray(value);
+      if (isElement(target, index) && given.ndim) fail("ValueError", `one number cannot be ${words(given.shape)}`);
+      const lead = Math.max(0, given.ndim - target.ndim);
       const fitting = given.shape.slice(0, lead).every((n) => n === 1)
         ? view(given, given.shape.slice(lead), given.strides.slice(lead)) : given;
       const nodes = stretched(fitting, target.shape).nodes; // all of them, before any is overwritten
@@ -498,30 +517,37 @@ const numbers = (() => {
   };
 
   const functions = Object.fromEntries(
-    ["exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "abs", "sign", "floor", "ceil"].map((name) => [name, ufunc(name, Math[name])]),
+    ["exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "abs", "sign", "floor", "ceil"]
+      .map((name) => [name, ufunc(name, Math[name])]),
   );
   /** What of NumPy is known here. */
   const xp = {
-    ...functions, ...reductions, sqrt, sigmoid: undefined, absolute: functions.abs, maximum, minimum, clip,
+    ...functions, ...reductions, sqrt, absolute: functions.abs, maximum, minimum, clip,
     square: (a) => elementwise("*", (x, y) => x * y, dtypeOf("*", [a]), a, a),
     where: ufunc("where", (c, a, b) => (c ? a : b)),
-    add: ufunc("+", (a, b) => a + b), subtract: ufunc("-", (a, b) => a - b), multiply: ufunc("*", (a, b) => a * b),
+    add: ufunc("+", (a, b) => a + b), subtract: ufunc("-", (a, b) => a - b), multiply,
     divide: ufunc("/", (a, b) => a / b), power: ufunc("**", (a, b) => a ** b), negative: ufunc("neg", (a) => -a),
     logical_and: ufunc("&", (a, b) => a && b ? 1 : 0, "bool"), logical_or: ufunc("|", (a, b) => a || b ? 1 : 0, "bool"),
     logical_not: ufunc("~", (a) => (a ? 0 : 1), "bool"), isnan: ufunc("isnan", Number.isNaN, "bool"),
     matmul, dot, outer, empty, zeros, ones, full, arange, eye, array, asarray, concatenate, stack, split, squeeze,
     empty_like: likened("empty_like", empty), zeros_like: likened("zeros_like", zeros),
     ones_like: likened("ones_like", ones), full_like: (a, value) => full(a.shape, value),
-    ascontiguousarray: (a) => copied(asArray(a)), copy: (a) => copied(asArray(a)), ravel: (a) => ravel(asArray(a)),
+    ascontiguousarray: (a) => (isContiguous(asArray(a)) ? asArray(a) : copied(a)),
+    copy: (a) => copied(asArray(a)), ravel: (a) => ravel(asArray(a)),
     reshape: (a, shape) => reshape(asArray(a), shape), transpose: (a, axes = null) => transpose(asArray(a), axes),
-    broadcast_to: (a, shape) => stretched(asArray(a), shapeOf(shape)), expand_dims: (a, axis) => expandDims(asArray(a), axis),
+    broadcast_to: (a, shape) => stretched(asArray(a), shapeOf(shape)),
+    expand_dims: (a, ...rest) => expandDims(asArray(a), ...rest),
     swapaxes, pi: Math.PI, e: Math.E, inf: Infinity, nan: NaN, newaxis: null,
     float64: "float64", float32: "float64", int64: "int64", bool_: "bool",
   };
-  delete xp.sigmoid;
-  const methods = {...reductions, reshape, transpose, swapaxes, ravel, squeeze, astype, clip, dot, copy: (a) => copied(a),
-    flatten: (a) => ravel(copied(a)), item: (a) => (a.size === 1 ? a.nodes[0].v : fail("ValueError", "item needs one number")),
-    fill: (a, value) => set(a, ELLIPSIS, value), tolist: (a) => (a.ndim ? [...a].map((row) => row.tolist()) : a.nodes[0].v)};
+  const methods = {
+    ...reductions, reshape, transpose, swapaxes, ravel, squeeze, astype, clip, dot,
+    copy: (a) => copied(a),
+    flatten: (a) => ravel(copied(a)),
+    fill: (a, value) => set(a, ELLIPSIS, value),
+    item: (a) => (a.size === 1 ? a.nodes[0].v : fail("ValueError", `${a.size} numbers are not one`)),
+    tolist: (a) => (a.ndim ? [...a].map((row) => row.tolist()) : a.nodes[0].v),
+  };
   for (const [name, method] of Object.entries(methods)) {
     Arr.prototype[name] = function (...args) { return method(this, ...args); };
   }
@@ -537,16 +563,24 @@ const numbers = (() => {
     return made;
   };
   class Range {
-    constructor(start, stop, step) { Object.assign(this, {start, step, length: Math.max(0, Math.ceil((stop - start) / step))}); }
+    constructor(start, stop, step) {
+      Object.assign(this, {start, step, length: Math.max(0, Math.ceil((stop - start) / step))});
+    }
     *[Symbol.iterator]() { for (let i = 0; i < this.length; i++) yield this.start + i * this.step; }
   }
-  const range = (a, b, step = 1) => (b === undefined ? new Range(0, a, 1) : new Range(a, b, step));
+  const range = (...given) => {
+    const [a, b, step = 1] = given.map(number);
+    return b === undefined ? new Range(0, a, 1) : new Range(a, b, step);
+  };
   function len(x) {
     if (x instanceof Arr) return x.ndim ? x.shape[0] : fail("TypeError", "an array of no axes has no length");
     return x instanceof Dict ? x.size : x?.length ?? fail("TypeError", `${described(x)} has no length`);
   }
   function truth(x) {
-    if (x instanceof Arr) return x.size === 1 ? x.nodes[0].v !== 0 : fail("ValueError", `an array of ${x.size} numbers is neither true nor false`);
+    if (x instanceof Arr) {
+      if (x.size !== 1) fail("ValueError", `an array of ${x.size} numbers is neither true nor false`);
+      return x.nodes[0].v !== 0;
+    }
     if (x === undefined) fail("NameError", "a name without a value");
     if (x === null || isNumber(x)) return Boolean(Number(x)) || Number.isNaN(x);
     return typeof x === "string" || isList(x) || x instanceof Dict || x instanceof Range ? len(x) > 0 : true;
@@ -558,15 +592,31 @@ const numbers = (() => {
     if (parts.length !== wanted.length) fail("ValueError", `${wanted.length} values expected, not ${parts.length}`);
     return parts.map((part, i) => (isList(wanted[i]) ? unpack(part, wanted[i]) : part));
   }
-  function zip(...lists) {
-    const {strict = false} = isPlain(last(lists)) ? lists.pop() : {}, rows = lists.map((list) => [...list]);
-    const n = Math.min(...rows.map((row) => row.length));
-    if (strict && rows.some((row) => row.length !== n)) fail("ValueError", "zip: the lengths differ");
-    return Array.from({length: n}, (_, i) => rows.map((row) => row[i])).values();
+  function* zip(...lists) {
+    const {strict = false} = isPlain(last(lists)) ? lists.pop() : {};
+    const walks = lists.map((list) => list[Symbol.iterator]());
+    while (walks.length) {
+      const items = [];
+      for (const walk of walks) {
+        const {done, value} = walk.next();
+        if (done && strict && (items.length || walks.slice(1).some((other) => !other.next().done))) {
+          fail("ValueError", "zip: the lengths differ");
+        }
+        if (done) return;
+        items.push(value);
+      }
+      yield items;
+    }
   }
-  const enumerate = (list, start = 0) => [...list].map((x, i) => [i + (start.start ?? start), x]).values();
-  const best = (better) => (...given) => (given.length === 1 ? [...given[0]] : given).reduce((a, b) => (truth(better(b, a)) ? b : a));
-  const compare = (op) => (a, b) => comparisons[op](a, b);
+  function* enumerate(list, ...rest) {
+    let {start: i = 0} = take("enumerate", rest, "start");
+    for (const x of list) yield [i++, x];
+  }
+  /** What f gives for each item, when it is asked for: as `map` and generators do in Python. */
+  function* each(list, f) { for (const x of list) yield f(x); }
+  function* eachOf(list, f) { for (const x of list) yield* f(x); }
+  const best = (op) => (...given) =>
+    (given.length === 1 ? [...given[0]] : given).reduce((a, b) => (truth(comparisons[op](b, a)) ? b : a));
   const number = (x) => (x instanceof Arr ? methods.item(x) : Number(x));
   const contains = (list, x) => {
     if (list instanceof Dict) return list.has(x);
@@ -577,30 +627,47 @@ const numbers = (() => {
     let left = first, result = true;
     for (const [op, rest] of links) {
       const right = rest();
-      result = op === "in" ? contains(right, left) : op === "==" ? eq(left, right) : op === "!=" ? ne(left, right) : comparisons[op](left, right);
+      result = ({"==": eq, "!=": ne}[op] ?? comparisons[op])(left, right);
       if (!truth(result)) return result;
       left = right;
     }
     return result;
   }
+  const found = (i) => (i < 0 ? fail("ValueError", "what is looked for is not there") : i);
   const listMethods = {
-    append: (x, item) => void x.push(item), extend: (x, items) => void x.push(...items), pop: (x) => x.pop(),
-    insert: (x, i, item) => void x.splice(i, 0, item), copy: (x) => [...x], count: (x, y) => x.filter((z) => truth(eq(z, y))).length,
-    index: (x, y) => { const i = x.findIndex((z) => truth(eq(z, y))); return i < 0 ? fail("ValueError", "it is not in the list") : i; },
+    append: (x, item) => void x.push(item),
+    extend: (x, items) => void x.push(...items),
+    insert: (x, i, item) => void x.splice(i, 0, item),
+    pop: (x) => (x.length ? x.pop() : fail("IndexError", "there is nothing left in the list")),
+    copy: (x) => [...x],
+    count: (x, y) => x.filter((z) => truth(eq(z, y))).length,
+    index: (x, y) => found(x.findIndex((z) => truth(eq(z, y)))),
   };
   const dictMethods = {
-    items: (x) => [...x.entries()].values(), keys: (x) => [...x.keys()].values(), values: (x) => [...x.values()].values(),
-    get: (x, key, otherwise = null) => (x.has(key) ? x.get(key) : otherwise), copy: (x) => dict(x),
-    pop: (x, key) => { const found = get(x, key); x.delete(key); return found; }, update: (x, y) => void inplace("|", x, dict(y)),
+    items: (x) => [...x.entries()].values(),
+    keys: (x) => [...x.keys()].values(),
+    values: (x) => [...x.values()].values(),
+    get: (x, key, otherwise = null) => (x.has(key) ? x.get(key) : otherwise),
+    copy: (x) => dict(x),
+    update: (x, y) => void inplace("|", x, dict(y)),
+    pop: (x, key) => {
+      const value = get(x, key);
+      x.delete(key);
+      return value;
+    },
   };
   const stringMethods = {
-    index: (x, y) => { const i = x.indexOf(y); return i < 0 ? fail("ValueError", `${y} is not in ${x}`) : i; },
-    replace: (x, a, b) => x.split(a).join(b), join: (x, parts) => [...parts].join(x), count: (x, y) => x.split(y).length - 1,
-    startswith: (x, y) => x.startsWith(y), endswith: (x, y) => x.endsWith(y),
+    index: (x, y) => found(x.indexOf(y)),
+    replace: (x, a, b) => x.split(a).join(b),
+    join: (x, parts) => [...parts].join(x),
+    count: (x, y) => x.split(y).length - 1,
+    startswith: (x, y) => x.startsWith(y),
+    endswith: (x, y) => x.endsWith(y),
   };
   /** x.name(...) where x may be a list, a dict or a string. */
   function call(x, name, ...args) {
-    const own = isList(x) ? listMethods : x instanceof Dict ? dictMethods : typeof x === "string" ? stringMethods : null;
+    const ofText = typeof x === "string" ? stringMethods : null;
+    const own = isList(x) ? listMethods : x instanceof Dict ? dictMethods : ofText;
     if (own === null && typeof x?.[name] === "function") return x[name](...args);
     return own?.[name] ? own[name](x, ...args) : fail("AttributeError", `${described(x)} has no method ${name}`);
   }
@@ -620,24 +687,43 @@ const numbers = (() => {
     return f(...placed);
   }
   const bound = (x, name) => (typeof x[name] === "function" && !x[name].params ? x[name].bind(x) : x[name]);
-  const typed = (word, f) => Object.assign(f, {word});
+  const typed = (dtype, f) => Object.assign(f, {dtype});
   const tools = {
-    float: typed("float", number), int: typed("int", (x) => Math.trunc(number(x))), bool: typed("bool", truth), len, range, zip, enumerate,
-    abs: operator("abs", Math.abs), max: best(compare(">")), min: best(compare("<")), list: (x = []) => [...x], tuple: (x = []) => [...x], dict,
-    sum: (list, start = 0) => [...list].reduce((a, b) => add(a, b), start), reversed: (x) => [...x].reverse().values(),
-    map: (f, ...lists) => [...zip(...lists)].map((args) => f(...args)).values(), slice, sorted: (x) => [...x].sort((a, b) => (a < b ? -1 : Number(a > b))),
-    any: (x) => [...x].some(truth), all: (x) => [...x].every(truth),
+    float: typed("float64", (x) => number(x)),
+    int: typed("int64", (x) => Math.trunc(number(x))),
+    bool: typed("bool", (x) => truth(x)),
+    abs: operator("abs", Math.abs), max: best(">"), min: best("<"),
+    dict, enumerate, len, range, slice, zip,
+    list: (x = []) => [...x],
+    tuple: (x = []) => [...x],
+    reversed: (x) => [...x].reverse().values(),
+    sorted: (x) => [...x].sort((a, b) => (a < b ? -1 : Number(a > b))),
+    map: (f, ...lists) => each(zip(...lists), (args) => f(...args)),
+    sum: (list, ...rest) => [...list].reduce((a, b) => add(a, b), take("sum", rest, "start").start ?? 0),
+    any: (list) => {
+      for (const x of list) if (truth(x)) return true;
+      return false;
+    },
+    all: (list) => {
+      for (const x of list) if (!truth(x)) return false;
+      return true;
+    },
   };
+  const math = Object.fromEntries(["ceil", "cos", "exp", "expm1", "floor", "log", "log1p", "sin", "sqrt", "tan", "tanh"]
+    .map((name) => [name, (x) => Math[name](number(x))]));
+  Object.assign(math, {fabs: (x) => Math.abs(number(x)), pi: Math.PI, e: Math.E, inf: Infinity, nan: NaN});
   const raised = (kind, message) => Object.assign(new Error(message), {name: kind});
   const runtime = {
     ...tools, xp, add, sub: arithmetic["-"], mul, div: arithmetic["/"], floordiv: arithmetic["//"], mod: arithmetic["%"],
-    pow: arithmetic["**"], matmul, bitand: arithmetic["&"], bitor, bitxor: arithmetic["^"], neg, pos: operator("+", (a) => +a), invert,
+    pow: arithmetic["**"], matmul, bitand: arithmetic["&"], bitor, bitxor: arithmetic["^"],
+    neg, pos: operator("+", (a) => +a), invert,
     eq, ne, lt: comparisons["<"], le: comparisons["<="], gt: comparisons[">"], ge: comparisons[">="], contains, chain, truth,
     and: (a, rest) => (truth(a) ? rest() : a), or: (a, rest) => (truth(a) ? a : rest()),
     get, set, update, inplace, place, unpack, call, apply, bound, namedtuple, ELLIPSIS, raised,
-    collect: (list, f) => [...list].map((x) => f(x)), gather: (list, f) => [...list].flatMap((x) => [...f(x)]),
-    generator: (list) => list.values(), items: (x) => [...x.entries()], unpacked: (list, pattern) => [...list].map((x) => unpack(x, pattern)),
-    text: (x) => (x instanceof Arr ? JSON.stringify(x.values) : String(x)), math: Math,
+    each, eachOf, collect: (list, f) => [...each(list, f)], gather: (list, f) => [...eachOf(list, f)],
+    unpacked: (list, pattern) => each(list, (x) => unpack(x, pattern)),
+    items: (x) => [...x.entries()],
+    text: (x) => (x instanceof Arr ? JSON.stringify(x.values) : String(x)), math,
     draw: () => fail("TypeError", "random numbers cannot be drawn here"),
     sigmoid, tanh: functions.tanh, array_module: () => xp, like: (a) => a,
   };
@@ -656,8 +742,8 @@ const numbers = (() => {
     const items = [...x.values()].map(shown);
     if (items.includes(undefined)) return undefined;
     if (isList(x)) return {q: items};
-    const keys = [...x.keys()];
-    return keys.every((key) => typeof key === "string") ? {m: Object.fromEntries(keys.map((key, i) => [key, items[i]]))} : undefined;
+    const keys = [...x.keys()], isShown = keys.every((key) => typeof key === "string");
+    return isShown ? {m: Object.fromEntries(keys.map((key, i) => [key, items[i]]))} : undefined;
   }
   function encode(value) {
     const x = value?.q || value?.m ? value : shown(value);
@@ -669,11 +755,12 @@ const numbers = (() => {
   function decode(json, name = "", objects = {}) {
     if (json === null || typeof json !== "object") return readNumber(json);
     if (json.s) {
-      const nodes = json.d.map((v, index) => ({v: readNumber(v), op: "input", args: NO_ARGS, label: {name, event: -1, index}}));
+      const nodes = json.d.map((v) => node(readNumber(v), "input"));
+      nodes.forEach((one, index) => (one.label = {name, event: -1, index}));
       return made(nodes, [...json.s]);
     }
     if (json.q) return json.q.map((item, i) => decode(item, `${name}[${i}]`, objects));
-    if (json.m) return dict(Object.entries(json.m).map(([key, item]) => [key, decode(item, `${name}["${key}"]`, objects)]));
+    if (json.m) return dict(Object.entries(mapped(json.m, (item, key) => decode(item, `${name}["${key}"]`, objects))));
     if (json.n) return mapped(json.n, (item, field) => decode(item, field, objects));
     if ("t" in json) return json.t;
     if (json.o === null) return null;
@@ -694,22 +781,37 @@ const numbers = (() => {
     function at(line, given) {
       const frame = last(frames), values = {};
       if ("t" in given) frame.t = Number.isInteger(given.t) ? given.t : null;
-      for (const name of Object.keys(given)) {
-        const value = given[name] === undefined ? undefined : shown(given[name]);
-        if (value === undefined) continue;
+      const tell = (name, x, always) => {
+        const value = x === undefined ? undefined : shown(x);
+        if (value === undefined) return;
+        const text = JSON.stringify(encode(value));
+        if (!always && frame.told.get(name).text === text) return;
+        frame.told.set(name, {x, text});
         values[name] = value;
         label(value, name, events.length);
-      }
+      };
+      for (const name of Object.keys(given)) tell(name, given[name], true);
+      // What was told of before may have been filled since, by another function or through another view of it.
+      for (const [name, {x}] of [...frame.told]) if (!(name in given)) tell(name, x, false);
       const t = last(frames.filter((one) => one.t !== null))?.t ?? null;
       events.push({function: frame.name, module: frame.module, line, t, depth: frames.length, values});
     }
-    const enter = (name, module, line, given) => { frames.push({name, module, t: null}); at(line, given); };
-    const done = (line, value = null) => { at(line, {}); frames.pop(); return value; };
+    const enter = (name, module, line, given) => { frames.push({name, module, t: null, told: new Map()}); at(line, given); };
+    const done = (line, value = null) => {
+      at(line, {});
+      const returned = shown(value ?? undefined);
+      if (returned !== undefined) last(events).values.return = returned;
+      frames.pop();
+      return value;
+    };
     const raise = (line, kind, message) => { at(line, {}); return raised(kind, message); };
+    const leave = () => { frames.pop(); return null; };
     const nothing = () => null;
-    const recording = record ? {enter, at, done, raise, leave: () => { frames.pop(); return null; }}
-      : {enter: nothing, at: nothing, done: (line, value = null) => value, raise: (line, ...rest) => raised(...rest), leave: nothing};
-    return {...runtime, ...recording, events};
+    const silent = {
+      enter: nothing, at: nothing, leave: nothing,
+      done: (line, value = null) => value, raise: (line, kind, message) => raised(kind, message),
+    };
+    return {...runtime, ...(record ? {enter, at, leave, done, raise} : silent), events};
   }
 
   /** Run a function of a translated program on arguments in JSON, in order or by the names of the parameters. */

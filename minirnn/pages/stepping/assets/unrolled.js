@@ -8,14 +8,18 @@ function stateAfter(t, i) {
   return found && found.value.list[i];
 }
 
-/** The gradient of array `i` of the state after step t: what came from above, from the future, and the sum. */
+/** The gradient of array `i` of the state after step t: what came from above, or for a memory from within the step,
+ * through h; what came from the future; and the sum. */
 function gradientAfter(t, i) {
-  const last = page.steps - 1;
-  const sent = t === last ? latest(BACK, "dh_from_future", null) : latest(BACK, "dh_from_future", t + 1);
-  const memory = t === last ? latest(BACK, "d_memory", null) : latest(BACK, "d_memory", t + 1);
-  if (i > 0) return { future: memory && memory.value.list[i - 1] };
-  const above = t >= 0 && latest(BACK, "dh_from_above", t), sum = t >= 0 && latest(BACK, "dh", t);
-  return { above: above && above.value, future: sent && sent.value, sum: sum && sum.value };
+  const from = t === page.steps - 1 ? null : t + 1; // the walk begins with what is behind the last step
+  const valueOf = (found) => found && found.value;
+  if (i > 0) {
+    const memory = latest(BACK, "d_memory", from);
+    const sum = t >= 0 ? valueOf(latest(page.cellBackward, "d" + page.states[i], t)) : null;
+    return { future: memory && memory.value.list[i - 1], sum };
+  }
+  const of = (name) => (t >= 0 ? valueOf(latest(BACK, name, t)) : null);
+  return { above: of("dh_from_above"), future: valueOf(latest(BACK, "dh_from_future", from)), sum: of("dh") };
 }
 
 const column = (value, of) => value.nodes.map((node, i) => make("div", { class: "row" }, numeral(node, `${of} ${i + 1}`)));
@@ -32,30 +36,35 @@ function showUnrolled(event) {
   const at = (t) => 2 + 2 * (t + 1); // the grid's column of step t; -1 is the state before the first
   const boxed = (t, name, ...children) =>
     make("div", { class: "box" + (t === event.t && name !== "x" ? " current" : ""), "data-name": name, "data-t": t }, ...children);
-  const rows = { head: 1, loss: 2, lossArrow: 3, p: 4, pArrow: 5, state: 6 };
-  const xArrow = rows.state + page.states.length, xRow = xArrow + 1;
+  const rows = { head: 1, loss: 2, lossArrow: 3, p: 4, pArrow: 5, state: (i) => 6 + 2 * i }; // arrows below each state
+  const xArrow = rows.state(page.states.length) - 1, xRow = xArrow + 1;
 
-  put(rows.loss, 1, make("span", { class: "label" }, "loss L"));
-  put(rows.p, 1, make("span", { class: "label" }, "probabilities p"));
-  page.states.forEach((name, i) => put(rows.state + i, 1, make("span", { class: "label" }, i ? `memory ${name}` : `state ${name}`, make("br"), make("span", {}, `and d${name}`))));
-  put(xRow, 1, make("span", { class: "label" }, "input x"));
+  put(rows.loss, 1, make("span", { class: "label" }, "L"));
+  put(rows.p, 1, make("span", { class: "label" }, "p"));
+  page.states.forEach((name, i) => put(rows.state(i), 1, make("span", { class: "label" }, `${name}, d${name}`)));
+  put(xRow, 1, make("span", { class: "label" }, "x"));
   for (let t = -1; t < T; t++) {
     put(rows.head, at(t), make("span", { class: "soft" }, t < 0 ? "before" : `step ${t + 1}`));
-    page.states.forEach((name, i) => put(rows.state + i, at(t), stateBox(t, name, i, boxed)));
+    page.states.forEach((name, i) => put(rows.state(i), at(t), stateBox(t, name, i, boxed)));
     if (t >= 0) {
       const arrows = make("span", { class: "row" });
       page.states.forEach((name, i) => {
         const sent = gradientAfter(t - 1, i).future;
-        put(rows.state + i, at(t) - 1, make("span", {}, arrow("→", stateAfter(t, i)), make("br"), arrow("←", sent, "future")));
+        put(rows.state(i), at(t) - 1, make("span", {}, arrow("→", stateAfter(t, i)), make("br"), arrow("←", sent, "future")));
+      });
+      page.states.slice(1).forEach((name, i) => {
+        const made = stateAfter(t, i + 1), sum = gradientAfter(t, i + 1).sum;
+        put(rows.state(i + 1) - 1, at(t), make("span", {}, arrow("↑", made), " ", arrow("↓", sum, "above")));
       });
       showOutput(t, at(t), rows, put, boxed);
       put(xArrow, at(t), arrow("↑", stateAfter(t, 0)));
       put(xRow, at(t), boxed(t, "x", make("span", { class: "letter" }, page.text[t])));
     }
   }
-  box.replaceChildren(make("h2", {}, `${page.name}, unrolled over ${T} steps`), grid, legend());
-  const current = box.querySelector(".current"); // on a narrow screen the step may be out of sight
-  if (current) box.scrollLeft = current.offsetLeft - box.offsetLeft - box.clientWidth / 2;
+  const scroller = make("div", { class: "scroller" }, grid);
+  box.replaceChildren(make("h2", {}, `${page.name}, unrolled over ${T} steps`), scroller, legend());
+  const current = grid.querySelector(".current"); // on a narrow screen the step may be out of sight
+  if (current) scroller.scrollLeft = current.offsetLeft - scroller.offsetLeft - scroller.clientWidth / 2;
 }
 
 function stateBox(t, name, i, boxed) {
@@ -64,7 +73,7 @@ function stateBox(t, name, i, boxed) {
   if (!d.above && !d.future && !d.sum) return box;
   const of = `d${name} of step ${t + 1}`, part = d.sum || d.future;
   const words = d.sum ? make("span", {}, `d${name}`) : make("span", { class: "future-ink" }, `d${name}, future`);
-  box.append(make("div", { class: "grad", "data-name": "d" + name }, words, ...column(part, of)));
+  box.append(make("div", { class: "grad", "data-name": "d" + name + (d.sum ? "" : "_from_future") }, words, ...column(part, of)));
   return box;
 }
 
@@ -85,6 +94,6 @@ const targetOf = (t) => {
   return row.indexOf(Math.max(...row));
 };
 
-const legend = () => make("p", { class: "soft" }, "→ ↑ forward.  ", make("span", { class: "above-ink" }, "↓"),
-  " gradient from above (the loss of this step), ", make("span", { class: "future-ink" }, "←"),
-  " from the future (all later steps). Bold: the letter that was to be told.");
+const legend = () => make("p", { class: "soft" }, "From below: the input x, the state, the probabilities p of the next letter, the loss L. → ↑ forward.  ", make("span", { class: "above-ink" }, "↓"),
+  " gradient from above (the loss of this step, or through h), ", make("span", { class: "future-ink" }, "←"),
+  " from the future (all later steps). Bold: the letter that was to be told. A step in brackets above a name: of that step.");

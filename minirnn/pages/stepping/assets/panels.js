@@ -16,35 +16,41 @@ const plainMap = (encoded) => Object.fromEntries(Object.entries(encoded.m).map((
 const added = (a, b) => ({ s: a.s, d: a.d.map((v, i) => v + b.d[i]) });
 const length = (a) => Math.sqrt(a.d.reduce((sum, v) => sum + v * v, 0));
 
-const chosen = { weight: "U", index: 0, entry: "norm", truncate: 0, stretches: true, scale: 1 };
+const chosen = { weight: "U", index: 0, entry: "one", truncate: 0, stretches: true, scale: 1 };
 
 // ---- dh = from above + from the future -----------------------------------------------------------------------------
 
 function showSources() {
   const box = byId("sources");
-  let t = state.events[state.at].t;
-  const backward = state.at >= state.turn;
-  if (t === null || !backward || !latest(BACK, "dh", t)) {
-    const done = latestStep(BACK, "dh");
-    t = done === null ? null : done;
-  }
+  const t = state.at < state.turn ? null : latestStep(BACK, "dh");
   const content = [make("h2", {}, "dh = dh_from_above + dh_from_future: h was used twice")];
-  if (t === null) content.push(make("p", { class: "soft" }, "On the way back, at every step, two gradients arrive at h: one from the loss of that step, one from all later steps. They will be added here."));
-  else {
-    const { above, future, sum } = gradientAfter(t, 0);
-    const most = Math.max(...[above, future, sum].flatMap((one) => one.nodes.map((node) => Math.abs(node.v))), 1e-12);
-    const bars = make("div", { class: "bars" });
-    sum.nodes.forEach((node, i) => {
-      const a = above.nodes[i], f = future.nodes[i];
-      bars.append(
-        make("span", {}, named("dh", [i]), " = ", numeral(a), make("span", { class: "above-ink" }, " above"), " ", numeral(f), make("span", { class: "future-ink" }, " future")),
-        bar([["above", 0, a.v], ["future", a.v, a.v + f.v], ["sum", 0, node.v]], most * 2),
-        make("span", {}, "= ", numeral(node)),
-      );
-    });
-    content.push(make("p", {}, `Step ${t + 1} of ${page.steps}:`), bars);
+  if (t === null) {
+    content.push(make("p", { class: "soft" }, "On the way back, at every step, two gradients arrive at h: one from the loss of that step, one from all later steps. They will be added here."));
+    return box.replaceChildren(...content);
   }
+  const { above, future, sum } = gradientAfter(t, 0);
+  content.push(make("p", {}, `Step ${t + 1} of ${page.steps}` + (t === state.events[state.at].t ? ":" : ", the latest that is known:")), adding("dh", "above", above, future, sum));
+  page.states.slice(1).forEach((name, i) => {
+    const at = latestStep(page.cellBackward, "d" + name), d = at === null ? {} : gradientAfter(at, i + 1);
+    if (!d.sum || !d.future) return;
+    const within = { shape: d.sum.shape, nodes: d.sum.nodes.map((node, k) => ({ v: node.v - d.future.nodes[k].v, op: "plain", args: null, label: null })) };
+    content.push(make("h2", {}, `d${name}: ${name} was used twice too, by step t+1 and within the step, by h`), make("p", {}, `Step ${at + 1} of ${page.steps}:`), adding("d" + name, "within", within, d.future, d.sum));
+  });
   box.replaceChildren(...content);
+}
+
+/** Two gradients and their sum, as numbers and as bars. */
+function adding(name, word, above, future, sum) {
+  const most = Math.max(...[above, future, sum].flatMap((one) => one.nodes.map((node) => Math.abs(node.v))), 1e-12);
+  const bars = make("div", { class: "bars" });
+  sum.nodes.forEach((node, i) => {
+    const a = above.nodes[i], f = future.nodes[i];
+    bars.append(
+      make("span", {}, named(name, [i]), " = ", numeral(a), make("span", { class: "above-ink" }, ` ${word}`), " ", numeral(f), make("span", { class: "future-ink" }, " future")),
+      bar([["above", 0, a.v], ["future", a.v, a.v + f.v], ["sum", 0, node.v]], most * 2),
+      make("span", {}, "= ", numeral(node)));
+  });
+  return bars;
 }
 
 function latestStep(fn, name) {
@@ -72,9 +78,15 @@ const plainMatrix = (value, of) => matrix({ shape: value.s, nodes: value.d.map((
 
 function weightChoice(id, onchange) {
   const names = Object.keys(state.triangle[0][0]);
-  const select = make("select", { id, onchange: (event) => { chosen.weight = event.target.value; chosen.index = 0; onchange(); } },
+  const select = make("select", { id, onchange: (event) => { chosen.weight = event.target.value; chosen.index = largest(); onchange(); } },
     ...names.map((name) => make("option", { value: name, selected: name === chosen.weight }, name)));
   return make("label", { class: "field" }, "the gradient of", select);
+}
+
+/** The entry of the chosen weight whose gradient is largest: there is most to see. */
+function largest() {
+  const sizes = Array.from({ length: page.steps }, (_, k) => ofStep(k)).reduce(added).d.map(Math.abs);
+  return sizes.indexOf(Math.max(...sizes));
 }
 
 /** What step k gives to the gradient of the chosen weight: the sum of a column of the triangle. */
@@ -97,11 +109,11 @@ function sidesOf(k, part) {
 }
 
 /** A matrix with the column and the row that it is the product of. */
-function outerProduct(part, { da, row }, of) {
+function outerProduct(part, { da, row }, k) {
   const [rows, columns] = part.s;
-  const grid = make("span", { class: "outer", style: `grid-template-columns: repeat(${columns + 1}, auto)` });
-  grid.append(make("span", { class: "soft" }, "da · hᵀ"), ...row.map((node) => edge(node, "h of the step before")));
-  for (let i = 0; i < rows; i++) grid.append(edge(da[i], "da"), ...part.d.slice(i * columns, (i + 1) * columns).map(bare));
+  const grid = make("span", { class: "outer", style: `grid-template-columns: repeat(${columns + 2}, auto)` });
+  grid.append(make("span"), make("span", { class: "soft" }, named("da", [], k + 1), " ", named("h", [], k), "ᵀ"), ...row.map((node) => edge(node, `h of step ${k}`)));
+  for (let i = 0; i < rows; i++) grid.append(make("span", { class: "gate" }, gateAt(part.s, i, "U")), edge(da[i], `da of step ${k + 1}`), ...part.d.slice(i * columns, (i + 1) * columns).map(bare));
   return grid;
 }
 
@@ -121,15 +133,16 @@ function showOverTime() {
     const part = ofStep(k), known = done !== null && k >= done;
     if (known) total = total ? added(total, part) : part;
     const sides = name === "U" && known ? sidesOf(k, part) : null;
-    const shownPart = !known ? emptyMatrix(part) : sides ? outerProduct(part, sides) : plainMatrix(part, `part of step ${k + 1}`);
+    const shownPart = !known ? emptyMatrix(part, name) : sides ? outerProduct(part, sides, k) : plainMatrix(part, name);
     steps.append(make("div", {}, make("div", { class: "soft" }, `step ${k + 1}`), shownPart), make("span", { class: "op" }, k ? "+" : "="));
   }
   steps.append(make("div", {}, make("div", { class: "soft" }, done === 0 ? `d${name}` : "so far"), total ? plainMatrix(total, "d" + name) : make("span", { class: "soft" }, "nothing yet")));
-  content.push(steps, make("p", { class: "soft" }, "The walk goes from the last step to the first. minirnn makes the sum after the walk, as one product: the same numbers."));
+  content.push(steps, make("p", { class: "soft" }, "The walk goes from the last step to the first. minirnn makes the sum after the walk, as one product: the same numbers."
+    + (name === "U" && state.args.state.q[0].d.every((v) => v === 0) ? " What step 1 gives is 0, as h before it is 0: U was multiplied by nothing there." : "")));
   box.replaceChildren(...content);
 }
 
-const emptyMatrix = (value) => matrix({ shape: value.s, nodes: value.d.map(() => ({ v: NaN, op: "empty", args: null, label: null })) });
+const emptyMatrix = (value, of) => matrix({ shape: value.s, nodes: value.d.map(() => ({ v: NaN, op: "empty", args: null, label: null })) }, of);
 
 // ---- the triangle, and truncation ----------------------------------------------------------------------------------
 
@@ -167,13 +180,13 @@ function showTriangle() {
     make("option", { value: "back", selected: !chosen.stretches }, "each loss goes back so far"));
   const result = make("table", { class: "result", id: "truncated" });
   const line = (words, value, id) => make("tr", {}, make("td", {}, words), make("td", { id }, bare(value)));
-  result.append(line("all of it", of(full), "triangle-full"), line(`with ${chosen.truncate} steps`, of(truncated), "triangle-truncated"), line(chosen.entry === "norm" ? "length of what is cut off" : "what is cut off", of(lost), "triangle-lost"));
+  result.append(line("all of it", of(full), "triangle-full"), line(`truncated to ${chosen.truncate} step${chosen.truncate > 1 ? "s" : ""}`, of(truncated), "triangle-truncated"), line(chosen.entry === "norm" ? "length of what is cut off" : "what is cut off", of(lost), "triangle-lost"));
   result.dataset.truncated = JSON.stringify(truncated.d);
   box.replaceChildren(
     make("h2", {}, `The triangle: which loss sends how much through which step to d${name}`),
     weightChoice("triangle-weight", refreshPanels), make("label", { class: "field" }, "shown:", entry), table,
-    make("p", {}, make("label", { class: "field" }, `truncated to ${chosen.truncate} `, slider), make("label", { class: "field" }, mode)), result,
-    make("p", { class: "soft" }, "All of the triangle adds up to the gradient. Lengths do not add up; single entries do."));
+    make("p", {}, make("label", { class: "field" }, `truncated to ${chosen.truncate} step${chosen.truncate > 1 ? "s" : ""} `, slider), make("label", { class: "field" }, mode)), result,
+    make("p", { class: "soft" }, "All of the triangle adds up to the gradient: entries do, lengths ‖·‖ (the root of the sum of all squares) do not. In stretches, as minirnn trains: the state goes on from one stretch to the next, the gradient does not go back."));
 }
 
 // ---- check it ------------------------------------------------------------------------------------------------------
@@ -263,9 +276,12 @@ function showScale() {
       bar(values.slice(0, 2).map((v, i) => [i ? "future" : "above", 0, log(v)]), 8),
       make("span", {}, ...values.slice(0, 2).flatMap((v, i) => [make("span", { class: i ? "future-ink" : "above-ink" }, page.states[i]), " ", make("code", { class: "reach" }, v.toExponential(2)), " "])));
   }
-  box.replaceChildren(make("h2", {}, "Vanishing and exploding: the product of the Jacobians"),
+  const names = page.states.slice(0, 2), each = (words) => names.map(words).join(" and ");
+  box.replaceChildren(make("h2", {}, "Vanishing and exploding: a product of Jacobians"),
     make("label", { class: "field" }, `U times ${chosen.scale.toFixed(1)} `, slider),
-    make("p", { class: "soft" }, `How much of a change of ${page.states.slice(0, 2).join(" or of ")} is left after so many steps: the root mean square of the singular values of ∂s_T/∂s_{T−n}, a product of n Jacobians, on a scale of powers of ten (middle: 1, ends: 10⁻⁸ and 10⁸).` + (engine ? ` The text is repeated to ${LONG} steps.` : "")),
+    make("p", {}, `Nudge ${names.join(" or ")} a little: what part of the nudge is left n steps later?`),
+    make("p", { class: "soft" }, `Each number is the size of ${each((s) => `∂${s}_T/∂${s}_{T−n}`)}, the product of the derivatives of n steps: the root mean square of its singular values, 1 if all nudges keep their size. Below 1 gradients vanish with the distance, above 1 they explode. The bars count powers of ten: the middle is 1, the ends are 10⁻⁸ and 10⁸. Where U is large, tanh and σ are nearly flat, and gradients vanish again; without saturation, as in rnn-relu, they explode.`
+      + (engine ? ` The text is repeated to ${LONG} steps.` : "")),
     bars);
 }
 

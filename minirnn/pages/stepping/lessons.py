@@ -15,14 +15,14 @@ from minirnn.cells import Cell, bptt
 from minirnn.errors import InputError
 from minirnn.layers import Recurrent
 from minirnn.layers.basic import uniform
-from minirnn.pages import attention_lesson, recurrent_lesson
-from minirnn.pages.backward_pass import Lesson
-from minirnn.pages.no_padding import NoPadding
-from minirnn.pages.recording import encode
-from minirnn.pages.recurrent_lesson import contributions, reach, through_time
-from minirnn.pages.state_names import state_names
+from minirnn.pages.stepping import attention_lesson, recurrent_lesson
+from minirnn.pages.stepping.backward_pass import Lesson
+from minirnn.pages.stepping.no_padding import NoPadding
+from minirnn.pages.stepping.recording import encode
+from minirnn.pages.stepping.recurrent_lesson import contributions, reach, through_time
+from minirnn.pages.stepping.state_names import state_names
 
-MOST_LETTERS, MOST_UNITS = 9, 5
+MOST_LETTERS, MOST_UNITS = 8, 5
 """More would not fit on a screen."""
 DECIMALS = 2
 """Of the numbers that a run begins with: few enough to work with them by hand."""
@@ -33,7 +33,7 @@ def recurrent(cell: str | Cell = "lstm", text: str = "hello", hidden: int = 3, s
 
     Args:
         cell: a cell, or the name of one (`minirnn.CELL_NAMES`).
-        text: 2 to 9 letters; the last is only told.
+        text: 2 to 8 letters; the last is only told.
         hidden: H, 1 to 5 units.
         seed: of the weights.
 
@@ -59,9 +59,9 @@ def recurrent(cell: str | Cell = "lstm", text: str = "hello", hidden: int = 3, s
 
     return Lesson(
         title=f"Backpropagation through time, number by number: {name}",
-        lead=f"The cell “{name}”, with {H} unit{'s' if H > 1 else ''}, reads “{text[:-1]}” and is to tell each next "
-        "letter. All numbers are of a real run of minirnn, and all lines are its source. Go forward line by line, and "
-        "then the way back.",
+        lead=f"The cell “{name}”, with {H} unit{'s' if H > 1 else ''}, reads “{text[:-1]}” letter by letter, and after "
+        f"each it is to tell the next: “{text[1:]}”. All numbers are of a real run of minirnn, and all lines are its "
+        "source. Go forward line by line, and then the way back.",
         entry=through_time,
         objects=objects,
         numbers={
@@ -80,6 +80,9 @@ def recurrent(cell: str | Cell = "lstm", text: str = "hello", hidden: int = 3, s
             "alphabet": sorted(set(letters)),
             "steps": len(letters) - 1,
             "states": names,
+            "cellBackward": type(layer.cell).backward.__qualname__,
+            "gates": list(layer.cell.gates),
+            "hidden": H,
             "back": ["read_out_back", "backward_through_time"],
             "panels": ["sources", "quiz", "over-time", "triangle", "check", "scale", "editor"],
         },
@@ -98,9 +101,10 @@ def attention(text: str = "hello", hidden: int = 3, seed: int = 0) -> Lesson:
     w = {"W": _drawn(rng, 1, (H, H)), "O": _drawn(rng, 1, (K, H)), "b_O": _drawn(rng, H, (K,))}
     return Lesson(
         title="Attention, number by number",
-        lead=f"The letters of “{text}” are the source; each has a vector, as an encoder would give it. At every step a "
-        "query looks at all of them, and is to find the next letter. All numbers are of a real run, and all lines are "
-        "the source that made them. Go forward line by line, and then the way back.",
+        lead=f"The letters of “{text}” are the source; each has a vector v_s, here a row of `memory`, as an encoder "
+        "would give it. At each step a query q, a row of `queries`, looks at all of them, and step t is to tell letter "
+        "t. All numbers are of a real run, and all lines are the source that made them. Go forward line by line, and "
+        "then the way back.",
         entry=attention_lesson.attend,
         objects={},
         numbers={
@@ -118,6 +122,8 @@ def attention(text: str = "hello", hidden: int = 3, seed: int = 0) -> Lesson:
             "alphabet": sorted(set(letters)),
             "steps": S,
             "states": [],
+            "gates": [],
+            "hidden": H,
             "back": ["look_back"],
             "panels": ["roads", "quiz", "check", "editor"],
         },

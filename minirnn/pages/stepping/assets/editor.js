@@ -21,9 +21,10 @@ function field(name, index) {
   const original = arraysOf(page.args)[name].d[index];
   const input = make("input", { type: "text", inputmode: "decimal", class: value === original ? "" : "changed", value: String(value), "aria-label": `${name} ${indices(arraysOf(state.args)[name].s, index).map((k) => k + 1).join(",")}`, "data-of": `${name} ${index}` });
   input.addEventListener("change", () => {
-    if (!put(name, index, input.value)) {
+    const typed = input.value;
+    if (!put(name, index, typed)) {
       input.value = String(arraysOf(state.args)[name].d[index]);
-      say("That is no number: it stays as it was.");
+      byId("editor-says").textContent = `“${typed}” is no number: it stays as it was.`;
     }
   });
   return input;
@@ -39,14 +40,22 @@ function showEditor() {
   const arrays = make("div", { class: "editor" });
   for (const [name, value] of Object.entries(arraysOf(state.args))) {
     const shape = value.s.filter((size, axis) => size !== 1 || axis === 0);
-    const columns = shape.length > 1 ? shape[shape.length - 1] : Math.min(4, value.d.length);
-    const grid = make("div", { class: "grid", style: `grid-template-columns: repeat(${columns}, auto)` }, ...value.d.map((_, i) => field(name, i)));
+    const columns = shape.length > 1 ? shape[shape.length - 1] : value.d.length % page.hidden ? value.d.length : page.hidden;
+    const byGate = shape.length > 1 && Boolean(gateAt(value.s, 0, name));
+    const grid = make("div", { class: "grid", style: `grid-template-columns: repeat(${columns + byGate}, auto)` }, ...letters(name));
+    value.d.forEach((_, i) => {
+      if (byGate && i % columns === 0) grid.append(make("span", { class: "gate" }, gateAt(value.s, i / columns, name)));
+      grid.append(field(name, i));
+    });
     arrays.append(make("div", {}, make("div", { "data-name": name }, heading(name)), grid));
   }
   if (state.args.y) content.push(targets());
-  content.push(arrays, make("p", {}, make("button", { id: "reset", onclick: reset }, "as recorded")));
+  content.push(arrays, make("p", {}, make("button", { id: "reset", onclick: reset }, "as recorded"), " ", make("span", { id: "editor-says", role: "status" })));
   box.replaceChildren(...content);
 }
+
+/** Above the columns of x the letters that they stand for. */
+const letters = (name) => (name === "x" ? page.alphabet.map((letter) => make("span", { class: "soft" }, letter)) : []);
 
 /** What an array is called above its fields: "state 0" is h_0. */
 function heading(name) {

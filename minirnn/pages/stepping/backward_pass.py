@@ -15,12 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.pages.recording import Event, encode, record
-from minirnn.pages.sources import describe
-from minirnn.pages.translation import Untranslatable, translate
+from minirnn.pages.stepping.functions import describe
+from minirnn.pages.stepping.recording import Event, encode, record
+from minirnn.pages.stepping.translation import Untranslatable, translate
 
 EPSILON = 1e-5
 """By how much a number is changed for its finite difference."""
+DIGITS = 10
+"""To how many the recorded numbers are written where the page computes them itself, and only compares."""
 SCRIPTS = ("model.js", "views.js", "unrolled.js", "attention.js", "panels.js", "quiz.js", "editor.js", "main.js")
 """The page's own, in the order in which they are put together."""
 
@@ -74,8 +76,9 @@ def page(lesson: Lesson) -> str:
         **lesson.facts,
         "entry": lesson.entry.__name__,
         "args": {name: {"o": name} for name in lesson.objects} | {k: as_argument(v) for k, v in lesson.numbers.items()},
-        "functions": [describe(*found) for found in functions_of(events)],
-        **packed(events),
+        **described(events),
+        **packed(events, DIGITS if program else 17),
+        "digits": DIGITS,
         "why": why,
         "gradients": encode(of_run["gradients"]),
     }
@@ -91,15 +94,16 @@ def as_argument(value: Any) -> Any:
     return encode(value)
 
 
-def packed(events: Iterable[Event]) -> dict[str, Any]:
+def packed(events: Iterable[Event], digits: int) -> dict[str, Any]:
     """The events in little space: each array stands once, among the arrays, and elsewhere as its number there. (The
     same numbers have many names: what one step calls h, the next calls h_prev.)"""
     arrays: dict[str, int] = {}
 
     def pack(value: Any) -> Any:
         match value:
-            case {"s": _}:
-                return {"r": arrays.setdefault(json.dumps(value), len(arrays))}
+            case {"s": shape, "d": numbers}:
+                short = [float(f"{v:.{digits}g}") if isinstance(v, float) else v for v in numbers]
+                return {"r": arrays.setdefault(json.dumps({"s": shape, "d": short}), len(arrays))}
             case {"q": items}:
                 return {"q": [pack(item) for item in items]}
             case {"m": items}:
@@ -112,6 +116,13 @@ def packed(events: Iterable[Event]) -> dict[str, Any]:
         "events": [[names.index((module, function)), *rest] for module, function, *rest in lines],
         "arrays": [json.loads(array) for array in arrays],
     }
+
+
+def described(events: Iterable[Event]) -> dict[str, Any]:
+    """What is shown of the functions, and apart from them, each once, the docstrings above them."""
+    functions = [describe(*found) for found in functions_of(events)]
+    docs = list(dict.fromkeys(one["about"] for one in functions))
+    return {"functions": [one | {"about": docs.index(one["about"])} for one in functions], "docs": docs}
 
 
 def functions_of(events: Iterable[Event]) -> list[tuple[Any, type | None]]:
@@ -158,7 +169,7 @@ def _slope(lesson: Lesson, array: np.ndarray, place: tuple[int, ...]) -> float:
 
 def assembled(lesson: Lesson, data: Mapping[str, Any], program: str) -> str:
     """The HTML from its pieces. (In a script, "</" would end it: in JSON and in strings "<\\/" means the same.)"""
-    assets = files("minirnn.pages") / "assets"
+    assets = files("minirnn.pages.stepping") / "assets"
     own = "".join((assets / name).read_text("utf-8") for name in SCRIPTS)
     translated = [(assets / "numbers.js").read_text("utf-8"), program] if program else []
     return Template((assets / "page.html").read_text("utf-8")).substitute(

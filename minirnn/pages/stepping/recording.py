@@ -12,16 +12,20 @@ import ast
 import contextlib
 import dis
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from types import CodeType, FrameType
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import CodeType, FrameType, SimpleNamespace
 from typing import Any, NamedTuple
-from unittest import mock
 
 import numpy as np
 
-from minirnn.pages.syntax import bound_names, function_of, is_told
+from minirnn.pages.stepping.syntax import bound_names, function_of, is_told
 
 CO_GENERATOR_LIKE = 0x20 | 0x80 | 0x200  # generators and coroutines stop in the middle and go on: they are not followed
+
+
+Statements = list[tuple[ast.AST | None, bool]]
+"""For each instruction the innermost statement it was compiled from, and whether it stores the item of a `for`."""
 
 
 class Event(NamedTuple):
@@ -35,7 +39,9 @@ class Event(NamedTuple):
         t: the time step: the value of the integer `t` of the innermost function that has one; None if none has. (It
             counts from an event that gives it: a `t` from a `with` or a `:=` is not seen.)
         depth: how many recorded functions are being executed: 1 in the function that was called first.
-        values: the arguments, or what the statement gave values to, by name, as `encode` gives them.
+        values: the arguments, or what the statement gave values to, by name, as `encode` gives them; and after these,
+            what was told of before and has changed since, as an array does that another function fills; and as "return"
+            what is returned.
     """
 
     function: str
@@ -73,32 +79,39 @@ def record(function: Callable, args: Sequence[Any], follow: Callable[[CodeType],
 @contextlib.contextmanager
 def _visible_emptiness() -> Iterator[None]:
     """`np.empty` leaves in an array whatever was in its memory before: numbers that mean nothing, others at each run.
-    Inside, it gives nan, so that one sees what has not been filled yet."""
-    plain = {name: getattr(np, name) for name in ("empty", "empty_like")}
+    Inside, and in this thread, it gives nan, so that one sees what has not been filled yet."""
+    plain, thread = {name: getattr(np, name) for name in ("empty", "empty_like")}, threading.get_ident()
 
-    def filled(name: str) -> Callable:
-        def make(*args: Any, **options: Any) -> np.ndarray:
-            array = plain[name](*args, **options)
-            array.fill(np.nan if array.dtype.kind == "f" else 0)
+    def visible(make: Callable) -> Callable:
+        def made(*args: Any, **options: Any) -> np.ndarray:
+            array = make(*args, **options)
+            if threading.get_ident() == thread:
+                array.fill(np.nan if array.dtype.kind == "f" else 0)
             return array
 
-        return make
+        return made
 
-    with mock.patch.multiple(np, **{name: filled(name) for name in plain}):
+    try:
+        for name, make in plain.items():
+            setattr(np, name, visible(make))
         yield
+    finally:
+        for name, make in plain.items():
+            setattr(np, name, make)
 
 
 class _Frame:
     """A recorded function that is being executed."""
 
-    def __init__(self, frame: FrameType):
-        self.frame = frame
-        self.statements = _statements(frame.f_code)
+    def __init__(self, frame: FrameType, statements: Statements):
+        self.frame, self.statements = frame, statements
         self.statement: ast.AST | None = None  # which one is being executed
         self.entry = -1  # where in the code it began
         self.stored = False  # of a `for`: whether it has taken an item
         self.failed = False  # whether an exception came out of it
+        self.returned: ast.Return | None = None
         self.t: int | None = None
+        self.told: dict[str, Any] = {}  # the names that were told of, and the values they had
 
 
 class _Tracer:
@@ -108,6 +121,7 @@ class _Tracer:
         self.follow = follow
         self.events: list[Event] = []
         self.stack: list[_Frame] = []
+        self.statements: dict[CodeType, Statements] = {}
 
     def on_call(self, frame: FrameType, kind: str, argument: Any) -> Callable | None:
         """Called by Python when a function is entered: says who is told of what happens in it."""
@@ -116,8 +130,10 @@ class _Tracer:
             return None
         # In this order: from 3.13 on a frame that is not yet traced forgets that it is to be traced by instructions.
         frame.f_trace, frame.f_trace_lines, frame.f_trace_opcodes = self.on_event, False, True
-        self.stack.append(_Frame(frame))
         node = function_of(code)
+        if code not in self.statements:
+            self.statements[code] = _statements(code, node)
+        self.stack.append(_Frame(frame, self.statements[code]))
         self.emit(node.lineno if node else code.co_firstlineno, _parameters(code))
         return self.on_event
 
@@ -130,6 +146,10 @@ class _Tracer:
             self.on_exception(at, argument[0])
         elif kind == "return":
             self.finish(at)
+            if at.returned and not at.failed:
+                self.emit(at.returned.lineno, ())
+                if is_encodable(argument):
+                    self.events[-1].values["return"] = encode(argument)
             self.stack.pop()
         return self.on_event
 
@@ -138,6 +158,7 @@ class _Tracer:
         statement, in_target = at.statements[offset // 2]
         if statement is None:  # an instruction that no place in the source stands for
             return
+        # The first: in a `while True:` of one statement, nothing else need be executed in between.
         begins_anew = offset == at.entry or (at.stored and not in_target)
         if statement is not at.statement or begins_anew:
             self.finish(at)
@@ -156,7 +177,9 @@ class _Tracer:
         statement, at.statement = at.statement, None
         if statement is None or at.failed:
             return
-        if at.stored if isinstance(statement, ast.For) else is_told(statement):
+        if isinstance(statement, ast.Return):
+            at.returned = statement  # and only told when the function is left: a `finally` or `with` may come before
+        elif at.stored if isinstance(statement, ast.For) else is_told(statement):
             self.emit(statement.lineno, bound_names(statement))  # type: ignore[attr-defined]
 
     def emit(self, line: int, names: Sequence[str]) -> None:
@@ -167,6 +190,11 @@ class _Tracer:
         if "t" in own:
             at.t = own["t"] if isinstance(own["t"], int) and not isinstance(own["t"], bool) else None
         values = {name: encode(value) for name, value in own.items() if is_encodable(value)}
+        for name in at.told:
+            if name not in own and is_encodable(variables.get(name)):  # it may have been filled by a call, or a view
+                values[name] = encode(variables[name])
+        values = {name: value for name, value in values.items() if name in own or value != at.told[name]}
+        at.told |= values
         t = next((outer.t for outer in reversed(self.stack) if outer.t is not None), None)
         module = at.frame.f_globals.get("__name__", "")
         self.events.append(Event(code.co_qualname, module, code.co_filename, line, t, len(self.stack), values))
@@ -177,14 +205,12 @@ def _parameters(code: CodeType) -> tuple[str, ...]:
     return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + flags]
 
 
-def _statements(code: CodeType) -> list[tuple[ast.AST | None, bool]]:
-    """For each instruction the innermost statement it was compiled from, and whether it stores the item of a `for`."""
-    function = function_of(code)
+def _statements(code: CodeType, function: ast.AST | None) -> Statements:
     inside = (
         [] if function is None else [n for n in ast.walk(function) if isinstance(n, ast.stmt) and n is not function]
     )
     inside.sort(key=_length)
-    found = []
+    found: Statements = []
     for line, end_line, column, end_column in code.co_positions():
         if line is None or column is None or end_line is None or end_column is None:
             found.append((None, False))
@@ -226,6 +252,27 @@ def encode(value: Any) -> Any:
         array = np.asarray(value)
         return {"s": list(array.shape), "d": [_number(v) for v in array.astype(float).ravel().tolist()]}
     return _number(value)
+
+
+def encode_argument(value: Any, objects: Mapping[str, object]) -> Any:
+    """An argument of a translated function as JSON: beside what `encode` gives, {"n": {…}} for a namespace such as the
+    weights, {"t": …} for a string, {"o": name} for one of `objects`, and {"o": null} for None."""
+    for name, known in objects.items():
+        if value is known:
+            return {"o": name}
+    if value is None:
+        return {"o": None}
+    if isinstance(value, str):
+        return {"t": value}
+    if isinstance(value, tuple | list):
+        return {"q": [encode_argument(item, objects) for item in value]}
+    if isinstance(value, dict):
+        return {"m": {key: encode_argument(item, objects) for key, item in value.items()}}
+    if isinstance(value, SimpleNamespace):
+        return {"n": {name: encode_argument(item, objects) for name, item in vars(value).items()}}
+    if not is_encodable(value):
+        raise TypeError(f"no argument for a translated function: {type(value).__name__}")
+    return encode(value)
 
 
 def _number(v: float) -> Any:

@@ -1,16 +1,19 @@
 // Going through the run: buttons, keys, the scrubber, and the place in the address.
 
 const controls = {};
+const KEYS = [["→", "next line,"], ["←", "last line; with shift: step of time;"], ["e", "next equation,"], ["b", "way back,"], ["Home", ""], ["End", ";"],
+  ["n", "next number,"], ["Enter", "where it comes from,"], ["Esc", "close,"], ["q", "quiz"]];
 
 function build() {
   const button = (text, title, action) => make("button", { title, onclick: action }, text);
-  controls.scrubber = make("input", { type: "range", min: 0, max: 0, value: 0, step: 1, "aria-label": "the place in the run" });
+  controls.scrubber = make("input", { id: "scrubber", type: "range", min: 0, max: 0, value: 0, step: 1, "aria-label": "the place in the run" });
   controls.scrubber.addEventListener("input", () => go(Number(controls.scrubber.value)));
   controls.place = make("span", { id: "place", role: "status" });
   byId("controls").append(
     button("|◀ start", "to the beginning (Home)", () => go(0)),
     button("◀ step", "a step of time back (Shift + ←)", () => go(stepFrom(-1))),
     button("◀ line", "a line back (←)", () => go(state.at - 1)),
+    button("equation ▶", "the next line with an equation (e)", () => go(equationFrom(1))),
     button("line ▶", "the next line (→)", () => go(state.at + 1)),
     button("step ▶", "the next step of time (Shift + →)", () => go(stepFrom(1))),
     button("way back ▶▶", "to where the way back begins (b)", () => go(state.turn)),
@@ -25,6 +28,15 @@ function build() {
   document.addEventListener("focusin", (event) => light(event.target.closest && event.target.closest("[data-name]")));
 }
 
+/** The place of the next or the last line that has an equation and its numbers. */
+function equationFrom(direction) {
+  for (let at = state.at + direction; at >= 0 && at < state.events.length; at += direction) {
+    const { fn, line, isCall } = state.events[at];
+    if (fn.named[line] && !isCall) return at;
+  }
+  return direction > 0 ? state.events.length - 1 : 0;
+}
+
 /** The place of the next or the last step of time. */
 function stepFrom(direction) {
   const marks = [0, ...state.steps, state.turn, state.events.length - 1].sort((a, b) => a - b);
@@ -33,25 +45,30 @@ function stepFrom(direction) {
 }
 
 function keyed(event) {
-  const inField = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
-  if (inField || event.ctrlKey || event.altKey || event.metaKey) {
-    if (event.key === "Escape") event.target.blur();
+  const { tagName, type, id } = event.target;
+  if (event.ctrlKey || event.altKey || event.metaKey) return;
+  if (event.key === "Escape") {
+    if (quiz.node) quiz.close();
+    select(null);
     return;
   }
-  const inList = event.target.id === "listing";
+  const slides = type === "range" && id !== "scrubber"; // it has arrows of its own; the scrubber moves as the keys do
+  if (/^(SELECT|TEXTAREA)$/.test(tagName) || (tagName === "INPUT" && type !== "range")) return;
+  if ((slides || id === "listing") && /Arrow|Home|End/.test(event.key)) return;
   const actions = {
     ArrowRight: () => go(event.shiftKey ? stepFrom(1) : state.at + 1),
     ArrowLeft: () => go(event.shiftKey ? stepFrom(-1) : state.at - 1),
     Home: () => go(0),
     End: () => go(state.events.length - 1),
+    e: () => go(equationFrom(1)),
+    E: () => go(equationFrom(-1)),
     b: () => go(state.turn),
     q: () => quiz.ask(),
     n: () => nextNumber(1),
     p: () => nextNumber(-1),
-    Escape: () => select(null),
     Backspace: () => back(),
   };
-  if (event.key in actions && !(inList && /Home|End/.test(event.key))) {
+  if (event.key in actions) {
     event.preventDefault();
     actions[event.key]();
   }
@@ -126,7 +143,8 @@ function render() {
   controls.scrubber.value = state.at;
   controls.scrubber.setAttribute("aria-valuetext", `line ${state.at + 1} of ${state.events.length}, ${way}${step}`);
   controls.place.replaceChildren(`line ${state.at + 1} of ${state.events.length}, ${way}${step}: ${event.fn.file} ${event.line}. `,
-    make("span", { class: "long" }, "Keys: ", ...["←", " ", "→", " line, shift with them: step, ", "b", " way back, ", "n", " next number, ", "Enter", " where from, ", "q", " quiz"].map((k) => (k.length === 1 && k !== " " ) || k === "Enter" ? make("kbd", {}, k) : k)));
+    make("span", { class: "long" }, ...KEYS.flatMap(([key, words]) => [make("kbd", {}, key), ` ${words} `])),
+    make("span", { class: "short" }, "Touch a number to see where it comes from."));
   pictures[page.lesson](event);
   showEquation(event);
   showCode(event);
@@ -161,6 +179,7 @@ function recompute() {
   state.selected = null;
   state.trail = [];
   state.triangle = triangle();
+  if (state.triangle && !state.edited) chosen.index = largest();
   state.at = Math.min(state.at, state.events.length - 1);
   showBadge();
   render();
@@ -181,7 +200,7 @@ function showBadge() {
   badge.classList.toggle("bad", !agrees);
   badge.dataset.worst = worst;
   badge.textContent = (agrees
-    ? `✓ This page computes with minirnn's own source, translated: its ${count} numbers are those of the recorded run (greatest difference ${worst.toExponential(1)}).`
+    ? `✓ This page computes with minirnn's own source, translated: its ${count} numbers are those of the recorded run, which stand here with ${page.digits} digits (greatest difference ${worst.toExponential(1)}).`
     : `✗ What this page computes is not what minirnn has recorded: ${why || `they differ by ${worst.toExponential(1)}`}.`)
     + (state.edited ? " You have changed numbers since: all that is seen is computed from yours." : "");
 }
