@@ -93,6 +93,10 @@ class Captioner:
             raise InputError("expected at least one file to caption")
         return sights_of(np.concatenate(seen), self.look)
 
+    def __repr__(self) -> str:
+        model = f"{type(self.model).__name__} of {self.model.num_parameters(frozen=True):,} parameters"
+        return f"Captioner({self.codec!r} by {model})"
+
     def caption(
         self,
         sights: Sights | Sequence[str | Path],

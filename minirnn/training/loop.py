@@ -101,6 +101,10 @@ class Trainer(Generic[AnyTask]):
         self._unread: list[tuple[Array, int]] = []
         self._last_loss: Array | None = None
 
+    def __repr__(self) -> str:
+        where = f"epoch {self.place.epoch}, step {self.place.step:,}"
+        return f"Trainer({type(self.task).__name__} at {where}, {self.optimizer!r})"
+
     def train(self, epochs: int) -> list[dict[str, Any]]:
         """Train until `epochs` epochs are done, counting those before a resume. Returns the history.
 

@@ -79,6 +79,9 @@ class Run:
             raise InputError(f"{config_file}: expected format {FORMAT}, found {found!r}{self._newer()}")
         self._place: tuple[int, int] | None = None  # the directory while it is locked
 
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
     @classmethod
     def create(cls, path: str | Path, config: Mapping[str, Any]) -> Run:
         """Make a new run directory.
