@@ -62,6 +62,10 @@ class BlankFiller:
         self.model, self.vocabulary = model, vocabulary
         self.tokens, self.clean, self.rules = tokens, clean, rules
 
+    def __repr__(self) -> str:
+        model = f"{type(self.model).__name__} of {self.model.num_parameters(frozen=True):,} parameters"
+        return f"BlankFiller({self.vocabulary!r} by {model})"
+
     def fill(self, text: str, n_best: int = 3) -> Filled:
         """Fill every `_` of a text.
 

@@ -61,6 +61,10 @@ class Classifier:
         self.model, self.vocabulary, self.labels = model, vocabulary, list(labels)
         self.tokens, self.max_length, self.rules = tokens, integer("max_length", max_length), rules
 
+    def __repr__(self) -> str:
+        model = f"{type(self.model).__name__} of {self.model.num_parameters(frozen=True):,} parameters"
+        return f"Classifier({len(self.labels)} labels by {model})"
+
     def classify(self, texts: Sequence[str]) -> list[Classified]:
         """Label texts.
 

@@ -27,6 +27,10 @@ class Forecaster:
         self.model = model
         self.mean, self.deviation = number("the mean", mean), number("the deviation", deviation, above=0)
 
+    def __repr__(self) -> str:
+        models = f"{', '.join(self.model.names)}, {self.model.num_parameters(frozen=True):,} parameters in all"
+        return f"Forecaster(mean {self.mean:.4g}, deviation {self.deviation:.4g}, by {models})"
+
     def forecast(self, series: Any, steps: int = 1, model: str = "recurrent") -> np.ndarray:
         """What follows a series: (steps,) values, each after the first from predictions before it.
 

@@ -50,6 +50,10 @@ class Writer:
         self.model, self.vocabulary, self.prefix = model, vocabulary, prefix
         self.tokens, self.clean, self.rules = tokens, clean, rules
 
+    def __repr__(self) -> str:
+        model = f"{type(self.model).__name__} of {self.model.num_parameters(frozen=True):,} parameters"
+        return f"Writer({self.vocabulary!r} by {model})"
+
     def generate(
         self,
         prefix: str | None = None,

@@ -62,6 +62,9 @@ def test_every_kind_of_run_is_loaded_as_what_it_is(task, there):
     found = load(task)
     assert type(found) is type(load(there / task, KINDS[task])) is KINDS[task]
     assert not found.model.training
+    parameters = f"{found.model.num_parameters():,} parameters"
+    assert repr(found).startswith(f"{KINDS[task].__name__}(")
+    assert repr(found).endswith(f"{parameters} in all)" if task == "forecast" else f" of {parameters})")
     (best, last), state = (Run(task).model_state(which) for which in ("best", "last")), found.model.state_dict()
     assert state.keys() == best.keys()
     assert all(np.array_equal(state[name], best[name]) and state[name].dtype == np.float32 for name in best)
@@ -164,6 +167,7 @@ def test_a_backward_model_is_a_reranker(there, tmp_path):
     printed("train", "chat", *options, "--model", "backward", "--out", tmp_path / "backward")
     reranker = load(tmp_path / "backward")
     assert isinstance(reranker, minirnn.Reranker)
+    assert repr(reranker).endswith(" parameters)")
     answers = load("chat", minirnn.Partner).answer([["i am ben ."]], beam_size=2, reranker=reranker)
     assert len(answers) == 1
 
