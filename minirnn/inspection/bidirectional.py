@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minirnn import backend
 from minirnn.arguments import integer
@@ -44,7 +45,7 @@ class NextToken(Module):
         *,
         bidirectional: bool,
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         vocabulary_size = integer("vocabulary_size", vocabulary_size)
         common: dict[str, Any] = {"rng": backend.generator(rng), "dtype": dtype}
