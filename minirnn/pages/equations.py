@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
 
-FIELDS = ("Args", "Returns", "Raises", "Attributes")
+FIELDS = ("Args", "Returns", "Yields", "Raises", "Attributes")
 """The headings under which a docstring lists names with what they are."""
 
 NUMBERED = re.compile(r" *\((\d+)\) +(?=\S)")
@@ -41,8 +41,9 @@ class Part:
     """A piece of a docstring between blank lines.
 
     Attributes:
-        kind: "prose", a paragraph; "block", indented lines: equations, a table, a picture; or "fields", a heading such
-            as `Args` with the names below it.
+        kind: "prose", a paragraph; "list", paragraphs that each begin with a dash; "block", indented lines: equations,
+            a table, a picture; "example", what one types into Python and what comes out; or "fields", a heading such as
+            `Args` with the names below it.
         text: its lines, as they stand in the dedented docstring.
         entries: of a block, in order, its equations, and its other lines as they are.
     """
@@ -62,10 +63,14 @@ def parse(doc: str | None) -> list[Part]:
     parts = []
     for text in re.split(r"\n(?:[ \t]*\n)+", inspect.cleandoc(doc)) if doc and doc.strip() else []:
         first = text.partition("\n")[0]
-        if first.startswith(" "):
+        if first.lstrip().startswith(">>> "):
+            parts.append(Part("example", inspect.cleandoc(text)))
+        elif first.startswith(" "):
             parts.append(Part("block", text, tuple(_entries(text))))
+        elif first.rstrip(":") in FIELDS and first.endswith(":"):
+            parts.append(Part("fields", text))
         else:
-            parts.append(Part("fields" if first.rstrip(":") in FIELDS and first.endswith(":") else "prose", text))
+            parts.append(Part("list" if first.startswith("- ") else "prose", text))
     return parts
 
 

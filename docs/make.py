@@ -1,0 +1,128 @@
+"""Write the documentation as static pages: `python docs/make.py [FOLDER]`, by default into `build/docs`.
+
+The pages of the modules are made by pdoc, the guides beside them from the Markdown files in this folder. A docstring is
+turned into HTML by what `minirnn read` uses for it, so that equations are set the same in both. A warning is an error.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+import re
+import sys
+import typing
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pdoc.doc
+import pdoc.render
+import pdoc.render_helpers
+import pdoc.search
+from markupsafe import Markup
+
+import minirnn
+from minirnn.pages.equations import parse
+from minirnn.pages.prose import Prose
+
+DOCS = Path(__file__).parent
+LEFT_OUT = re.compile(r"minirnn\.(__main__|cli|pages|exercises\.|fast\.)")
+"""Modules without a page: the command line says itself what it does, and the others are no-one's to call."""
+
+
+def main(folder: str | Path = "build/docs") -> Path:
+    """Write all pages into a folder, and return the first one to read."""
+    folder = Path(folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for name, text in pages().items():
+            file = folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+    return folder / "index.html"
+
+
+def pages() -> dict[str, str]:
+    """The text of every page, by its path below the folder."""
+    _set_up()
+    modules = {name: pdoc.doc.Module.from_name(name) for name in _module_names()}
+    _resolve_named_tuples(modules)
+    written = {f"{name.replace('.', '/')}.html": pdoc.render.html_module(one, modules) for name, one in modules.items()}
+    guides = {file.stem: file.read_text(encoding="utf-8") for file in sorted(DOCS.glob("*.md"))}
+    for name, text in guides.items():
+        written[f"{name}.html"] = _render("guide", guide=_guide(text), title=_title(text), all_modules=modules)
+    titles = {name: _title(text) for name, text in guides.items()}
+    written["index.html"] = _render("index", guides=titles, rooms=_rooms(modules), all_modules=modules)
+    written["search.js"] = pdoc.render.search_index(modules)
+    return written
+
+
+def html(doc: str) -> str:
+    """A docstring as HTML."""
+    return Prose[None]().html(doc, None)
+
+
+def summary(doc: str) -> Markup:
+    """The first sentence of a docstring as HTML."""
+    first = next((part.text for part in parse(doc) if part.kind == "prose"), "")
+    sentence = re.split(r"(?<!al)\.\s|[.:]$", first)[0]
+    return Markup(Prose[None]().inline(f"{sentence}." if sentence else "", None))
+
+
+def _set_up() -> None:
+    """Tell pdoc about the templates, and have it take docstrings for what they are instead of for Markdown."""
+    pdoc.render.configure(docformat="markdown", template_directory=DOCS / "templates", show_source=False)
+    as_it_is: Any = lambda doc, *_: doc  # noqa: E731
+    pdoc.render.env.filters |= {"to_markdown": as_it_is, "to_html": html, "summary": summary, "listed": listed}
+    pdoc.search.to_markdown, pdoc.search.to_html, pdoc.render.make_index = as_it_is, summary, _to_be_found  # type: ignore
+
+
+def listed(one: pdoc.doc.Doc, modules: dict[str, pdoc.doc.Module]) -> bool:
+    """Whether a name is only listed on the page of its module, because another page documents it."""
+    return one.taken_from[0] != one.modulename and one.taken_from[0] in modules
+
+
+def _to_be_found(modules: dict[str, pdoc.doc.Module], is_public: Callable[[pdoc.doc.Doc], bool], _: str) -> list[dict]:
+    """What the search finds: everything once, where it is documented, and by names and first sentences."""
+
+    def is_told_of(one: pdoc.doc.Doc) -> bool:
+        return bool(is_public(one) and one.docstring and not listed(one, modules))
+
+    found = pdoc.search.make_index(modules, is_told_of, "markdown")
+    return [one | {long: "" for long in ("signature", "annotation", "default_value", "bases")} for one in found]
+
+
+def _resolve_named_tuples(modules: dict[str, pdoc.doc.Module]) -> None:
+    """Put the types of the fields of named tuples in place of their names, which their constructors cannot look up."""
+    for module in modules.values():
+        for one in vars(module.obj).values():
+            if isinstance(one, type) and issubclass(one, tuple) and hasattr(one, "_fields"):
+                one.__new__.__annotations__ = typing.get_type_hints(one)
+
+
+def _module_names() -> list[str]:
+    found = pkgutil.walk_packages(minirnn.__path__, "minirnn.")
+    return ["minirnn", *(one.name for one in found if not LEFT_OUT.match(one.name))]
+
+
+def _rooms(modules: dict[str, pdoc.doc.Module]) -> list[pdoc.doc.Module]:
+    return [one for name, one in modules.items() if name.count(".") == 1]
+
+
+def _render(template: str, **facts: Any) -> str:
+    return pdoc.render.env.get_template(f"{template}.html.jinja2").render(**facts)
+
+
+def _title(text: str) -> str:
+    return text.partition("\n")[0].removeprefix("# ")
+
+
+def _guide(text: str) -> Markup:
+    """A guide as HTML; its links to files lead to their pages."""
+    text = re.sub(r"\]\(([\w-]+)\.md", r"](\1.html", text)
+    text = re.sub(r"\]\(\.\./(minirnn/[\w/]+)\.py\)", r"](\1.html)", text)
+    return Markup(pdoc.render_helpers.to_html(text))
+
+
+if __name__ == "__main__":
+    print(main(*sys.argv[1:]))
