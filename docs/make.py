@@ -9,6 +9,7 @@ from __future__ import annotations
 import pkgutil
 import re
 import sys
+import types
 import typing
 import warnings
 from collections.abc import Callable
@@ -25,6 +26,7 @@ import minirnn
 from minirnn.pages.equations import parse
 from minirnn.pages.prose import Prose
 
+Modules = dict[str, pdoc.doc.Module]
 DOCS = Path(__file__).parent
 LEFT_OUT = re.compile(r"minirnn\.(__main__|cli|pages|exercises\.|fast\.)")
 """Modules without a page: the command line says itself what it does, and the others are no-one's to call."""
@@ -73,26 +75,40 @@ def _set_up() -> None:
     """Tell pdoc about the templates, and have it take docstrings for what they are instead of for Markdown."""
     pdoc.render.configure(docformat="markdown", template_directory=DOCS / "templates", show_source=False)
     as_it_is: Any = lambda doc, *_: doc  # noqa: E731
-    pdoc.render.env.filters |= {"to_markdown": as_it_is, "to_html": html, "summary": summary, "listed": listed}
+    pdoc.render.env.filters |= {"to_markdown": as_it_is, "to_html": html, "summary": summary}
+    pdoc.render.env.filters |= {"listed": listed, "exported_modules": exported_modules, "place": place}
     pdoc.search.to_markdown, pdoc.search.to_html, pdoc.render.make_index = as_it_is, summary, _to_be_found  # type: ignore
 
 
-def listed(one: pdoc.doc.Doc, modules: dict[str, pdoc.doc.Module]) -> bool:
+def listed(one: pdoc.doc.Doc, modules: Modules) -> bool:
     """Whether a name is only listed on the page of its module, because another page documents it."""
-    return one.taken_from[0] != one.modulename and one.taken_from[0] in modules
+    module, name = one.taken_from
+    return module != one.modulename and module in modules and modules[module].get(name) is not None
 
 
-def _to_be_found(modules: dict[str, pdoc.doc.Module], is_public: Callable[[pdoc.doc.Doc], bool], _: str) -> list[dict]:
+def exported_modules(module: pdoc.doc.Module, modules: Modules) -> list[pdoc.doc.Module]:
+    """The modules among the public names of a module, which pdoc takes for none."""
+    exported = (vars(module.obj)[name] for name in getattr(module.obj, "__all__", ()))
+    return [modules[one.__name__] for one in exported if isinstance(one, types.ModuleType)]
+
+
+def place(one: pdoc.doc.Doc, module: pdoc.doc.Module) -> str:
+    """Where a listed name is documented, as a link on the page of a module."""
+    there, name = one.taken_from
+    return pdoc.render_helpers.relative_link(module.modulename, there) + (f"#{name}" if name else "")
+
+
+def _to_be_found(modules: Modules, is_public: Callable[[pdoc.doc.Doc], bool], _: str) -> list[dict]:
     """What the search finds: everything once, where it is documented, and by names and first sentences."""
 
     def is_told_of(one: pdoc.doc.Doc) -> bool:
         return bool(is_public(one) and one.docstring and not listed(one, modules))
 
     found = pdoc.search.make_index(modules, is_told_of, "markdown")
-    return [one | {long: "" for long in ("signature", "annotation", "default_value", "bases")} for one in found]
+    return [one | dict.fromkeys(("signature", "annotation", "default_value", "bases"), "") for one in found]
 
 
-def _resolve_named_tuples(modules: dict[str, pdoc.doc.Module]) -> None:
+def _resolve_named_tuples(modules: Modules) -> None:
     """Put the types of the fields of named tuples in place of their names, which their constructors cannot look up."""
     for module in modules.values():
         for one in vars(module.obj).values():
@@ -105,7 +121,7 @@ def _module_names() -> list[str]:
     return ["minirnn", *(one.name for one in found if not LEFT_OUT.match(one.name))]
 
 
-def _rooms(modules: dict[str, pdoc.doc.Module]) -> list[pdoc.doc.Module]:
+def _rooms(modules: Modules) -> list[pdoc.doc.Module]:
     return [one for name, one in modules.items() if name.count(".") == 1]
 
 

@@ -37,6 +37,9 @@ def make_cell(name: str) -> Cell:
 
     Raises:
         InputError: there is no such cell.
+
+        >>> make_cell("lstm").gates
+        'ifgo'
     """
     if not isinstance(name, str) or name not in VARIANTS:
         raise InputError(f"unknown cell {name!r}: expected one of {', '.join(CELL_NAMES)}")

@@ -21,7 +21,7 @@ WIDEST = 72
 
 
 class Prose(Generic[Scope]):
-    """Docstrings as HTML. A subclass says where names, and the numbers of equations, lead to: here they are no links."""
+    """Docstrings as HTML. Where names and the numbers of equations lead, a subclass says: here they are no links."""
 
     def code(self, name: str, scope: Scope) -> str:
         """What stands in `…`."""

@@ -17,6 +17,7 @@ from minirnn.pages.equations import (
     pieces,
     to_html,
 )
+from minirnn.pages.prose import Prose
 
 PACKAGE = Path(minirnn.__file__).parent
 FILES = [
@@ -189,3 +190,20 @@ def test_mathematics_as_html(text, expected):
 def test_what_is_linked_is_the_callers_to_say():
     written = to_html("(4), (5) of `bptt.py` and `tape`", lambda name: name.upper(), lambda found: f"<{found}>")
     assert written == "<(4), (5) of `bptt.py`> and TAPE"
+
+
+def test_lists_and_examples_are_told_from_prose():
+    doc = "One of two:\n\n- a, which\n  is first.\n- b.\n\n    >>> one = 1\n    >>> one\n    1\n\nThe end."
+    parts = parse(doc)
+    assert [part.kind for part in parts] == ["prose", "list", "example", "prose"]
+    assert parts[2].text == ">>> one = 1\n>>> one\n1"
+    written = Prose().html(doc, None)
+    assert "<li><i>a</i>, which\n  is first.</li>\n<li><i>b</i>.</li>" in written
+    prompt = '<span class="prompt">&gt;&gt;&gt;</span>'
+    assert f'<pre class="example">{prompt} one = <span class="number">1</span>\n{prompt} one\n1</pre>' in written
+
+
+def test_an_example_of_several_lines_keeps_them():
+    doc = "    >>> with what:\n    ...     pass\n    >>> '''a\n    ... b'''\n    'a<b'"
+    shown = re.sub("<.*?>", "", Prose().html(doc, None))
+    assert html.unescape(shown) == ">>> with what:\n...     pass\n>>> '''a\n... b'''\n'a<b'"
