@@ -51,17 +51,22 @@ def pages() -> dict[str, str]:
     _resolve_named_tuples(modules)
     written = {f"{name.replace('.', '/')}.html": pdoc.render.html_module(one, modules) for name, one in modules.items()}
     guides = {file.stem: file.read_text(encoding="utf-8") for file in sorted(DOCS.glob("*.md"))}
+    titles = {name: text.partition("\n")[0].removeprefix("# ") for name, text in guides.items()}
     for name, text in guides.items():
-        written[f"{name}.html"] = _render("guide", guide=_guide(text), title=_title(text), all_modules=modules)
-    titles = {name: _title(text) for name, text in guides.items()}
-    written["index.html"] = _render("index", guides=titles, rooms=_rooms(modules), all_modules=modules)
+        written[f"{name}.html"] = _render("guide", guide=_guide(text, modules), here=name, guides=titles)
+    rooms = [one for name, one in modules.items() if name.count(".") == 1]
+    written["index.html"] = _render("index", guides=titles, rooms=rooms, all_modules=modules)
     written["search.js"] = pdoc.render.search_index(modules)
     return written
 
 
+OF_PYTHON = re.compile(r"Alias for field number|Create new instance of")
+"""How docstrings begin that Python gives to named tuples."""
+
+
 def html(doc: str) -> str:
     """A docstring as HTML."""
-    return Prose[None]().html(doc, None)
+    return "" if OF_PYTHON.match(doc) else Prose[None]().html(doc, None)
 
 
 def summary(doc: str) -> Markup:
@@ -102,7 +107,7 @@ def _to_be_found(modules: Modules, is_public: Callable[[pdoc.doc.Doc], bool], _:
     """What the search finds: everything once, where it is documented, and by names and first sentences."""
 
     def is_told_of(one: pdoc.doc.Doc) -> bool:
-        return bool(is_public(one) and one.docstring and not listed(one, modules))
+        return bool(is_public(one) and html(one.docstring) and not listed(one, modules))
 
     found = pdoc.search.make_index(modules, is_told_of, "markdown")
     return [one | dict.fromkeys(("signature", "annotation", "default_value", "bases"), "") for one in found]
@@ -121,23 +126,27 @@ def _module_names() -> list[str]:
     return ["minirnn", *(one.name for one in found if not LEFT_OUT.match(one.name))]
 
 
-def _rooms(modules: Modules) -> list[pdoc.doc.Module]:
-    return [one for name, one in modules.items() if name.count(".") == 1]
-
-
 def _render(template: str, **facts: Any) -> str:
     return pdoc.render.env.get_template(f"{template}.html.jinja2").render(**facts)
 
 
-def _title(text: str) -> str:
-    return text.partition("\n")[0].removeprefix("# ")
+def _guide(text: str, modules: Modules) -> str:
+    """A guide as HTML, with its equations set, and links to the pages of the files that it names."""
 
+    def linked(file: re.Match[str]) -> str:
+        shown, path = file.groups()
+        return f"{shown}({path}.html)" if path.replace("/", ".") in modules else shown[1:-1]
 
-def _guide(text: str) -> Markup:
-    """A guide as HTML; its links to files lead to their pages."""
+    def set_equations(block: re.Match[str]) -> str:
+        _, *equations, _ = html(f".\n\n{block[0]}\n.").split("\n")  # without the lines it is indented against
+        return "\n".join(equations) + "\n"
+
     text = re.sub(r"\]\(([\w-]+)\.md", r"](\1.html", text)
-    text = re.sub(r"\]\(\.\./(minirnn/[\w/]+)\.py\)", r"](\1.html)", text)
-    return Markup(pdoc.render_helpers.to_html(text))
+    text = re.sub(r"(\[[^]]+\])\(\.\./(minirnn/[\w/]+)\.py\)", linked, text)
+    pieces = re.split(r"(^```.*?^```$)", text, flags=re.MULTILINE | re.DOTALL)
+    indented = re.compile(r"(?:^ {4}.*\n)+", re.MULTILINE)
+    pieces[::2] = [indented.sub(set_equations, piece) for piece in pieces[::2]]  # the others are code
+    return pdoc.render_helpers.to_html("".join(pieces))
 
 
 if __name__ == "__main__":

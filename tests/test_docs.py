@@ -65,7 +65,9 @@ def test_equations_have_subscripts_and_numbers(site):
     assert "<i>c</i><sub><i>t</i></sub> = <i>f</i> * <i>c</i><sub><i>t</i>-1</sub> + <i>i</i> * <i>g</i>" in page
     assert re.findall(r'<td class="number">\((\d+)\)</td>', page) == [str(n) for n in range(1, 14)]
     # A script in words, or a line of a table that became a paragraph, would have been left as it was typed.
-    assert "_{" not in re.sub(r"<code>.*?</code>", "", "".join(site.values()))
+    code = re.compile(r"<(code|pre)\b.*?</\1>", re.DOTALL)
+    assert not [name for name, text in site.items() if "_{" in code.sub("", text)]
+    assert '<td class="formula" colspan="2"><i>h</i><sub><i>t</i></sub> = (1-<i>f</i>) * ' in site["your-own-cell.html"]
 
 
 def test_arguments_are_lists_and_examples_code(site):

@@ -26,9 +26,10 @@ Ask = Callable[[np.random.Generator], Pair]
 class GeneratedTask(NamedTuple):
     """A task.
 
-    make: a function that returns the function that draws a question and its answer; called once for a corpus.
-    tokens: what questions and answers are cut into; see `tokenize`.
-    about: a line for users.
+    Attributes:
+        make: a function that returns the function that draws a question and its answer; called once for a corpus.
+        tokens: what questions and answers are cut into; see `tokenize`.
+        about: a line for users.
     """
 
     make: Callable[[], Ask]

@@ -29,11 +29,12 @@ SMOOTHINGS: dict[str, float | None] = {"none": None, "floor": 0.1, "add-k": 1.0,
 class BleuDetails(NamedTuple):
     """A BLEU score and what it was made of.
 
-    score: 0 to 100.
-    precisions: p_1 to p_N after smoothing, 0 to 100. With effective order N is that of the n-grams there are.
-    brevity_penalty: 0 to 1; 1 if the hypotheses are not shorter than the references.
-    length_ratio: hypothesis length / reference length; 0 if the references are empty.
-    hypothesis_length, reference_length: in tokens, over the corpus.
+    Attributes:
+        score: 0 to 100.
+        precisions: p_1 to p_N after smoothing, 0 to 100. With effective order N is that of the n-grams there are.
+        brevity_penalty: 0 to 1; 1 if the hypotheses are not shorter than the references.
+        length_ratio: hypothesis length / reference length; 0 if the references are empty.
+        hypothesis_length, reference_length: in tokens, over the corpus.
     """
 
     score: float

@@ -20,6 +20,8 @@ from html import escape
 FIELDS = ("Args", "Returns", "Yields", "Raises", "Attributes")
 """The headings under which a docstring lists names with what they are."""
 
+HEADING = re.compile(rf"(?:{'|'.join(FIELDS)})\b.*:\n {{4}}")
+
 NUMBERED = re.compile(r" *\((\d+)\) +(?=\S)")
 GAP = re.compile(r" {3,}(?![ =≈])")  # and not the padding that puts the = of two lines below one another
 NUMBERS = r"(?<![\w'])\(\d+\)(?:(?:,?\s+and\s+|,\s+|\s+to\s+|-)\(\d+\))*"
@@ -67,7 +69,7 @@ def parse(doc: str | None) -> list[Part]:
             parts.append(Part("example", inspect.cleandoc(text)))
         elif first.startswith(" "):
             parts.append(Part("block", text, tuple(_entries(text))))
-        elif first.rstrip(":") in FIELDS and first.endswith(":"):
+        elif HEADING.match(text):
             parts.append(Part("fields", text))
         else:
             parts.append(Part("list" if first.startswith("- ") else "prose", text))
@@ -147,7 +149,8 @@ TOKEN = re.compile(
     | (?P<number>\d+(?:\.\d+)?(?:e-?\d+)?)
     | (?P<word>[{LETTER}][{LETTER}0-9]*)
     | (?<=[{LETTER}0-9)\]}}|'ᵀ])
-      (?P<script>[_^]\{{[^{{}}]*\}} | \^-?[{LETTER}0-9]+ | _[{LETTER}0-9]+(?:_[{LETTER}0-9]+)*(?:'(?!\w))?)
+      (?P<script>[_^]\{{[^{{}}]*\}} | \^\([^()]*\)
+        | \^-?[{LETTER}0-9]+ | _[{LETTER}0-9]+(?:_[{LETTER}0-9]+)*(?:'(?!\w))?)
     | (?P<raised>[{"".join(RAISED)}]+)
     | (?P<other>.)
     """,
@@ -189,7 +192,7 @@ def to_html(
                 return f"<i>{found}</i>" if italic else escape(found, quote=False)
             case "script":
                 tag = "sub" if found[0] == "_" else "sup"
-                low = found[2:-1] if found[1] == "{" else found[1:].replace("_", " ")
+                low = found[2:-1] if found[1] in "{(" else found[1:].replace("_", " ")
                 inside = f"<i>{low}</i>" if re.fullmatch("[a-z]{1,3}", low) else to_html(low)  # b and s in e_bs
                 return f"<{tag}>{inside}</{tag}>"
             case "raised":

@@ -97,7 +97,7 @@ class Prose(Generic[Scope]):
         if heading in ("Returns", "Yields") or not all(named):
             return f'<h4>{heading}</h4>\n<p class="fields">{self.inline(body.strip(), scope)}</p>'
         items = "".join(self._item(one[1], one[2], scope) for one in named if one is not None)
-        return f'<h4>{heading}</h4>\n<dl class="fields">\n{items}</dl>'
+        return f'<h4>{self.inline(heading, scope)}</h4>\n<dl class="fields">\n{items}</dl>'
 
     def _item(self, names: str, what: str, scope: Scope) -> str:
         shown = ", ".join(f"<code>{escape(name)}</code>" for name in names.split(", "))

@@ -207,3 +207,14 @@ def test_an_example_of_several_lines_keeps_them():
     doc = "    >>> with what:\n    ...     pass\n    >>> '''a\n    ... b'''\n    'a<b'"
     shown = re.sub("<.*?>", "", Prose().html(doc, None))
     assert html.unescape(shown) == ">>> with what:\n...     pass\n>>> '''a\n... b'''\n'a<b'"
+
+
+def test_an_exponent_in_brackets_is_one():
+    assert to_html("p_n^(1/2^n)") == "<i>p</i><sub><i>n</i></sub><sup>1/2<sup><i>n</i></sup></sup>"
+
+
+def test_a_heading_may_say_more():
+    doc = "A decoder.\n\nArgs beside those of `Decoder`:\n    score: of the attention."
+    assert [part.kind for part in parse(doc)] == ["prose", "fields"]
+    assert "<h4>Args beside those of <code>Decoder</code></h4>" in Prose().html(doc, None)
+    assert [part.kind for part in parse("Raises as `Tensor`, for example:\nnothing")] == ["prose"]
