@@ -49,7 +49,7 @@ def pages() -> dict[str, str]:
     _set_up()
     modules = {name: pdoc.doc.Module.from_name(name) for name in _module_names()}
     _resolve_named_tuples(modules)
-    written = {f"{name.replace('.', '/')}.html": pdoc.render.html_module(one, modules) for name, one in modules.items()}
+    written = {f"{name.replace('.', '/')}.html": _page(one, modules) for name, one in modules.items()}
     guides = {file.stem: file.read_text(encoding="utf-8") for file in sorted(DOCS.glob("*.md"))}
     titles = {name: text.partition("\n")[0].removeprefix("# ") for name, text in guides.items()}
     for name, text in guides.items():
@@ -124,6 +124,13 @@ def _resolve_named_tuples(modules: Modules) -> None:
 def _module_names() -> list[str]:
     found = pkgutil.walk_packages(minirnn.__path__, "minirnn.")
     return ["minirnn", *(one.name for one in found if not LEFT_OUT.match(one.name))]
+
+
+def _page(module: pdoc.doc.Module, modules: Modules) -> str:
+    """The page of a module. What a class has inherited from outside of minirnn has no place there to be linked to."""
+    text = pdoc.render.html_module(module, modules)
+    there = set(re.findall(r'\bid="([^"]+)"', text))
+    return re.sub(r'<a href="#([^"]+)">(.*?)</a>', lambda link: link[0] if link[1] in there else link[2], text)
 
 
 def _render(template: str, **facts: Any) -> str:

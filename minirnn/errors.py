@@ -4,6 +4,10 @@ The command line turns each into one line and exit status 2; anything else keeps
 """
 
 
+class MinirnnWarning(UserWarning):
+    """Something that may not be what was meant, and goes on all the same."""
+
+
 class MinirnnError(Exception):
     """Base of the errors minirnn raises on purpose."""
 

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from minirnn.cli.captioned import check_features
-from minirnn.cli.captions import Learned, load_captioner
+from minirnn.captioner import Captioner
 from minirnn.cli.collected import Part
 from minirnn.cli.options import number, path
 from minirnn.cli.runs import open_run
 from minirnn.cli.translate import add_search_options, search_options
-from minirnn.data.features import read_features
-from minirnn.data.pictures import read_frames, read_picture
 from minirnn.errors import InputError
+from minirnn.runs.captions import load_captioner
 
 
 def add_parser(commands: Any) -> None:
@@ -43,8 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
     if n_best > arguments.beam:
         raise InputError(f"--n-best {n_best} needs a beam at least as wide: add --beam {n_best}")
     search = caption_search(arguments) | {"n_best": n_best, "allow_unknown": not arguments.no_unknown}
-    captioner, learned, options = load_captioner(open_run(arguments), arguments.checkpoint, arguments.device)
-    for part in read_given(arguments.PICTURE, learned, options):
+    captioner, learned, _ = load_captioner(open_run(arguments), arguments.checkpoint, arguments.device)
+    for part in read_given(arguments.PICTURE, captioner):
         found = captioner.caption(learned.sights(part.seen), **search)
         for name, best in zip(part.names, found, strict=True):
             before = f"{name}\t" if len(arguments.PICTURE) > 1 or len(part.names) > 1 else ""
@@ -67,22 +62,10 @@ def caption_search(arguments: argparse.Namespace) -> dict[str, Any]:
     return search
 
 
-def read_given(files: list[str], learned: Learned, options: dict[str, Any]) -> list[Part]:
+def read_given(files: list[str], captioner: Captioner) -> list[Part]:
     """What a command was given, as its run can read it. All of it is read before anything is said of the first.
 
     Raises:
         OSError, InputError: a file cannot be read, or is not of the kind that the run was trained on.
     """
-    parts = []
-    for file in files:
-        if learned.look is None:
-            features = read_features(file)
-            check_features(learned, features.values, file)
-            parts.append(Part(list(features.names), features.values, []))
-        elif options["video"]:
-            if not Path(file).is_dir():
-                raise InputError(f"{file}: expected a folder with the frames of a video, as the run learned from")
-            parts.append(Part([file], [read_frames(file, learned.look.size)], []))
-        else:
-            parts.append(Part([file], read_picture(file, learned.look.size)[np.newaxis], []))
-    return parts
+    return [Part(*captioner.read(file), []) for file in files]

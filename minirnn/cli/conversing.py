@@ -12,8 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minirnn.autograd.recording import no_grad
-from minirnn.cli.chats import HIDDEN, PLACEHOLDERS, Learned, check, is_on, load_chat, turns_of
-from minirnn.cli.training import load_again
 from minirnn.data import Codec
 from minirnn.data.conversations import read_conversations, split
 from minirnn.data.dialogues import DISTANCES, SPLITS, Dialogue, dialogues
@@ -24,6 +22,8 @@ from minirnn.errors import InputError
 from minirnn.metrics import perplexity
 from minirnn.models import EncoderDecoder, NGram
 from minirnn.partner import Answer, Partner
+from minirnn.runs.chats import HIDDEN, PLACEHOLDERS, Learned, check, is_on, load_chat, partner_of, turns_of
+from minirnn.runs.data import load_again
 from minirnn.training import Run
 from minirnn.training.chatting import nats_of
 
@@ -92,12 +92,6 @@ def talk_of(part: Sequence[Sequence[str]], learned: Learned, options: dict[str, 
         own = [(c, len(part[c]) - i) for c, i in own]
     strangers = Strangers(len(codec.vocabulary) - count, count, HIDDEN) if count else None
     return Talk(ids, own, turns_of(options), strangers)
-
-
-def partner_of(model: Any, learned: Learned, options: dict[str, Any]) -> Partner:
-    """What answers."""
-    limits = {"turns": turns_of(options), "max_length": learned.max_length, "cut": options["max-length"]}
-    return Partner(model, learned.codec, placeholders=learned.placeholders, **limits)
 
 
 def evaluate(run: Run, arguments: argparse.Namespace) -> None:

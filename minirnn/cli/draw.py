@@ -12,7 +12,6 @@ import numpy as np
 
 from minirnn import backend
 from minirnn.cli.collected import write_picture
-from minirnn.cli.drawings import Learned, load_artist
 from minirnn.cli.options import check_output, number, path
 from minirnn.cli.pictures import Drawn, check_picture, draw, tell
 from minirnn.cli.runs import open_run
@@ -21,6 +20,7 @@ from minirnn.data.pictures import read_picture
 from minirnn.data.vocabulary import UNKNOWN_ID
 from minirnn.errors import InputError
 from minirnn.plots.drawings import plot_drawings, sheet
+from minirnn.runs.drawings import Learned, load_artist
 
 MOST_SAMPLES = 256
 ENLARGED = 4

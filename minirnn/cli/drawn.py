@@ -9,12 +9,12 @@ import numpy as np
 
 from minirnn.artist import Artist
 from minirnn.autograd.recording import no_grad
-from minirnn.cli.drawings import Learned, load_artist
 from minirnn.cli.gallery import Gallery, digest, drawn, load, mismatch
-from minirnn.cli.training import load_again
 from minirnn.data import sketches
 from minirnn.data.scenes import is_true
 from minirnn.models.neighbour_counts import NeighbourCounts
+from minirnn.runs.data import load_again
+from minirnn.runs.drawings import Learned, load_artist
 from minirnn.training import Run
 from minirnn.training.drawing import Captions, Classes, Drawn, Told, nats_of
 

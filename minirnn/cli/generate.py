@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 from minirnn import backend
-from minirnn.cli.lm import load_writer, read_config
 from minirnn.cli.options import number, path
 from minirnn.cli.runs import open_run
+from minirnn.data import UNKNOWN
 from minirnn.data.reading import unify
 from minirnn.decoding import greedy, sampler
+from minirnn.runs.lm import load_writer
 
 
 def add_parser(commands: Any) -> None:
@@ -46,11 +48,13 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the prefix and its continuations."""
     run_directory = open_run(arguments)
-    prefix = read_config(run_directory).prefix if arguments.prefix is None else arguments.prefix
-    write = load_writer(run_directory, prefix, arguments.checkpoint, arguments.device)
+    writer = load_writer(run_directory, arguments.checkpoint, arguments.device)
+    prefix = writer.prefix if arguments.prefix is None else arguments.prefix
+    if strangers := writer.strangers(prefix):
+        print(f"note: not in the vocabulary, read as {UNKNOWN}: {' '.join(map(repr, strangers))}", file=sys.stderr)
     for k in range(arguments.samples):
         rng = backend.generator(arguments.seed + k)
         draw = sampler(rng, arguments.temperature, arguments.top_k, arguments.top_p)
-        text = write(arguments.length, greedy if arguments.greedy else draw)
+        text = writer.generate(prefix, arguments.length, choose=greedy if arguments.greedy else draw)
         print(f"\n---\n\n{text}" if k else text)
     return 0

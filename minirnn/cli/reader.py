@@ -9,11 +9,11 @@ import numpy as np
 from minirnn import backend
 from minirnn.autograd.recording import no_grad
 from minirnn.autograd.sequences import one_hot
-from minirnn.cli.lm import load_language_model, read_config
 from minirnn.data import Vocabulary, built_in_text, tokenize
 from minirnn.data.words import RULES
 from minirnn.errors import InputError
 from minirnn.models import LanguageModel
+from minirnn.runs.lm import load_writer
 from minirnn.training import Adam, LanguageModeling, Run, Trainer
 
 TOKENS, HELD_OUT, EPOCHS, SIZE = 200_000, 2_000, 6, 64
@@ -61,9 +61,8 @@ def of_run(run: Run) -> Reader:
     Raises:
         InputError: the run is another task's, is damaged, or has no checkpoint.
     """
-    config = read_config(run)
-    model, vocabulary = load_language_model(run, "best", "cpu")
-    return Reader(model, vocabulary, config.prefix, config.options["tokens"], config.options["clean"], config.rules)
+    writer = load_writer(run)
+    return Reader(writer.model, writer.vocabulary, writer.prefix, writer.tokens, writer.clean, writer.rules)
 
 
 def small(cell: str) -> Reader:

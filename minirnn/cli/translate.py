@@ -13,13 +13,13 @@ from minirnn.cli.lines import at_terminal, read_lines, sentence
 from minirnn.cli.options import number, path
 from minirnn.cli.pictures import check_picture, draw
 from minirnn.cli.runs import open_run
-from minirnn.cli.translators import load_translator
 from minirnn.data.vocabulary import SPECIALS
 from minirnn.decoding import gnmt_penalty, power_penalty, sampler
 from minirnn.decoding.hypotheses import LengthPenalty
 from minirnn.errors import InputError
 from minirnn.plots import AttentionMap, plot_attentions
 from minirnn.plots.common import has_matplotlib
+from minirnn.runs.translators import load_translator
 from minirnn.translator import BATCH, Translated, Translator
 
 MOST_MAPS = 16

@@ -26,6 +26,7 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     ),
     "The tape under all of it": (
         *_files("autograd", "tape tensor recording ops pending gradcheck"),
+        *_files("autograd", "operands arithmetic elementwise reductions pieces shapes einsum"),
         *_files("autograd", "functional losses activations sequences convolution"),
         "autograd/*",
     ),

@@ -21,7 +21,7 @@ from minirnn.pages.stepping.translation import Untranslatable, translate
 
 EPSILON = 1e-5
 """By how much a number is changed for its finite difference."""
-DIGITS = 12
+DIGITS = 10
 """To how many the recorded numbers are written where the page computes them itself, and only compares."""
 SCRIPTS = ("model.js", "views.js", "unrolled.js", "attention.js", "panels.js", "quiz.js", "editor.js", "main.js")
 """The page's own, in the order in which they are put together."""
@@ -76,8 +76,9 @@ def page(lesson: Lesson) -> str:
         **lesson.facts,
         "entry": lesson.entry.__name__,
         "args": {name: {"o": name} for name in lesson.objects} | {k: as_argument(v) for k, v in lesson.numbers.items()},
-        "functions": [describe(*found) for found in functions_of(events)],
+        **described(events),
         **packed(events, DIGITS if program else 17),
+        "digits": DIGITS,
         "why": why,
         "gradients": encode(of_run["gradients"]),
     }
@@ -115,6 +116,13 @@ def packed(events: Iterable[Event], digits: int) -> dict[str, Any]:
         "events": [[names.index((module, function)), *rest] for module, function, *rest in lines],
         "arrays": [json.loads(array) for array in arrays],
     }
+
+
+def described(events: Iterable[Event]) -> dict[str, Any]:
+    """What is shown of the functions, and apart from them, each once, the docstrings above them."""
+    functions = [describe(*found) for found in functions_of(events)]
+    docs = list(dict.fromkeys(one["about"] for one in functions))
+    return {"functions": [one | {"about": docs.index(one["about"])} for one in functions], "docs": docs}
 
 
 def functions_of(events: Iterable[Event]) -> list[tuple[Any, type | None]]:

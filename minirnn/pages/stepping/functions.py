@@ -9,7 +9,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from minirnn.pages.equations import comment_of, equations_of, numbers_in_comment, to_html
+from minirnn.pages.equations import comment_of, equations_of, numbers_in_comment, parse, to_html
 from minirnn.pages.highlight import highlight
 
 SYMBOL = re.compile(
@@ -46,6 +46,7 @@ def describe(function: Any, owner: type | None = None) -> dict[str, Any]:
         "module": function.__module__,
         "file": Path(inspect.getsourcefile(function) or "").name,
         "lines": [(number, html) for number, html, _ in lines],
+        "about": about(owner or module),
         "loops": _loops_over_time(text, first),
         "named": {number: numbers for number, numbers in named.items() if numbers},
         "comments": {number: to_html(words) for number, _, line in lines if (words := _words(comment_of(line)))},
@@ -62,6 +63,17 @@ def _words(comment: str) -> str:
 
 def _name_as_html(name: str) -> str:
     return f'<span data-name="{name}">{name}</span>'
+
+
+def about(documented: Any) -> str:
+    """A docstring as HTML, without what it says of arguments."""
+    shown = []
+    for part in parse(getattr(documented, "__doc__", None)):
+        if part.kind == "prose":
+            shown.append(f"<p>{to_html(part.text)}</p>")
+        elif part.kind == "block":
+            shown.append(f'<div class="block">{equation_as_html(part.text)}</div>')
+    return "".join(shown)
 
 
 def _loops_over_time(text: str, first: int) -> list[tuple[int, int]]:

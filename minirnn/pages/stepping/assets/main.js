@@ -200,7 +200,7 @@ function showBadge() {
   badge.classList.toggle("bad", !agrees);
   badge.dataset.worst = worst;
   badge.textContent = (agrees
-    ? `✓ This page computes with minirnn's own source, translated: its ${count} numbers are those of the recorded run, which stand here with 12 digits (greatest difference ${worst.toExponential(1)}).`
+    ? `✓ This page computes with minirnn's own source, translated: its ${count} numbers are those of the recorded run, which stand here with ${page.digits} digits (greatest difference ${worst.toExponential(1)}).`
     : `✗ What this page computes is not what minirnn has recorded: ${why || `they differ by ${worst.toExponential(1)}`}.`)
     + (state.edited ? " You have changed numbers since: all that is seen is computed from yours." : "");
 }

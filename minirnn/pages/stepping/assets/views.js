@@ -207,6 +207,8 @@ function showCode(event) {
     box.replaceChildren(
       make("h2", {}, "The source"),
       make("div", { class: "stack" }),
+      make("details", { open: showCode.open, ontoggle: (change) => { showCode.open = change.target.open; } },
+        make("summary", {}, "the docstring above it"), make("div", { class: "about", html: page.docs[fn.about] })),
       make("div", { id: "listing", tabindex: "0", role: "region", "aria-label": `source of ${fn.name}` }, ...lines),
     );
   }

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from minirnn.cells import CELL_NAMES
-from minirnn.cli.options import number
-from minirnn.cli.training import Options
+from minirnn.runs.options import Options, number
+from minirnn.runs.own import CELL, chosen_cell
 
 
 def cell_options(default: str) -> Options:
     """Which cell, and how long its memory lasts before it has learned anything."""
     return {
-        "cell": (default, {"choices": CELL_NAMES, "help": "the recurrent cell"}),
+        "cell": (default, {**CELL.settings(), "help": "the recurrent cell"}),
         "forget-bias": (
             None,
             {
@@ -37,4 +36,4 @@ def cell_options(default: str) -> Options:
 
 def cell_settings(options: Mapping[str, Any]) -> dict[str, Any]:
     """What the options say, as every model takes it."""
-    return {"cell": options["cell"], "forget_bias": options["forget-bias"], "chrono": options["chrono"]}
+    return {"cell": chosen_cell(options["cell"]), "forget_bias": options["forget-bias"], "chrono": options["chrono"]}
