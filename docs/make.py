@@ -28,7 +28,7 @@ from minirnn.pages.prose import Prose
 
 Modules = dict[str, pdoc.doc.Module]
 DOCS = Path(__file__).parent
-LEFT_OUT = re.compile(r"minirnn\.(__main__|cli|pages|exercises\.|fast\.)")
+LEFT_OUT = re.compile(r"minirnn\.(__main__|cli|pages|exercises\.|fast\.|runs\.)")
 """Modules without a page: the command line says itself what it does, and the others are no-one's to call."""
 
 

@@ -9,9 +9,11 @@ and the line of code that computes one names it at the beginning of its comment:
 
 from __future__ import annotations
 
+import ast
 import inspect
 import io
 import re
+import textwrap
 import tokenize
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -44,8 +46,8 @@ class Part:
 
     Attributes:
         kind: "prose", a paragraph; "list", paragraphs that each begin with a dash; "block", indented lines: equations,
-            a table, a picture; "example", what one types into Python and what comes out; or "fields", a heading such as
-            `Args` with the names below it.
+            a table, a picture; "code", indented lines of Python; "example", what one types into Python and what comes
+            out; or "fields", a heading such as `Args` with the names below it.
         text: its lines, as they stand in the dedented docstring.
         entries: of a block, in order, its equations, and its other lines as they are.
     """
@@ -67,6 +69,8 @@ def parse(doc: str | None) -> list[Part]:
         first = text.partition("\n")[0]
         if first.lstrip().startswith(">>> "):
             parts.append(Part("example", inspect.cleandoc(text)))
+        elif first.startswith(" ") and _is_code(text):
+            parts.append(Part("code", textwrap.dedent(text)))
         elif first.startswith(" "):
             parts.append(Part("block", text, tuple(_entries(text))))
         elif HEADING.match(text):
@@ -74,6 +78,21 @@ def parse(doc: str | None) -> list[Part]:
         else:
             parts.append(Part("list" if first.startswith("- ") else "prose", text))
     return parts
+
+
+CODE = re.compile(r"^ *(?:class|def|from|import|with) |[\w)]\.[a-z_]+\(", re.MULTILINE)
+"""What is in code and in no formula, although many a formula is Python too."""
+
+
+def _is_code(text: str) -> bool:
+    """Whether a block is a piece of a program."""
+    if not CODE.search(text):
+        return False
+    try:
+        ast.parse(textwrap.dedent(text))
+    except SyntaxError:
+        return False
+    return True
 
 
 def _entries(text: str) -> Iterator[Equation | str]:

@@ -57,6 +57,8 @@ class Prose(Generic[Scope]):
                 return self._fields(part.text, scope)
             case "example":
                 return f'<pre class="example">{example(part.text)}</pre>'
+            case "code":
+                return '<pre class="example">' + "\n".join(highlight(part.text)[1:]) + "</pre>"
             case "list":
                 items = re.split(r"^- +", part.text, flags=re.MULTILINE)[1:]
                 return "<ul>\n" + "".join(f"<li>{self.inline(item.strip(), scope)}</li>\n" for item in items) + "</ul>"

@@ -218,3 +218,10 @@ def test_a_heading_may_say_more():
     assert [part.kind for part in parse(doc)] == ["prose", "fields"]
     assert "<h4>Args beside those of <code>Decoder</code></h4>" in Prose().html(doc, None)
     assert [part.kind for part in parse("Raises as `Tensor`, for example:\nnothing")] == ["prose"]
+
+
+def test_code_is_told_from_formulas():
+    doc = "As in\n\n    class One(Two):\n        three = 3\n\n    One().run(4)\n\n    h = z * n\n\nend"
+    assert [part.kind for part in parse(doc)] == ["prose", "code", "code", "block", "prose"]
+    assert '<pre class="example"><span class="keyword">class</span> ' in Prose().html(doc, None)
+    assert [part.kind for part in parse("Of\n\n    with two of the n.g(x) that is no code\n\nend")][1] == "block"
