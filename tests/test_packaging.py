@@ -52,6 +52,13 @@ def test_the_changelog_tells_of_this_version():
     assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 
 
+def test_the_version_can_be_read_without_importing(config):
+    """As where the package is built, which has no NumPy."""
+    module, _, name = config["metadata"]["version"].removeprefix("attr: ").rpartition(".")
+    source = (ROOT / module.replace(".", "/")).with_suffix(".py").read_text(encoding="utf-8")
+    assert f'\n{name} = "{minirnn.__version__}"\n' in source
+
+
 def test_the_metadata_are_as_an_index_expects(config):
     metadata = config["metadata"]
     assert metadata["license_expression"] == "MIT"
