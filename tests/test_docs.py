@@ -1,9 +1,8 @@
 """The pages of the documentation: built without a warning, complete, with equations as equations."""
 
-import importlib
+import importlib.util
 import pkgutil
 import re
-import sys
 from html import unescape
 from pathlib import Path
 
@@ -17,10 +16,16 @@ WITHOUT_PAGES = {"minirnn.cli", "minirnn.pages"}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def make():
     pytest.importorskip("pdoc", reason="the documentation needs pdoc: pip install -e '.[docs]'")
-    sys.path.insert(0, str(ROOT / "docs"))
-    make = importlib.import_module("make")
+    spec = importlib.util.spec_from_file_location("make_docs", ROOT / "docs" / "make.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def folder(make, tmp_path_factory):
     folder = tmp_path_factory.mktemp("docs")
     assert make.main(folder) == folder / "index.html"
     return folder
@@ -78,8 +83,7 @@ def test_arguments_are_lists_and_examples_code(site):
     assert "<li>&quot;none&quot;:" in page or '<li>"none":' in site["minirnn/metrics/bleu.html"]
 
 
-def test_a_warning_is_an_error(monkeypatch, tmp_path, folder):
-    make = sys.modules["make"]
+def test_a_warning_is_an_error(make, monkeypatch, tmp_path):
     monkeypatch.setattr(make, "pages", lambda: make.warnings.warn("an annotation nobody knows", stacklevel=1))
     with pytest.raises(UserWarning, match="nobody knows"):
         make.main(tmp_path)
