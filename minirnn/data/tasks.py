@@ -27,10 +27,11 @@ Ask = Callable[[np.random.Generator], tuple[str, str]]
 class GeneratedTask(NamedTuple):
     """A task.
 
-    make: a function that returns the function that draws a question and its answer, a pair of texts; called once for a
-        corpus.
-    tokens: what questions and answers are cut into; see `tokenize`.
-    about: a line for users.
+    Attributes:
+        make: a function that returns the function that draws a question and its answer, a pair of texts; called once
+            for a corpus.
+        tokens: what questions and answers are cut into; see `tokenize`.
+        about: a line for users.
     """
 
     make: Callable[[], Ask]

@@ -61,6 +61,12 @@ class Recurrent(Module):
     Raises:
         InputError: the cell or an option is unknown, a size or the dtype is out of its range, options do not go
             together, or forget_bias or chrono is given for a cell without a gate that keeps its memory.
+
+        >>> layer = Recurrent("rnn-relu", 3, 4, bidirectional=True, rng=0)
+        >>> x = Tensor(np.zeros((5, 2, 3), np.float32))  # 5 steps of 2 sequences with 3 features
+        >>> output, h = layer(x, lengths=[5, 3])
+        >>> output.shape, h.shape
+        ((5, 2, 8), (2, 2, 4))
     """
 
     def __init__(
@@ -275,6 +281,11 @@ def detach(state: Tensor | tuple[Tensor, ...] | None) -> Tensor | tuple[Tensor, 
 
     Raises:
         TypeError: it is not made of Tensors.
+
+        >>> lstm, state = LSTM(3, 4, rng=0), None
+        >>> for stretch in np.zeros((6, 5, 2, 3), np.float32):  # a long sequence, 5 steps at a time
+        ...     output, state = lstm(Tensor(stretch), detach(state))
+        ...     output.sum().backward()
     """
     if state is None:
         return None
@@ -285,7 +296,12 @@ def detach(state: Tensor | tuple[Tensor, ...] | None) -> Tensor | tuple[Tensor, 
 
 class RNN(Recurrent):
     """The simple recurrent network (Elman 1990). Arguments as `Recurrent`, and `nonlinearity`: "tanh", "relu",
-    "relu6", "leaky-relu", "elu", "sigmoid", "prelu" or "rrelu"."""
+    "relu6", "leaky-relu", "elu", "sigmoid", "prelu" or "rrelu".
+
+        >>> output, h = RNN(3, 4, rng=0)(Tensor(np.zeros((5, 2, 3), np.float32)))
+        >>> output.shape, h.shape
+        ((5, 2, 4), (1, 2, 4))
+    """
 
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, *, nonlinearity: str = "tanh", **options: Any
@@ -306,7 +322,12 @@ class RNN(Recurrent):
 
 class GRU(Recurrent):
     """The gated recurrent unit (Cho et al. 2014). Arguments as `Recurrent`, and `reset`: "before" the recurrent
-    product as in the paper, or "after" it as in cuDNN and PyTorch."""
+    product as in the paper, or "after" it as in cuDNN and PyTorch.
+
+        >>> output, h = GRU(3, 4, num_layers=2, rng=0)(Tensor(np.zeros((5, 2, 3), np.float32)))
+        >>> output.shape, h.shape
+        ((5, 2, 4), (2, 2, 4))
+    """
 
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, *, reset: str = "before", **options: Any
@@ -324,7 +345,12 @@ class GRU(Recurrent):
 
 class LSTM(Recurrent):
     """Long short-term memory (Hochreiter & Schmidhuber 1997). Arguments as `Recurrent`, and `peepholes`: whether the
-    gates see the memory (Gers & Schmidhuber 2000)."""
+    gates see the memory (Gers & Schmidhuber 2000).
+
+        >>> output, (h, c) = LSTM(3, 4, rng=0)(Tensor(np.zeros((5, 2, 3), np.float32)))
+        >>> output.shape, h.shape, c.shape
+        ((5, 2, 4), (1, 2, 4), (1, 2, 4))
+    """
 
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, *, peepholes: bool = False, **options: Any

@@ -19,8 +19,9 @@ _INVISIBLE = {" ": "␣", "\n": "\\n", "\t": "\\t"}
 class AttentionMap(NamedTuple):
     """What one attention picture shows.
 
-    weights: (len(target), len(source)), row i is how target token i looked at the source.
-    source, target: the tokens.
+    Attributes:
+        weights: (len(target), len(source)), row i is how target token i looked at the source.
+        source, target: the tokens.
     """
 
     weights: np.ndarray
