@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from minirnn.data import built_in_text, clean_text, read_text, tokenize
 from minirnn.data.words import check_rules, compose
 from minirnn.errors import InputError
 from minirnn.training import Run
+
+Tokens = TypeVar("Tokens", list[str], np.ndarray)
 
 
 class Corpus(NamedTuple):
@@ -55,7 +57,7 @@ def read_rules(run: Run) -> int:
         raise InputError(f"{run.path / 'run.json'}: {error}") from error
 
 
-def hold_out(ids: np.ndarray, fraction: float) -> tuple[np.ndarray, np.ndarray]:
-    """The text to learn from, and its end, that part of the whole, to be judged by."""
-    end = len(ids) - int(len(ids) * fraction)
-    return ids[:end], ids[end:]
+def hold_out(tokens: Tokens, fraction: float) -> tuple[Tokens, Tokens]:
+    """The tokens or ids to learn from, and the end, that part of the whole, to be judged by."""
+    end = len(tokens) - int(len(tokens) * fraction)
+    return tokens[:end], tokens[end:]
