@@ -18,7 +18,7 @@ from minirnn.layers import Module
 from minirnn.parallel import FEWEST_OF_A_STEP, num_threads, set_num_threads, worthwhile
 from minirnn.plots import plot_losses
 from minirnn.training import OPTIMIZERS, Optimizer, Run, Trainer
-from minirnn.training.loop import AnyTask
+from minirnn.training.loop import AnyTask, loss_unit
 from minirnn.training.schedules import Schedule, cosine, product, warmup
 
 Data = TypeVar("Data")
@@ -374,4 +374,4 @@ def make_optimizer(model: Module, options: Mapping[str, Any]) -> Optimizer:
 
 def draw_losses(run: Run, trainer: Trainer) -> Path | None:
     """The loss curve in the run directory; None if matplotlib is not installed."""
-    return plot_losses({run.path.name: trainer.history}, run.path / "loss.png")
+    return plot_losses({run.path.name: trainer.history}, run.path / "loss.png", loss_unit(trainer.task))
