@@ -11,9 +11,10 @@ import numpy as np
 from minirnn.cli.captioned import check_features
 from minirnn.cli.captions import Learned, load_captioner
 from minirnn.cli.collected import Part
+from minirnn.cli.computing import add_device
 from minirnn.cli.options import number, path
 from minirnn.cli.runs import open_run
-from minirnn.cli.translate import add_search_options, search_options
+from minirnn.cli.translate import OUTPUT, SEARCH, add_search_options, search_options
 from minirnn.data.features import read_features
 from minirnn.data.pictures import read_frames, read_picture
 from minirnn.errors import InputError
@@ -32,8 +33,11 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("RUN", type=path, help="the run directory")
     parser.add_argument("PICTURE", nargs="+", type=path, help="what to caption")
     add_search_options(parser)
-    parser.add_argument("--n-best", type=number(int, 1), metavar="N", help="show the N best, with their scores")
-    parser.add_argument("--no-unknown", action="store_true", help="never write <unk>")
+    parser.section(OUTPUT).add_argument(
+        "--n-best", type=number(int, 1), metavar="N", help="show the N best, with their scores"
+    )
+    parser.section(SEARCH).add_argument("--no-unknown", action="store_true", help="never write <unk>")
+    add_device(parser)
     parser.set_defaults(run=run)
 
 

@@ -11,13 +11,13 @@ import numpy as np
 from minirnn.autograd.recording import no_grad
 from minirnn.cli import captioned, conversing, drawn
 from minirnn.cli.caption import caption_search
-from minirnn.cli.computing import in_words
+from minirnn.cli.computing import add_device, in_words
 from minirnn.cli.corpora import digest, load_corpora, mismatch, test_pairs
 from minirnn.cli.options import check_output, number, path
 from minirnn.cli.runs import open_run
 from minirnn.cli.tasks import read_run_options
 from minirnn.cli.training import load_again
-from minirnn.cli.translate import add_search_options, search_options
+from minirnn.cli.translate import OUTPUT, SEARCH, add_search_options, search_options
 from minirnn.cli.translators import load_translator
 from minirnn.data import Pair, read_aligned, read_pairs
 from minirnn.data.writing import write_atomically
@@ -43,26 +43,28 @@ def add_parser(commands: Any) -> None:
         epilog="example: minirnn evaluate runs/translate-1 --source test.de --target test.en --beam 5",
     )
     parser.add_argument("RUN", type=path, help="the run directory")
-    parser.add_argument(
+    data = parser.section("data")
+    data.add_argument(
         "--data", type=path, metavar="FILE", help="tab-separated pairs, with the columns of the training data"
     )
-    parser.add_argument(
+    data.add_argument(
         "--source", type=path, metavar="FILE", help="instead: sentences to translate, one a line (also .gz)"
     )
-    parser.add_argument("--target", type=path, metavar="FILE", help="and their translations, line by line")
-    parser.add_argument("--max-pairs", type=number(int, 1), metavar="N", help="the first N pairs only")
-    parser.add_argument("--images", type=path, metavar="DIR", help="of a caption model: pictures, or videos")
-    parser.add_argument("--features", type=path, metavar="FILE", help="or an .npz with features of pictures")
-    parser.add_argument("--captions", type=path, metavar="FILE", help="and their captions: file name, tab, caption")
+    data.add_argument("--target", type=path, metavar="FILE", help="and their translations, line by line")
+    data.add_argument("--max-pairs", type=number(int, 1), metavar="N", help="the first N pairs only")
+    data.add_argument("--images", type=path, metavar="DIR", help="of a caption model: pictures, or videos")
+    data.add_argument("--features", type=path, metavar="FILE", help="or an .npz with features of pictures")
+    data.add_argument("--captions", type=path, metavar="FILE", help="and their captions: file name, tab, caption")
     add_search_options(parser)
-    parser.add_argument(
+    parser.section(SEARCH).add_argument(
         "--exact",
         action="store_true",
         help="also find the most probable translations, and say how often the search did",
     )
-    parser.add_argument(
+    parser.section(OUTPUT).add_argument(
         "--output", type=path, metavar="FILE", help="write the translations, tokens separated by spaces"
     )
+    add_device(parser)
     parser.set_defaults(run=run)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from minirnn import __version__, use_kernels
 from minirnn.cli import (
     caption,
+    cells,
     chat,
     classify,
     cloze,
@@ -43,6 +44,7 @@ COMMANDS: tuple[Any, ...] = (
     chat,
     cloze,
     fetch,
+    cells,
     gradcheck,
     exercise,
 )

@@ -9,8 +9,9 @@ from itertools import islice
 from typing import Any
 
 from minirnn import backend
+from minirnn.cli.computing import add_device
 from minirnn.cli.lines import at_terminal, read_lines, sentence
-from minirnn.cli.options import number, path
+from minirnn.cli.options import Parser, number, path
 from minirnn.cli.pictures import check_picture, draw
 from minirnn.cli.runs import open_run
 from minirnn.cli.translators import load_translator
@@ -23,28 +24,30 @@ from minirnn.plots.common import has_matplotlib
 from minirnn.translator import BATCH, Translated, Translator
 
 MOST_MAPS = 16
+SEARCH, SAMPLING, OUTPUT = "search", "drawing at random instead", "output"
+"""Titles of the help."""
 BEAM_PENALTY = 0.75  # without any, a beam prefers sentences that are too short
 PENALTIES = {"power": power_penalty, "gnmt": gnmt_penalty}
 
 
-def add_search_options(parser: argparse.ArgumentParser) -> None:
+def add_search_options(parser: Parser) -> None:
     """How to search, for all commands that translate."""
-    count = number(int, 1)
-    parser.add_argument("--beam", type=count, default=1, metavar="N", help="beam size; 1 is greedy (default: 1)")
-    parser.add_argument(
+    count, search = number(int, 1), parser.section(SEARCH)
+    search.add_argument("--beam", type=count, default=1, metavar="N", help="beam size; 1 is greedy (default: 1)")
+    search.add_argument(
         "--length-penalty",
         type=number(float, 0, 100),  # beyond, length^A may be more than a number holds
         default=None,
         metavar="A",
         help=f"divide log-probabilities by length^A (default: {BEAM_PENALTY} with a beam, else 0)",
     )
-    parser.add_argument(
+    search.add_argument(
         "--penalty",
         choices=tuple(PENALTIES),
         default="power",
         help="length^A, or GNMT's ((5+length)/6)^A (default: power)",
     )
-    parser.add_argument(
+    search.add_argument(
         "--coverage-penalty",
         type=number(float, 0),
         default=0.0,
@@ -52,7 +55,6 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
         help="prefer translations that looked at every source word (default: 0)",
     )
     parser.add_argument("--checkpoint", choices=("best", "last"), default="best", help="which weights (default: best)")
-    parser.add_argument("--device", choices=backend.DEVICES, default="cpu", help="where to compute (default: cpu)")
 
 
 def add_parser(commands: Any) -> None:
@@ -69,24 +71,26 @@ def add_parser(commands: Any) -> None:
         "SENTENCE", nargs="*", type=sentence, help="what to translate (default: the lines of the standard input)"
     )
     add_search_options(parser)
-    parser.add_argument("--n-best", type=number(int, 1), metavar="N", help="show the N best, with their scores")
-    parser.add_argument(
+    search, drawn, output = (parser.section(title) for title in (SEARCH, SAMPLING, OUTPUT))
+    output.add_argument("--n-best", type=number(int, 1), metavar="N", help="show the N best, with their scores")
+    output.add_argument(
         "--attention", type=path, metavar="PNG", help=f"draw where the model looked (at most {MOST_MAPS} sentences)"
     )
-    parser.add_argument("--exact", action="store_true", help="find the most probable translation there is (slow)")
-    parser.add_argument("--sample", action="store_true", help="draw translations at random")
-    parser.add_argument("--temperature", type=number(float, above=0), metavar="X", help="of --sample (default: 1)")
-    parser.add_argument(
+    search.add_argument("--exact", action="store_true", help="find the most probable translation there is (slow)")
+    drawn.add_argument("--sample", action="store_true", help="draw translations at random")
+    drawn.add_argument("--temperature", type=number(float, above=0), metavar="X", help="of --sample (default: 1)")
+    drawn.add_argument(
         "--top-k", type=number(int, 1), metavar="K", help="with --sample: draw from the K most probable tokens only"
     )
-    parser.add_argument(
+    drawn.add_argument(
         "--top-p",
         type=number(float, above=0),
         metavar="P",
         help="with --sample: draw from the most probable that sum to P only",
     )
-    parser.add_argument("--seed", type=number(int, 0), metavar="N", help="of --sample (default: 0)")
-    parser.add_argument("--no-unknown", action="store_true", help="never write <unk>")
+    drawn.add_argument("--seed", type=number(int, 0), metavar="N", help="of --sample (default: 0)")
+    search.add_argument("--no-unknown", action="store_true", help="never write <unk>")
+    add_device(parser)
     parser.set_defaults(run=run)
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from minirnn import backend
 from minirnn.cli.caption import read_given
 from minirnn.cli.captioned import looks
 from minirnn.cli.captions import load_captioner
 from minirnn.cli.collected import Part
+from minirnn.cli.computing import add_device
 from minirnn.cli.lines import sentence
 from minirnn.cli.options import number, path
 from minirnn.cli.pictures import add_out, check_picture, draw, tell
@@ -42,7 +42,7 @@ def add_parser(pictures: Any) -> None:
     parser.add_argument("--name", metavar="NAME", help="which picture of a file of features (default: the first)")
     parser.add_argument("--picture", type=path, metavar="FILE", help="the picture itself, to lay the map over it")
     parser.add_argument("--beam", type=number(int, 1), default=1, metavar="N", help="beam size (default: 1, greedy)")
-    parser.add_argument("--device", choices=backend.DEVICES, default="cpu", help="where to compute (default: cpu)")
+    add_device(parser)
     add_out(parser, "attention.png")
     parser.set_defaults(run=run)
 

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from minirnn.cells import CELL_NAMES
+from minirnn.cli.cells import CELL_HELP
 from minirnn.cli.options import check_output, number, path
 from minirnn.data.reading import unify
 from minirnn.data.writing import write_atomically
@@ -29,7 +30,7 @@ def add_parser(pictures: Any) -> None:
         "--cell",
         choices=CELL_NAMES,
         metavar="CELL",
-        help=f"the recurrent cell: {', '.join(CELL_NAMES)} (default: lstm)",
+        help=f"{CELL_HELP} (default: lstm)",
     )
     what.add_argument("--attention", action="store_true", help="attention instead of a recurrent cell")
     parser.add_argument(

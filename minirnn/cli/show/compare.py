@@ -36,7 +36,12 @@ def add_parser(pictures: Any) -> None:
         help="; ".join(f"{name}: {about}" for name, (_, about) in TASKS.items()),
     )
     parser.add_argument(
-        "--cells", nargs="+", choices=CELL_NAMES, default=CELL_NAMES, metavar="CELL", help="which (default: all)"
+        "--cells",
+        nargs="+",
+        choices=CELL_NAMES,
+        default=CELL_NAMES,
+        metavar="CELL",
+        help="which; `minirnn cells` explains each (default: all)",
     )
     parser.add_argument("--seeds", type=count, default=1, metavar="N", help="how often each is trained (default: 1)")
     parser.add_argument("--hidden", type=count, default=64, metavar="N", help="units (default: 64)")

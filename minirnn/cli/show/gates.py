@@ -34,7 +34,12 @@ def add_parser(pictures: Any) -> None:
     )
     parser.add_argument("RUN", nargs="?", type=path, help="a run of `train lm`")
     add_text(parser)
-    parser.add_argument("--cell", choices=GATED, metavar="CELL", help="without a run: which (default: gru)")
+    parser.add_argument(
+        "--cell",
+        choices=GATED,
+        metavar="CELL",
+        help="without a run: which, of those with gates; `minirnn cells` explains each (default: gru)",
+    )
     add_out(parser, "gates.png")
     parser.set_defaults(run=run)
 
