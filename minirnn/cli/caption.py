@@ -13,6 +13,7 @@ from minirnn.cli.captions import Learned, load_captioner
 from minirnn.cli.collected import Part
 from minirnn.cli.computing import add_device
 from minirnn.cli.options import number, path
+from minirnn.cli.progress import Progress
 from minirnn.cli.runs import open_run
 from minirnn.cli.translate import OUTPUT, SEARCH, add_search_options, search_options
 from minirnn.data.features import read_features
@@ -48,8 +49,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(f"--n-best {n_best} needs a beam at least as wide: add --beam {n_best}")
     search = caption_search(arguments) | {"n_best": n_best, "allow_unknown": not arguments.no_unknown}
     captioner, learned, options = load_captioner(open_run(arguments), arguments.checkpoint, arguments.device)
-    for part in read_given(arguments.PICTURE, learned, options):
-        found = captioner.caption(learned.sights(part.seen), **search)
+    with Progress("reading the pictures"):
+        parts = read_given(arguments.PICTURE, learned, options)
+    for part in parts:
+        with Progress("captioning"):
+            found = captioner.caption(learned.sights(part.seen), **search)
         for name, best in zip(part.names, found, strict=True):
             before = f"{name}\t" if len(arguments.PICTURE) > 1 or len(part.names) > 1 else ""
             for one in best:

@@ -13,6 +13,7 @@ import numpy as np
 
 from minirnn.autograd.recording import no_grad
 from minirnn.cli.chats import HIDDEN, PLACEHOLDERS, Learned, check, is_on, load_chat, turns_of
+from minirnn.cli.progress import Progress
 from minirnn.cli.training import load_again
 from minirnn.data import Codec
 from minirnn.data.conversations import read_conversations, split
@@ -119,7 +120,8 @@ def measure(
     counted = None if conversations.truth else talk_of(conversations.train, learned, options)
     _print_perplexities(model, talk, counted)
     started = time.perf_counter()
-    answers = partner.answer([in_order(test[c], options)[:i] for c, i in talk.answers])
+    with Progress(f"writing {len(talk):,} answers"):
+        answers = partner.answer([in_order(test[c], options)[:i] for c, i in talk.answers])
     seconds = time.perf_counter() - started
     texts = [one.text for one in answers]
     words = [text.split() for text in texts]
@@ -145,13 +147,14 @@ def _print_perplexities(model: EncoderDecoder, talk: Talk, counted: Talk | None)
     """With the true, the shuffled and no history, by how many turns were before the answer: a model that makes use of
     the history is surprised where it is another's. Beside it what models know that have counted words."""
     before = np.array([i for _, i in talk.answers])
-    with no_grad():
+    with no_grad(), Progress("measuring the perplexity, with other histories too"):
         found = {history: nats_of(model, talk, history=history) for history in HISTORIES}
     tokens = found["true"][1]
     costs = {history: nats for history, (nats, _) in found.items()}
     if counted is not None:
         size = len(model.decoder.output.weight)
-        costs |= {name: _counted_nats(counted, talk, size, n) for name, n in (("bigram", 2), ("trigram", 3))}
+        with Progress("counting n-grams, to compare with"):
+            costs |= {name: _counted_nats(counted, talk, size, n) for name, n in (("bigram", 2), ("trigram", 3))}
     print(f"{len(talk):,} answers of {len(talk.conversations):,} test conversations; perplexity, each token given the "
           "true ones before it")  # fmt: skip
     print(f"{'turns before':>16} {'answers':>8}" + "".join(f"{name:>12}" for name in costs))
@@ -242,5 +245,6 @@ def _print_exact(found: Sequence[Asked]) -> None:
 def _print_unseen(partner: Partner, strange: Sequence[Dialogue]) -> None:
     """The same for names that were never heard before."""
     histories = [one.turns[: question.turn + 1] for one in strange for question in one.questions]
-    found = asked(partner, strange, partner.answer(histories))
+    with Progress("answering those with unseen names"):
+        found = asked(partner, strange, partner.answer(histories))
     print(f"exact with unseen names {_share([one.right for one in found])}  (of {len(found):,} questions)")

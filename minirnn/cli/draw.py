@@ -15,6 +15,7 @@ from minirnn.cli.computing import add_device
 from minirnn.cli.drawings import Learned, load_artist
 from minirnn.cli.options import check_output, number, path
 from minirnn.cli.pictures import Drawn, check_picture, draw, tell
+from minirnn.cli.progress import Progress
 from minirnn.cli.runs import open_run
 from minirnn.data import sketches
 from minirnn.data.pictures import read_picture
@@ -93,15 +94,16 @@ def run(arguments: argparse.Namespace) -> int:
     told = None if texts is None else learned.told([[text] for text in texts], texts)
     begun = _begun(arguments, learned)
     N = arguments.samples
-    stages = artist.draw(
-        N,
-        told=told,
-        begun=begun,
-        keep=keep,
-        temperature=arguments.temperature,
-        seed=arguments.seed,
-        stages=max(1, min(arguments.frames, learned.size**2)),
-    )
+    with Progress(f"drawing {N} picture{'s' * (N != 1)}"):
+        stages = artist.draw(
+            N,
+            told=told,
+            begun=begun,
+            keep=keep,
+            temperature=arguments.temperature,
+            seed=arguments.seed,
+            stages=max(1, min(arguments.frames, learned.size**2)),
+        )
     shown, titles = stages[-1], texts
     if begun is not None:
         # What was kept, the completions, and what the picture was.

@@ -14,6 +14,7 @@ from minirnn.cli.caption import caption_search
 from minirnn.cli.computing import add_device, in_words
 from minirnn.cli.corpora import digest, load_corpora, mismatch, test_pairs
 from minirnn.cli.options import check_output, number, path
+from minirnn.cli.progress import Progress
 from minirnn.cli.runs import open_run
 from minirnn.cli.tasks import read_run_options
 from minirnn.cli.training import load_again
@@ -89,18 +90,22 @@ def run(arguments: argparse.Namespace) -> int:
     translator = load_translator(run_directory, arguments.checkpoint, arguments.device)
     started = time.perf_counter()
     search = search_options(arguments)
-    found = [best[0] for best in translator.translate([pair.source for pair in pairs], **search)]
+    sources = [pair.source for pair in pairs]
+    with Progress("translating", len(pairs), unit="sentence") as doing:
+        found = [best[0] for best in translator.translate(sources, **search, step=doing.step)]
     seconds = time.perf_counter() - started
     references = [translator.target.reference(pair.target) for pair in pairs]
     hypotheses = [one.words for one in found]
     bleu = bleu_details(hypotheses, references)
+    with Progress("measuring the perplexity"):
+        surprise = _perplexity(translator, pairs)
     how = "greedy" if arguments.beam == 1 else f"beam {arguments.beam}"
     print(f"{len(pairs):,} {what}, {how}: {seconds:.1f} s, at most {in_words(num_threads())}")
     print(f"BLEU          {bleu.score:.2f}  ({' '.join(f'{p:.1f}' for p in bleu.precisions)}, "
           f"brevity penalty {bleu.brevity_penalty:.3f})")  # fmt: skip
     print(f"length ratio  {bleu.length_ratio:.3f}  ({bleu.hypothesis_length:,} words for {bleu.reference_length:,})")
     print(f"exact match   {100 * exact_match(hypotheses, references):.1f} %")
-    print(f"perplexity    {_perplexity(translator, pairs):.3f}  (each token given the true ones before it)")
+    print(f"perplexity    {surprise:.3f}  (each token given the true ones before it)")
     if arguments.exact:
         _compare_with_exact(translator, pairs, found, search)
     if arguments.output:
@@ -176,7 +181,9 @@ def _compare_with_exact(
 ) -> None:
     """How far the search is from the optimum of the very score that it looks for."""
     search = {"length_penalty": search["length_penalty"]}
-    best = [one[0] for one in translator.translate([pair.source for pair in pairs], exact=True, **search)]
+    sources = [pair.source for pair in pairs]
+    with Progress("searching exactly", len(pairs), unit="sentence") as doing:
+        best = [one[0] for one in translator.translate(sources, exact=True, **search, step=doing.step)]
     proven = [(a, b) for a, b in zip(found, best, strict=True) if b.proven]
     missed = [b.score - a.score for a, b in proven if b.score - a.score > 1e-6]
     print(f"exact search  proven for {len(proven):,} of {len(pairs):,} sentences; the search above missed the best of "

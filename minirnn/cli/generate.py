@@ -9,6 +9,7 @@ from minirnn import backend
 from minirnn.cli.computing import add_device
 from minirnn.cli.lm import load_writer, read_config
 from minirnn.cli.options import number, path
+from minirnn.cli.progress import Progress
 from minirnn.cli.runs import open_run
 from minirnn.data.reading import unify
 from minirnn.decoding import greedy, sampler
@@ -51,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     for k in range(arguments.samples):
         rng = backend.generator(arguments.seed + k)
         draw = sampler(rng, arguments.temperature, arguments.top_k, arguments.top_p)
-        text = write(arguments.length, greedy if arguments.greedy else draw)
+        with Progress("writing"):
+            text = write(arguments.length, greedy if arguments.greedy else draw)
         print(f"\n---\n\n{text}" if k else text)
     return 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from minirnn.cli.options import check_output, describe, path
+from minirnn.cli.progress import Progress
 from minirnn.errors import InputError, MinirnnError
 from minirnn.plots.common import format_of, has_matplotlib
 
@@ -57,7 +58,7 @@ def draw(plot: Callable[..., Path | None], *arguments: Any) -> Drawn:
     Raises:
         InputError, OSError: it cannot be drawn or written.
     """
-    with _explained():
+    with _explained(), Progress("drawing the picture"):
         found = plot(*arguments)
     return Drawn(found, "" if found else NOT_INSTALLED)
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from minirnn import backend, use_kernels
 from minirnn.cli.computing import in_words, kept_threads
 from minirnn.cli.options import describe, number, path, quoted
+from minirnn.cli.progress import Progress, progress
 from minirnn.cli.runs import believed
 from minirnn.cli.sections import RUN, TITLES, section_of
 from minirnn.errors import InputError
@@ -149,6 +150,10 @@ class Command:
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Train, or go on training, and show what came of it."""
+        with progress(not arguments.quiet):
+            return self._run(arguments)
+
+    def _run(self, arguments: argparse.Namespace) -> int:
         asked = vars(arguments)
         given = {name: value for name in self.options if (value := asked.get(name.replace("-", "_"))) is not None}
         source = getattr(arguments, "source_run", None)
@@ -346,8 +351,9 @@ def load_again(
         InputError: they cannot, or are.
     """
     try:
-        data = load(options)
-        check_data(run, digest(data), mismatch(options))
+        with Progress("reading the data of the run"):
+            data = load(options)
+            check_data(run, digest(data), mismatch(options))
     except (InputError, OSError) as error:
         raise InputError(f"what was held out cannot be read again: {describe(error)}; {advice}") from error
     return data

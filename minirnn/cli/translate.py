@@ -13,6 +13,7 @@ from minirnn.cli.computing import add_device
 from minirnn.cli.lines import at_terminal, read_lines, sentence
 from minirnn.cli.options import Parser, number, path
 from minirnn.cli.pictures import check_picture, draw
+from minirnn.cli.progress import Progress
 from minirnn.cli.runs import open_run
 from minirnn.cli.translators import load_translator
 from minirnn.data.vocabulary import SPECIALS
@@ -111,8 +112,10 @@ def run(arguments: argparse.Namespace) -> int:
         _note_unknown(translator, arguments.SENTENCE)
     maps: list[AttentionMap] = []
     given = arguments.SENTENCE or map(sentence, read_lines("translate", "sentence"))
-    for sentences in _groups(_note_composed(translator, given)):
-        for found in translator.translate(sentences, **search):
+    for sentences in _groups(_note_composed(translator, given), at_once=1 if arguments.exact else 4 * BATCH):
+        with Progress("translating"):
+            translated = translator.translate(sentences, **search)
+        for found in translated:
             _print(found, arguments.n_best is not None)
             if arguments.attention and len(maps) < MOST_MAPS and found[0].attention is not None:
                 maps.append(AttentionMap(found[0].attention, found[0].source, found[0].target))
@@ -181,9 +184,9 @@ def search_options(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _groups(sentences: Iterable[str]) -> Iterator[list[str]]:
+def _groups(sentences: Iterable[str], at_once: int) -> Iterator[list[str]]:
     """So many sentences at a time as are translated together; from a terminal one by one, to answer at once."""
-    size = 1 if at_terminal() else 4 * BATCH
+    size = 1 if at_terminal() else at_once
     rest = iter(sentences)
     while group := list(islice(rest, size)):
         yield group

@@ -299,6 +299,7 @@ class Trainer(Generic[AnyTask]):
     def _validate(self, bar: tqdm) -> None:
         """Measure on held-out text, log it, and keep the model if it is the best so far."""
         place, model = self.place, self.task.model
+        bar.set_postfix_str("validating")
         model.eval()
         with no_grad():
             measures = self.task.validate()

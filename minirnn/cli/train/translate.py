@@ -10,6 +10,7 @@ from minirnn.cli import rewarding
 from minirnn.cli.corpora import Corpora, digest, load_corpora, mismatch, test_pairs
 from minirnn.cli.options import quoted
 from minirnn.cli.pictures import Drawn, attempt, tell
+from minirnn.cli.progress import Progress
 from minirnn.cli.tasks import read_run_options
 from minirnn.cli.train.recipe import Recipe
 from minirnn.cli.training import Command, draw_losses, make_trainer
@@ -180,7 +181,8 @@ def report(run: Run, trainer: Trainer[_Translation]) -> None:
     ]
     pairs, what = test_pairs(options, trainer.task.corpora)
     if pairs:
-        found = translator.translate([pair.source for pair in pairs])
+        with Progress(f"translating {what}", len(pairs), unit="sentence") as doing:
+            found = translator.translate([pair.source for pair in pairs], step=doing.step)
         references = [translator.target.reference(pair.target) for pair in pairs]
         written = [best[0].words for best in found]
         print(f"BLEU on {len(pairs):,} {what}: {corpus_bleu(written, references):.2f} (greedy)")
@@ -198,8 +200,9 @@ def _show(run: Run, translator: Any, pairs: Sequence[Pair]) -> list[Drawn]:
     """Ten translations, greedy beside beam search, and the attention of four, if the model has any."""
     some = [pairs[i * len(pairs) // 10] for i in range(min(10, len(pairs)))]
     sources = [pair.source for pair in some]
-    greedy = [best[0] for best in translator.translate(sources)]
-    beam = [best[0] for best in translator.translate(sources, beam_size=5, length_penalty=power_penalty(BEAM_PENALTY))]
+    wide = {"beam_size": 5, "length_penalty": power_penalty(BEAM_PENALTY)}
+    with Progress("translating some of them with a beam"):
+        greedy, beam = ([best[0] for best in translator.translate(sources, **how)] for how in ({}, wide))
     for pair, one, other in zip(some, greedy, beam, strict=True):
         print(f"\n  source     {pair.source}\n  reference  {pair.target}\n  greedy     {one.text}")
         print(f"  beam 5     {other.text}{'' if other.text != one.text else '  (the same)'}")
