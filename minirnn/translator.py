@@ -122,6 +122,10 @@ class Translator:
             step(len(at))
         return result
 
+    def read(self, sentence: str) -> list[str]:
+        """The tokens of a sentence that are read: of a very long one the first, as `translate` says."""
+        return self.source.cut(sentence[:MOST_CHARACTERS])[: MOST_TOKENS - 1]
+
     def _checked(
         self,
         beam_size: int,

@@ -12,6 +12,7 @@ from minirnn.cli.captioned import check_features
 from minirnn.cli.captions import Learned, load_captioner
 from minirnn.cli.collected import Part
 from minirnn.cli.computing import add_device
+from minirnn.cli.notes import EmptyResults
 from minirnn.cli.options import number, path
 from minirnn.cli.progress import Progress
 from minirnn.cli.runs import open_run
@@ -51,14 +52,18 @@ def run(arguments: argparse.Namespace) -> int:
     captioner, learned, options = load_captioner(open_run(arguments), arguments.checkpoint, arguments.device)
     with Progress("reading the pictures"):
         parts = read_given(arguments.PICTURE, learned, options)
+    empty = EmptyResults("caption", "greedy" if arguments.beam == 1 else "beam")
     for part in parts:
         with Progress("captioning"):
             found = captioner.caption(learned.sights(part.seen), **search)
         for name, best in zip(part.names, found, strict=True):
             before = f"{name}\t" if len(arguments.PICTURE) > 1 or len(part.names) > 1 else ""
+            if not best[0].text:
+                empty.note(name)
             for one in best:
                 score = f"{one.score:.4f}\t" if arguments.n_best else ""
                 print(f"{before}{score}{' '.join(one.text.split())}", flush=True)
+    empty.end()
     return 0
 
 

@@ -14,6 +14,7 @@ from minirnn.cli.chats import load_chat
 from minirnn.cli.computing import add_device
 from minirnn.cli.conversing import partner_of
 from minirnn.cli.lines import at_terminal, read_lines, sentence
+from minirnn.cli.notes import EmptyResults, UnknownTokens
 from minirnn.cli.options import number, path
 from minirnn.cli.runs import open_run
 from minirnn.cli.translate import SAMPLING, SEARCH
@@ -83,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     partner = partner_of(model, learned, options)
     said: list[str] = []
     answer: Answer | None = None
-    noted = False
+    noted, unknown, empty = False, UnknownTokens(learned.codec.vocabulary), EmptyResults("answer", _how(arguments))
     if at_terminal():
         print(HELP, file=sys.stderr)
     for line in map(sentence, read_lines("answer", "turn")):
@@ -95,14 +96,22 @@ def run(arguments: argparse.Namespace) -> int:
             print("\n".join(why(partner, said[:-1], answer)), flush=True)
         elif words:
             said.append(words)
+            if not learned.placeholders:  # else they are read as what they are
+                unknown.note(learned.codec.cut(words))
             (answer,) = partner.answer([said], **search)
             said.append(answer.text)
             print(" ".join(answer.text.split()) or "…", flush=True)
+            if not answer.text:
+                empty.note(words)
             if len(said) >= partner.turns and not noted and options["model"] != "last":
                 noted = True
                 print(f"note: from now on only the latest {partner.turns} turns are remembered", file=sys.stderr)
             said = said[-partner.turns - 1 :]
     return 0
+
+
+def _how(arguments: argparse.Namespace) -> str:
+    return "sample" if arguments.sample else "greedy" if arguments.beam == 1 else "beam"
 
 
 def _search(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -9,9 +9,10 @@ import numpy as np
 
 from minirnn import backend
 from minirnn.cli.lines import read_lines
+from minirnn.cli.notes import UnknownTokens
 from minirnn.cli.options import path
 from minirnn.cli.runs import load_model, open_run
-from minirnn.cli.train.classify import OPTIONS, build_model, encode, read_learned
+from minirnn.cli.train.classify import OPTIONS, build_model, encode, read_learned, tokens_of
 from minirnn.cli.training import read_options
 from minirnn.data.reading import unify
 from minirnn.training.classification import predict
@@ -38,6 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
     texts = arguments.TEXT or list(read_lines("label", "text"))
     if not texts:
         return 0
+    unknown = UnknownTokens(learned.vocabulary)
+    unknown.note(token for text in texts for token in tokens_of(text, learned, options))
     probs = np.exp(predict(model, encode(texts, learned, options)))
     for text, row in zip(texts, probs, strict=True):
         best = np.argsort(-row, kind="stable")[:3]

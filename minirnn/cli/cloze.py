@@ -10,6 +10,7 @@ import numpy as np
 from minirnn import backend
 from minirnn.autograd.losses import log_softmax
 from minirnn.autograd.recording import no_grad
+from minirnn.cli.notes import UnknownTokens
 from minirnn.cli.options import path
 from minirnn.cli.runs import load_model, open_run
 from minirnn.cli.texts import read_rules
@@ -44,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     blanks = [t for t, piece in enumerate(pieces) if piece == BLANK]
     if not blanks:
         raise InputError(f"the text has no blank: write {BLANK} where a token is to be found")
+    UnknownTokens(vocabulary).note(piece for piece in pieces if piece != BLANK)
     # Another blank is read as <unk>: nothing is known of it.
     ids = vocabulary.encode([UNKNOWN if piece == BLANK else piece for piece in pieces])
     found = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from minirnn import backend
 from minirnn.cli.cells import cell_options, cell_settings
+from minirnn.cli.notes import UnknownTokens
 from minirnn.cli.options import number, path
 from minirnn.cli.runs import load_model
 from minirnn.cli.texts import read_rules
@@ -118,8 +118,7 @@ def load_writer(
     pieces = tokenize(prefix if options["clean"] == "none" else prefix.lower(), options["tokens"], config.rules)
     if not pieces:
         raise InputError("the prefix must have at least one token")
-    if strangers := sorted({piece for piece in pieces if piece not in vocabulary}):
-        print(f"note: not in the vocabulary, read as {UNKNOWN}: {' '.join(map(repr, strangers))}", file=sys.stderr)
+    UnknownTokens(vocabulary).note(pieces)
     prefix_ids, unknown = vocabulary.encode(pieces).tolist(), vocabulary.ids[UNKNOWN]
 
     def step(tokens: np.ndarray, state: Any) -> tuple[np.ndarray, Any]:

@@ -80,6 +80,11 @@ def quoted(path: str | Path) -> str:
     return shlex.quote(f"./{text}" if text.startswith("-") else text)
 
 
+def quoted_text(text: str) -> str:
+    """A text as a shell and a command take it: on one line, and without what would make it an option."""
+    return shlex.quote(" ".join(text.split()).lstrip("-"))
+
+
 def path(text: str) -> str:
     """An argparse type: a path. An empty one, as from an unset shell variable, is a mistake and not the default."""
     try:

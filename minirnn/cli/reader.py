@@ -12,6 +12,7 @@ from minirnn import backend
 from minirnn.autograd.recording import no_grad
 from minirnn.autograd.sequences import one_hot
 from minirnn.cli.lm import load_language_model, read_config
+from minirnn.cli.notes import UnknownTokens
 from minirnn.cli.options import path
 from minirnn.cli.texts import digest, hold_out, load_corpus, mismatch
 from minirnn.cli.training import load_again
@@ -70,6 +71,7 @@ class Reader(NamedTuple):
             text = read_text(arguments.data) if arguments.text is None else arguments.text
             pieces, what = self.cut(text), arguments.data or "the text"
         pieces = pieces[:READ]
+        UnknownTokens(self.vocabulary).note(pieces)
         return pieces, f"{len(pieces):,} token{'s' * (len(pieces) != 1)} read, of {what}"
 
     def inputs(self, pieces: list[str]) -> np.ndarray:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 from minirnn import backend
 from minirnn.cli.computing import add_device
 from minirnn.cli.lines import at_terminal, read_lines, sentence
+from minirnn.cli.notes import EmptyResults, UnknownTokens, note
 from minirnn.cli.options import Parser, number, path
 from minirnn.cli.pictures import check_picture, draw
 from minirnn.cli.progress import Progress
 from minirnn.cli.runs import open_run
 from minirnn.cli.translators import load_translator
-from minirnn.data.vocabulary import SPECIALS
 from minirnn.decoding import gnmt_penalty, power_penalty, sampler
 from minirnn.decoding.hypotheses import LengthPenalty
 from minirnn.errors import InputError
@@ -108,23 +108,34 @@ def run(arguments: argparse.Namespace) -> int:
         search["choose"] = sampler(
             backend.generator(arguments.seed or 0), temperature, arguments.top_k, arguments.top_p
         )
-    if arguments.SENTENCE:
-        _note_unknown(translator, arguments.SENTENCE)
+    unknown = UnknownTokens(translator.source.vocabulary)
+    empty = EmptyResults("translation", _how(arguments))
     maps: list[AttentionMap] = []
     given = arguments.SENTENCE or map(sentence, read_lines("translate", "sentence"))
     for sentences in _groups(_note_composed(translator, given), at_once=1 if arguments.exact else 4 * BATCH):
+        unknown.note(token for one in sentences for token in translator.read(one))
         with Progress("translating"):
             translated = translator.translate(sentences, **search)
-        for found in translated:
+        for asked, found in zip(sentences, translated, strict=True):
             _print(found, arguments.n_best is not None)
+            if not found[0].text and len(found[0].source) > 1:
+                empty.note(asked)
             if arguments.attention and len(maps) < MOST_MAPS and found[0].attention is not None:
                 maps.append(AttentionMap(found[0].attention, found[0].source, found[0].target))
         sys.stdout.flush()
+    empty.end()
     if arguments.attention:
         if not maps:
             raise InputError(f"{arguments.attention}: there was nothing to draw")
         draw(plot_attentions, maps, arguments.attention)
     return 0
+
+
+def _how(arguments: argparse.Namespace) -> str:
+    """The kind of search that was asked for."""
+    if arguments.exact or arguments.sample:
+        return "exact" if arguments.exact else "sample"
+    return "greedy" if arguments.beam == 1 else "beam"
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -158,17 +169,8 @@ def _note_composed(translator: Translator, sentences: Iterable[str]) -> Iterator
     for one in sentences:
         if not noted and (noted := translator.source.recomposes(one)):
             word = next((word for word in one.split() if translator.source.recomposes(word)), one)
-            said = f"read in Unicode's composed form (NFC), an accented letter as one: {word[:40]!r}"
-            print(f"note: {said}", file=sys.stderr)
+            note(f"read in Unicode's composed form (NFC), an accented letter as one: {word[:40]!r}")
         yield one
-
-
-def _note_unknown(translator: Translator, sentences: Sequence[str]) -> None:
-    vocabulary = translator.source.vocabulary
-    tokens = dict.fromkeys(token for sentence in sentences for token in translator.source.cut(sentence))
-    if unknown := [token for token in tokens if token not in vocabulary or token in SPECIALS]:
-        more = ", …" if len(unknown) > 5 else ""
-        print(f"not in the vocabulary, read as <unk>: {', '.join(map(repr, unknown[:5]))}{more}", file=sys.stderr)
 
 
 def search_options(arguments: argparse.Namespace) -> dict[str, Any]:

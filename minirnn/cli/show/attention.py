@@ -13,6 +13,7 @@ from minirnn.cli.captions import load_captioner
 from minirnn.cli.collected import Part
 from minirnn.cli.computing import add_device
 from minirnn.cli.lines import sentence
+from minirnn.cli.notes import UnknownTokens
 from minirnn.cli.options import number, path
 from minirnn.cli.pictures import add_out, check_picture, draw, tell
 from minirnn.cli.runs import open_run
@@ -58,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     translator = load_translator(opened, device=arguments.device)
     if translator.attention is None:
         raise InputError(f"the model in {arguments.RUN} does not attend: train one with --decoder attention")
+    UnknownTokens(translator.source.vocabulary).note(translator.read(sentence(arguments.SENTENCE)))
     found = translator.translate([sentence(arguments.SENTENCE)], beam_size=arguments.beam)[0][0]
     if found.attention is None:
         raise InputError("there is nothing to translate in the sentence")

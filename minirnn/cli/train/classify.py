@@ -138,9 +138,14 @@ def read_learned(run: Run) -> Learned:
 def encode(texts: Sequence[str], learned: Learned, options: Mapping[str, Any]) -> list[np.ndarray]:
     """The ids of texts, of which so many tokens are read as the options say: one endless text would make all that stand
     in its batch as long. A text without any token is a single <unk>, for there is no sequence without a step."""
-    most, tokens = options["max-length"], options["tokens"]
-    cut = (_cut(text[: LONGEST_TOKEN * most], tokens, learned.rules)[:most] for text in texts)
+    cut = (tokens_of(text, learned, options) for text in texts)
     return [ids if len(ids) else np.zeros(1, np.int64) for ids in map(learned.vocabulary.encode, cut)]
+
+
+def tokens_of(text: str, learned: Learned, options: Mapping[str, Any]) -> list[str]:
+    """The tokens of a text, as many as are read."""
+    most = options["max-length"]
+    return _cut(text[: LONGEST_TOKEN * most], options["tokens"], learned.rules)[:most]
 
 
 def _cut(text: str, tokens: str, rules: int) -> list[str]:

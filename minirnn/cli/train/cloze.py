@@ -9,12 +9,12 @@ import numpy as np
 from minirnn import backend
 from minirnn.cli.cells import cell_options, cell_settings
 from minirnn.cli.lm import OPTIONS as LM_OPTIONS
-from minirnn.cli.options import number, quoted
+from minirnn.cli.options import number, quoted, quoted_text
 from minirnn.cli.pictures import attempt, tell
 from minirnn.cli.texts import Corpus, digest, hold_out, load_corpus, mismatch
 from minirnn.cli.train.recipe import Recipe
-from minirnn.cli.training import Command, Options, draw_losses, make_trainer, optimization_options
-from minirnn.data import UNKNOWN, Vocabulary
+from minirnn.cli.training import Command, Options, draw_losses, make_trainer, optimization_options, read_options
+from minirnn.data import UNKNOWN, Vocabulary, detokenize
 from minirnn.errors import InputError
 from minirnn.models.cloze import SIDES, ClozeModel
 from minirnn.training import Run, Trainer
@@ -102,4 +102,15 @@ def _report(run: Run, trainer: Trainer[Cloze]) -> None:
         for sides in SIDES:
             print(f"{sides:5}  {best[f'perplexity_{sides}']:10.3f}  {100 * best[f'accuracy_{sides}']:7.2f} %")
     tell(attempt(draw_losses, run, trainer))
-    print(f"\nmore: minirnn cloze {quoted(run.path)} 'The stat{BLANK}ment is tr{BLANK}e.'")
+    print(f"\nmore: minirnn cloze {quoted(run.path)} {quoted_text(_example(run, trainer.task))}")
+
+
+def _example(run: Run, task: Cloze) -> str:
+    """A text with two blanks, such as the models have learned from: of their own, what was held out."""
+    options, vocabulary = read_options(run, "cloze", OPTIONS), read_vocabulary(run)
+    if not options["data"] and options["tokens"] == "char":
+        return f"The stat{BLANK}ment is tr{BLANK}e."
+    count = min(len(task.valid), 30 if options["tokens"] == "char" else 10)
+    pieces = vocabulary.decode(task.valid[:count, 0])
+    pieces[count // 3] = pieces[-(count // 3) - 1] = BLANK
+    return detokenize(pieces, "char" if options["tokens"] == "char" else "space")

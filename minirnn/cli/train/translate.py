@@ -8,7 +8,8 @@ from typing import Any
 from minirnn import backend
 from minirnn.cli import rewarding
 from minirnn.cli.corpora import Corpora, digest, load_corpora, mismatch, test_pairs
-from minirnn.cli.options import quoted
+from minirnn.cli.notes import EMPTY
+from minirnn.cli.options import quoted, quoted_text
 from minirnn.cli.pictures import Drawn, attempt, tell
 from minirnn.cli.progress import Progress
 from minirnn.cli.tasks import read_run_options
@@ -51,6 +52,10 @@ def add_parser(tasks: Any) -> None:
         "about two minutes on a built-in English-French grammar.",
         "minirnn train translate --data fra.txt --tokens bpe --hidden 256 --dropout 0.3 --epochs 20",
     )
+
+
+SHORT = 50
+"""Characters that a sentence may have to be proposed."""
 
 
 class _Translation(Translation):
@@ -192,8 +197,14 @@ def report(run: Run, trainer: Trainer[_Translation]) -> None:
     if not pictures[1].path:
         print(f"\nlengths, <eos> included:\n{length_histogram(lengths)}")
     tell(*pictures)
-    print(f"\nmore: minirnn translate {quoted(run.path)} 'A sentence.' --beam 5")
+    example = quoted_text(example_of([pair.source for pair in pairs or trainer.task.corpora.train]))
+    print(f"\nmore: minirnn translate {quoted(run.path)} {example} --beam 5")
     print(f"      minirnn evaluate {quoted(run.path)} --beam 5")
+
+
+def example_of(sources: Sequence[str]) -> str:
+    """Something to try a model on, of what it is for: one of these sentences, which is not long."""
+    return next((source for source in sources if 3 <= len(source) <= SHORT), sources[0][:SHORT])
 
 
 def _show(run: Run, translator: Any, pairs: Sequence[Pair]) -> list[Drawn]:
@@ -204,7 +215,7 @@ def _show(run: Run, translator: Any, pairs: Sequence[Pair]) -> list[Drawn]:
     with Progress("translating some of them with a beam"):
         greedy, beam = ([best[0] for best in translator.translate(sources, **how)] for how in ({}, wide))
     for pair, one, other in zip(some, greedy, beam, strict=True):
-        print(f"\n  source     {pair.source}\n  reference  {pair.target}\n  greedy     {one.text}")
-        print(f"  beam 5     {other.text}{'' if other.text != one.text else '  (the same)'}")
+        print(f"\n  source     {pair.source}\n  reference  {pair.target}\n  greedy     {one.text or EMPTY}")
+        print(f"  beam 5     {other.text or EMPTY}{'' if other.text != one.text else '  (the same)'}")
     maps = [AttentionMap(one.attention, one.source, one.target) for one in greedy if one.attention is not None]
     return [attempt(plot_attentions, maps[:4], run.path / "attention.png")] if maps else []
