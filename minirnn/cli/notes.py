@@ -47,10 +47,8 @@ class UnknownTokens:
         fresh = [token for token in unknown if token not in self.seen]
         self.seen |= set(fresh)
         if fresh:
-            more = ", …" if len(fresh) > left else ""
-            note(
-                f"not in the vocabulary, read as {UNKNOWN}: {', '.join(repr(_shown(token)) for token in fresh[:left])}{more}"
-            )
+            named = ", ".join(repr(_shown(token)) for token in fresh[:left])
+            note(f"not in the vocabulary, read as {UNKNOWN}: {named}{', …' if len(fresh) > left else ''}")
             self.left = max(0, self.left - len(fresh))
 
 

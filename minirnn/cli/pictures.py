@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from minirnn.cli.options import check_output, describe, path
 from minirnn.cli.progress import Progress
-from minirnn.errors import InputError, MinirnnError
+from minirnn.errors import InputError, MinirnnError, install
 from minirnn.plots.common import format_of, has_matplotlib
 
-NOT_INSTALLED = "matplotlib is not installed (pip install 'minirnn[plot]')"
+NOT_INSTALLED = f"matplotlib is not installed ({install('plot')})"
 
 
 def add_out(parser: argparse.ArgumentParser, default: str) -> None:

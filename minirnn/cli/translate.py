@@ -19,7 +19,7 @@ from minirnn.cli.runs import open_run
 from minirnn.cli.translators import load_translator
 from minirnn.decoding import gnmt_penalty, power_penalty, sampler
 from minirnn.decoding.hypotheses import LengthPenalty
-from minirnn.errors import InputError
+from minirnn.errors import InputError, install
 from minirnn.plots import AttentionMap, plot_attentions
 from minirnn.plots.common import has_matplotlib
 from minirnn.translator import BATCH, Translated, Translator
@@ -160,7 +160,7 @@ def _check(arguments: argparse.Namespace) -> None:
     if arguments.attention:
         check_picture(arguments.attention)
         if not has_matplotlib():
-            raise InputError("--attention needs matplotlib: pip install 'minirnn[plot]'")
+            raise InputError(f"--attention needs matplotlib: {install('plot')}")
 
 
 def _note_composed(translator: Translator, sentences: Iterable[str]) -> Iterator[str]:

@@ -21,6 +21,7 @@ from minirnn import Run, load_checkpoint
 from minirnn.cells import CELL_NAMES
 from minirnn.data.codec import SENTENCE_TOKENS
 from minirnn.data.vocabulary import SPECIALS
+from minirnn.errors import install
 from minirnn.layers.attention import SCORES
 from minirnn.training import Translation
 
@@ -389,7 +390,7 @@ def test_without_matplotlib(runs, folder, capsys):
 def test_without_sentencepiece_the_run_is_not_called_damaged(runs, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "sentencepiece", None)
     message = refused(capsys, "translate", runs / "bpe", "red cat")
-    assert message == "minirnn: error: subwords need sentencepiece: pip install 'minirnn[data]'\n"
+    assert message == f"minirnn: error: subwords need sentencepiece: {install('data')}\n"
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_of_many_unknown_tokens_a_few_are_named_and_each_once(monkeypatch, capsy
     notes.note("xyz")
     assert capsys.readouterr().err == f"{UNKNOWN}'b', 'c', 'd'\n{UNKNOWN}'e', 'f', …\n"
     piped(monkeypatch, terminal=True)
-    notes.note("xyz123")  # a person hears of every line
+    notes.note("bc123")  # a person hears of every line
     notes.note("456")
     assert capsys.readouterr().err == f"{UNKNOWN}'1', '2', '3'\n{UNKNOWN}'4', '5', '6'\n"
 
