@@ -39,6 +39,10 @@ class Artist:
             raise InputError(f"the model has {model.num_colours} colours, but there are {colours.num_colours}")
         self.model, self.colours = model, colours
 
+    def __repr__(self) -> str:
+        model = f"{type(self.model).__name__} of {self.model.num_parameters(frozen=True):,} parameters"
+        return f"Artist({self.colours.num_colours} colours by {model})"
+
     def draw(
         self,
         count: int,

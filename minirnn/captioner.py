@@ -54,6 +54,10 @@ class Captioner:
     def __init__(self, model: EncoderDecoder, codec: Codec, max_length: int = 50):
         self.model, self.codec, self.max_length = model, codec, integer("max_length", max_length)
 
+    def __repr__(self) -> str:
+        model = f"{type(self.model).__name__} of {self.model.num_parameters(frozen=True):,} parameters"
+        return f"Captioner({self.codec!r} by {model})"
+
     def caption(
         self,
         sights: Sights,

@@ -69,6 +69,10 @@ class Partner:
         self.model, self.codec, self.cut, self.placeholders = model, codec, cut, placeholders
         self.turns, self.max_length = integer("turns", turns), integer("max_length", max_length)
 
+    def __repr__(self) -> str:
+        model = f"{type(self.model).__name__} of {self.model.num_parameters(frozen=True):,} parameters"
+        return f"Partner({self.codec!r}, {self.turns} turns, by {model})"
+
     def answer(
         self,
         said: Sequence[Sequence[str]],

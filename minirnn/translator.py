@@ -65,6 +65,10 @@ class Translator:
     def __init__(self, model: EncoderDecoder, source: Codec, target: Codec):
         self.model, self.source, self.target = model, source, target
 
+    def __repr__(self) -> str:
+        model = f"{type(self.model).__name__} of {self.model.num_parameters(frozen=True):,} parameters"
+        return f"Translator({self.source!r} to {self.target!r} by {model})"
+
     def translate(
         self,
         sentences: Sequence[str],

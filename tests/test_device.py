@@ -169,6 +169,23 @@ def test_every_operation_runs_there_and_gives_the_same(name, function, inputs):
     assert (waits > 0) == (name == "getitem (mask)")  # a boolean index has a size that only the device knows
 
 
+def test_a_tensor_moves_there_and_its_gradient_back(rng):
+    x = Tensor(rng.standard_normal(3).astype(np.float32), requires_grad=True)
+    there = x.to("gpu")
+    y = (there * there).sum()
+    assert there.device == y.device == "gpu"
+    y.backward()
+    assert isinstance(x.grad, np.ndarray)
+    np.testing.assert_array_equal(x.grad, 2 * x.data)
+    assert " ".join(repr(there).split()).endswith("], device='gpu', operation='to')")
+    assert f"{y:.3f}" == f"{y.item():.3f}"
+    assert there._repr_html_().count("<td>") == 3
+    on_the_left = backend.to_device(np.ones(3, np.float32), "gpu") * there
+    assert isinstance(on_the_left, Tensor)
+    with pytest.raises(TypeError, match=r"write x\.exp"):
+        np.exp(there)
+
+
 @pytest.mark.parametrize("name", CELL_NAMES)
 @pytest.mark.parametrize("lengths", [None, np.array([4, 2, 1])])
 @pytest.mark.parametrize("reverse", [False, True])

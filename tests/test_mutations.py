@@ -36,7 +36,17 @@ from minirnn import (
     rescore,
     unroll,
 )
-from minirnn.autograd import activations, pending, recording, sequences, tape
+from minirnn.autograd import (
+    activations,
+    elementwise,
+    pending,
+    recording,
+    reductions,
+    sequences,
+    shapes,
+    tape,
+)
+from minirnn.autograd import einsum as einsum_module
 from minirnn.cells import bptt, gru, layer_norm, lstm, lstm_variants, neighbours, padding, rnn, rnn_activations, stepper
 from minirnn.cli import catalogue
 from minirnn.cli.catalogue import all_cases
@@ -167,6 +177,16 @@ def adam_first_step_has_the_length_of_the_learning_rate():
     p.grad = np.array([1e-3, -7.0])
     Adam({"p": p}, 0.1).step()
     np.testing.assert_allclose(p.data, [-0.1, 0.1], rtol=1e-4)
+
+
+def frozen_parameters_stay():
+    from minirnn import SGD, Parameter, clip_grad_norm
+
+    free, frozen = Parameter(np.zeros(1)), Parameter(np.zeros(1))
+    free.grad, frozen.grad, frozen.requires_grad = np.ones(1), np.ones(1), False
+    assert float(clip_grad_norm([free, frozen], 2.0)) == 1
+    SGD([free, frozen], 0.5).step()
+    assert (free.data, frozen.data) == (-0.5, 0)
 
 
 def clipping_gives_the_norm():
@@ -416,6 +436,40 @@ MISTAKES = {
     "label smoothing in the loss alone": (
         functional.cross_entropy, "dz -= (scale * (eps / V))[:, None]", "pass", lambda: gradients_are_right("cross_entropy"),
     ),
+    "a product divided by its factor": (
+        reductions._product_of_others, "(before * after)", "(before * after * x.reshape(lines.shape))",
+        lambda: gradients_are_right("prod (zeros)"),
+    ),
+    "later sums forgotten": (
+        reductions.cumsum, "xp.flip(xp.cumsum(xp.flip(dy, along), axis=along), along)", "dy", lambda: gradients_are_right("cumsum"),
+    ),
+    "the gradient at the equal elements of a minimum": (
+        reductions._extreme, "x == _spread(", "x >= _spread(", lambda: gradients_are_right("min"),
+    ),
+    "the spread of a single element forgotten": (
+        reductions._variance, "x - x.mean(axis=axis, keepdims=True)", "x - x.mean()", lambda: gradients_are_right("var"),
+    ),
+    "a bound does not bind on the way back": (
+        elementwise.clip, "(x >= low) & (x <= high)", "(x <= high)", lambda: gradients_are_right("clip"),
+    ),
+    "both of two receive all": (elementwise._won, "xp.where(tied, dz / 2, 0)", "dz", lambda: gradients_are_right("maximum")),
+    "the gradient of the margin": (
+        shapes.pad, "dy[inside]", "dy[tuple(slice(n) for n in x.shape)]", lambda: gradients_are_right("pad"),
+    ),
+    "einsum: the operand itself among the others": (
+        einsum_module.einsum, "*inputs[i + 1 :]", "*inputs[i:]", lambda: gradients_are_right("einsum (ij->ji)"),
+    ),
+    "einsum: letters of one operand alone not followed": (
+        einsum_module._gradient, "tuple(lengths[letter] for letter in wanted))", "tuple(lengths[letter] for letter in wanted)) * 0",
+        lambda: gradients_are_right("einsum (ij,k->)"),
+    ),
+    "the mean counts for the loss alone": (
+        functional.nll_loss, "(-weight * dy)", "(-dy * xp.ones_like(weight))", lambda: gradients_are_right("nll_loss (mean)"),
+    ),
+    "the slope of the sigmoid after the logarithm": (
+        functional.binary_cross_entropy_with_logits, "dy * (p - y)", "dy * (p - y) * p * (1 - p)",
+        lambda: gradients_are_right("binary"),
+    ),
     # Attention
     "a collected gradient forgets its earlier parts": (
         pending.Pending.__add__, "self.parts + other.parts", "other.parts", lambda: gradients_are_right("linear (shared)"),
@@ -503,15 +557,19 @@ MISTAKES = {
         lambda: copying_tests.test_selected_rows_go_on_as_they_would_have("after", [2, 0, 0, 1]),
     ),
     "padding is compared with": (
-        history_encoders._matches, "_zeroed(embedded, source.word_lengths)", "embedded",
+        history_encoders._matches, "np.where(np.arange(T)[:, None] < source.word_lengths, source.words, -1)", "source.words",
         lambda: history_tests.test_padding_changes_nothing("hierarchical matching"),
+    ),
+    "padding is a word in common": (
+        history_encoders._matches, " & (told >= 0)", "",
+        lambda: history_tests.test_each_turn_is_compared_with_the_latest_by_its_words("hierarchical", None),
     ),
     "turns are compared with the first": (
         history_encoders._matches, "source.lengths - 1", "source.lengths * 0",
         lambda: history_tests.test_each_turn_is_compared_with_the_latest_by_its_words("hierarchical", None),
     ),
     "long turns match more": (
-        history_encoders._matches, "counts**-0.5", "counts**0",
+        history_encoders._matches, "common / np.sqrt(source.word_lengths[source.turns])", "common * 1.0",
         lambda: history_tests.test_each_turn_is_compared_with_the_latest_by_its_words("hierarchical", None),
     ),
     # The choice among answers
@@ -568,6 +626,10 @@ MISTAKES = {
         optimizers.Adam.update, "self.learning_rate / (1 - beta1**t)", "self.learning_rate",
         adam_first_step_has_the_length_of_the_learning_rate,
     ),
+    "frozen parameters are trained": (
+        optimizers.Optimizer.step, " or not p.requires_grad", "", frozen_parameters_stay,
+    ),
+    "frozen parameters are clipped": (clipping.clip_grad_norm, " and p.requires_grad", "", frozen_parameters_stay),
     "clipping each parameter by itself": (
         clipping._clip_on_cpu, "g *= max_norm / norm", "g *= max_norm / np.sqrt((g * g).sum())", clipping_gives_the_norm,
     ),

@@ -85,24 +85,24 @@ KINKS: dict[str, tuple[float, ...]] = {"relu": (0.0,), "relu6": (0.0, 6.0), "lea
 """Where φ' jumps (or φ'', as of elu), if anywhere: finite differences across it follow neither side."""
 
 
-def _apply(activate: Callable[[Array], tuple[Array, Array]], a: Tensor) -> Tensor:
+def _apply(activate: Callable[[Array], tuple[Array, Array]], a: Tensor, rule: Callable) -> Tensor:
     y, slope = activate(ops.value(a))
-    return record(y, (a, lambda dy: dy * slope))
+    return record(y, (a, lambda dy: dy * slope), rule=rule)
 
 
 def relu6(a: Tensor) -> Tensor:
     """min(max(a, 0), 6)."""
-    return _apply(relu6_and_slope, a)
+    return _apply(relu6_and_slope, a, relu6)
 
 
 def leaky_relu(a: Tensor) -> Tensor:
     """a where a > 0, else 0.01 a."""
-    return _apply(leaky_relu_and_slope, a)
+    return _apply(leaky_relu_and_slope, a, leaky_relu)
 
 
 def elu(a: Tensor) -> Tensor:
     """a where a > 0, else e^a - 1."""
-    return _apply(elu_and_slope, a)
+    return _apply(elu_and_slope, a, elu)
 
 
 def prelu(a: Tensor, slope: Tensor) -> Tensor:

@@ -15,7 +15,15 @@ from minirnn.arguments import number
 from minirnn.autograd import ops
 from minirnn.autograd.attention import additive_scores, dot_scores, weighted_sum
 from minirnn.autograd.convolution import avg_pool2d, conv2d, max_pool2d
-from minirnn.autograd.losses import cross_entropy, log_softmax, softmax
+from minirnn.autograd.losses import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    log_softmax,
+    mse_loss,
+    nll_loss,
+    softmax,
+)
+from minirnn.autograd.ops import relu, sigmoid, tanh
 from minirnn.autograd.pending import pending_product
 from minirnn.autograd.recording import record
 from minirnn.autograd.sequences import check_ids, embedding, one_hot, pack, sum_by_id
@@ -27,6 +35,7 @@ from minirnn.parallel import product
 __all__ = [
     "additive_scores",
     "avg_pool2d",
+    "binary_cross_entropy_with_logits",
     "check_ids",
     "conv2d",
     "cross_entropy",
@@ -38,12 +47,17 @@ __all__ = [
     "linear",
     "log_softmax",
     "max_pool2d",
+    "mse_loss",
+    "nll_loss",
     "one_hot",
     "pack",
+    "relu",
     "require_tensor",
     "scale",
+    "sigmoid",
     "softmax",
     "sum_by_id",
+    "tanh",
     "weighted_sum",
 ]
 
@@ -58,7 +72,11 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     require_tensor(x, weight)
     ops.values(x, weight, *([] if bias is None else [bias]))  # refuses a mix of float32 and float64
     if x.shape[-1:] != weight.shape[1:]:
-        raise InputError(f"expected {weight.shape[1]} features on the last axis, not an input of shape {x.shape}")
+        found = x.shape[-1] if x.ndim else "none"
+        raise InputError(
+            f"expected {weight.shape[1]} features on the last axis, found {found}: the input has shape {x.shape}, "
+            f"the weight {weight.shape}"
+        )
     rows, W = x.data.reshape(-1, x.shape[-1]), weight.data
     y = product(rows, W.T).reshape(*x.shape[:-1], len(W))
     if bias is not None:

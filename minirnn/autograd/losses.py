@@ -1,4 +1,4 @@
-"""From scores to probabilities, and from probabilities to the loss: softmax and cross-entropy.
+"""From scores to probabilities, and from predictions to the loss: softmax, cross-entropy and other losses.
 
 As one operation each they are steadier in floating point than composed of exp, sum and log: exp never sees a number
 above 0, and the logarithm is taken of a sum that is at least 1.
@@ -6,16 +6,21 @@ above 0, and the logarithm is taken of a sum that is at least 1.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from minirnn.arguments import number
+from minirnn.autograd.operands import values
 from minirnn.autograd.recording import record
 from minirnn.autograd.sequences import check_ids
 from minirnn.autograd.tensor import Tensor, require_tensor
 from minirnn.backend import Array, array_module, like
 from minirnn.errors import InputError
+from minirnn.keywords import explains_keywords
 
 
+@explains_keywords
 def log_softmax(a: Tensor, axis: int = -1) -> Tensor:
     """log(exp(a) / Σ exp(a)) along `axis`, computed as (a - m) - log Σ exp(a - m) with m = max(a)."""
     require_tensor(a)
@@ -25,6 +30,7 @@ def log_softmax(a: Tensor, axis: int = -1) -> Tensor:
     return record(y, (a, lambda dy: dy - xp.exp(y) * dy.sum(axis=axis, keepdims=True)))
 
 
+@explains_keywords
 def softmax(a: Tensor, axis: int = -1, mask: Array | None = None) -> Tensor:
     """exp(a) / Σ exp(a) along `axis`.
 
@@ -73,20 +79,11 @@ def cross_entropy(
     Raises:
         InputError: a shape does not fit, a target is out of range, the reduction is unknown, or ε is not in [0, 1).
     """
-    if reduction not in ("mean", "sum", "none"):
-        raise InputError(f"unknown reduction {reduction!r}: expected 'mean', 'sum' or 'none'")
+    _check_reduction(reduction)
     require_tensor(logits)
     V, eps = logits.shape[-1], number("the label smoothing", label_smoothing, least=0, below=1)
-    targets = check_ids(targets, V, "target", ignore_index)
-    if targets.shape != logits.shape[:-1]:
-        raise InputError(f"targets of shape {targets.shape} do not fit logits of shape {logits.shape}")
     xp, z = array_module(logits.data), logits.data
-    targets = like(targets, z)
-    counts = xp.ones(targets.shape, dtype=bool) if ignore_index is None else targets != ignore_index
-    chosen = xp.where(counts, targets, 0)
-    weight = counts.astype(z.dtype)
-    if reduction == "mean":  # stays on the device: reading the count would wait for the GPU
-        weight = weight / xp.maximum(weight.sum(), 1)
+    chosen, counts, weight = _chosen("logits", z, targets, ignore_index, reduction)
 
     # (…, V) is the largest array of a language model, so it is gone over as few times as possible: -log p_target is
     # log Σ exp(z) - z_target, and exp(z) is kept for the gradient. All z are relative to their largest.
@@ -111,3 +108,111 @@ def cross_entropy(
         return dz if ignore_index is None else xp.where(counts[..., None], dz, 0)
 
     return record(losses if reduction == "none" else losses.sum(), (logits, by_logits))
+
+
+def nll_loss(
+    log_probabilities: Tensor, targets: Array, *, ignore_index: int | None = None, reduction: str = "mean"
+) -> Tensor:
+    """The negative log-likelihood of `targets` where the logarithms of the probabilities are known, in nats:
+    `nll_loss(log_softmax(logits), targets)` is `cross_entropy(logits, targets)`.
+
+    Args:
+        log_probabilities: (…, V).
+        targets: integer array (…); host ids are checked against the number of classes.
+        ignore_index, reduction: as for `cross_entropy`.
+
+    Raises:
+        InputError: as `cross_entropy`.
+    """
+    _check_reduction(reduction)
+    require_tensor(log_probabilities)
+    xp, p = array_module(log_probabilities.data), log_probabilities.data
+    chosen, counts, weight = _chosen("log-probabilities", p, targets, ignore_index, reduction)
+    losses = xp.where(counts, -xp.take_along_axis(p, chosen[..., None], axis=-1)[..., 0], 0) * weight
+
+    def by_log_probabilities(dy: Array) -> Array:
+        dp = xp.zeros((chosen.size, p.shape[-1]), dtype=p.dtype)
+        dp[xp.arange(len(dp)), chosen.reshape(-1)] = (-weight * dy).reshape(-1)
+        return dp.reshape(p.shape)
+
+    return record(losses if reduction == "none" else losses.sum(), (log_probabilities, by_log_probabilities))
+
+
+def mse_loss(predictions: Tensor, targets: Any, *, reduction: str = "mean") -> Tensor:
+    """The squared error (predictions - targets)².
+
+    Args:
+        predictions: any shape.
+        targets: of the same shape; an array, or a tensor, which receives a gradient too.
+        reduction: "mean" over all elements, "sum", or "none" (shape of `targets`).
+
+    Raises:
+        InputError: the shapes differ, or the reduction is unknown.
+    """
+    x, y, weight = _pairs(predictions, targets, reduction)
+    difference = x - y
+    losses = difference * difference * weight
+    return record(
+        losses if reduction == "none" else losses.sum(),
+        (predictions, lambda dy: 2 * weight * dy * difference),
+        (targets, lambda dy: -2 * weight * dy * difference),
+    )
+
+
+def binary_cross_entropy_with_logits(logits: Tensor, targets: Any, *, reduction: str = "mean") -> Tensor:
+    """The cross-entropy of yes and no, -y log p - (1-y) log(1-p) with p = σ(logits), in nats.
+
+    Computed as max(z, 0) - z y + log(1 + e^-|z|), in which no exponential overflows and no logarithm is of 0.
+
+    Args:
+        logits: z, any shape.
+        targets: y, of the same shape, from 0 for no to 1 for yes; an array, or a tensor, which receives a gradient too.
+        reduction: "mean" over all elements, "sum", or "none" (shape of `targets`).
+
+    Raises:
+        InputError: the shapes differ, the reduction is unknown, or a target on the host is not from 0 to 1.
+    """
+    z, y, weight = _pairs(logits, targets, reduction)
+    xp = array_module(z)
+    if isinstance(y, np.ndarray) and y.size and not (y.min() >= 0 and y.max() <= 1):
+        raise InputError(f"targets must be from 0 to 1, not from {y.min():g} to {y.max():g}")
+    e = xp.exp(-xp.abs(z))
+    losses = (xp.maximum(z, 0) - z * y + xp.log1p(e)) * weight
+    p = xp.where(z >= 0, 1, e) / (1 + e)
+    return record(
+        losses if reduction == "none" else losses.sum(),
+        (logits, lambda dy: weight * dy * (p - y)),
+        (targets, lambda dy: -weight * dy * z),
+    )
+
+
+def _check_reduction(reduction: str) -> None:
+    if reduction not in ("mean", "sum", "none"):
+        raise InputError(f"unknown reduction {reduction!r}: expected 'mean', 'sum' or 'none'")
+
+
+def _chosen(
+    what: str, scores: Array, targets: Array, ignore_index: int | None, reduction: str
+) -> tuple[Array, Array, Array]:
+    """Of targets among the V classes of scores (…, V): the class of each (0 where it is ignored), whether it counts,
+    and how much its loss weighs; each (…)."""
+    targets = check_ids(targets, scores.shape[-1], "target", ignore_index)
+    if targets.shape != scores.shape[:-1]:
+        raise InputError(f"targets of shape {targets.shape} do not fit {what} of shape {scores.shape}")
+    xp, targets = array_module(scores), like(targets, scores)
+    counts = xp.ones(targets.shape, dtype=bool) if ignore_index is None else targets != ignore_index
+    weight = counts.astype(scores.dtype)
+    if reduction == "mean":  # stays on the device: reading the count would wait for the GPU
+        weight = weight / xp.maximum(weight.sum(), 1)
+    return xp.where(counts, targets, 0), counts, weight
+
+
+def _pairs(predictions: Tensor, targets: Any, reduction: str) -> tuple[Array, Array, float]:
+    """The values of both, and how much each pair weighs."""
+    _check_reduction(reduction)
+    require_tensor(predictions)
+    x, y = values(predictions, targets)
+    shape = getattr(y, "shape", ())  # a number has none
+    if x.shape != shape:
+        raise InputError(f"predictions of shape {x.shape} need targets of the same shape, not of {shape}")
+    return x, y, 1 / max(x.size, 1) if reduction == "mean" else 1.0

@@ -24,7 +24,7 @@ def no_grad() -> Iterator[None]:
         recording.reset(token)
 
 
-def record(data: Array, *pairs: tuple[Any, Callable[[Array], Array]]) -> Tensor:
+def record(data: Array, *pairs: tuple[Any, Callable[[Array], Array]], rule: Callable | None = None) -> Tensor:
     """The result of an operation with one output.
 
     Args:
@@ -32,6 +32,7 @@ def record(data: Array, *pairs: tuple[Any, Callable[[Array], Array]]) -> Tensor:
         pairs: for each input, the input and a function from the output's gradient to the input's. Inputs
             that are not tensors are constants. An input that was broadcast may be given the gradient of the
             broadcast shape: it is summed back here, in one place.
+        rule: the function whose name tells the operation; by default the one that the first pair was written in.
     """
     inputs = [x for x, _ in pairs if isinstance(x, Tensor)]
     functions = [function for x, function in pairs if isinstance(x, Tensor)]
@@ -42,7 +43,7 @@ def record(data: Array, *pairs: tuple[Any, Callable[[Array], Array]]) -> Tensor:
             for x, function in zip(inputs, functions, strict=True)
         ]
 
-    return record_many((data,), inputs, backward, rule=pairs[0][1])[0]
+    return record_many((data,), inputs, backward, rule=rule or pairs[0][1])[0]
 
 
 def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:

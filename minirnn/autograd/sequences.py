@@ -26,6 +26,7 @@ def check_ids(ids: Array, size: int, what: str = "id", ignore_index: int | None 
         ids = np.asarray(ids, dtype=None if np.size(ids) else np.int64)
     if not is_array(ids):
         how = ": ids have no gradient, so give the integer array itself" if isinstance(ids, Tensor) else ""
+        how = ": write ids.cpu().numpy()" if type(ids).__module__ == "torch" else how
         raise TypeError(f"{what}s must be an integer array, not {type(ids).__module__}.{type(ids).__name__}{how}")
     if not isinstance(ids, np.ndarray):
         return ids

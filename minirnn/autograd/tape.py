@@ -54,6 +54,15 @@ class Node:
         self.rule = rule or backward
         self.changes = [x.version.changes for x in inputs]
 
+    @property
+    def operation(self) -> str:
+        """The name of the operation, such as "multiply"."""
+        return getattr(self.rule, "__qualname__", "an operation").partition(".<locals>")[0].lstrip("_")
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(f"{x.shape} from {x.node.operation if x.node else 'a leaf'}" for x in self.inputs)
+        return f"<{self.operation} of {inputs}>"
+
     def check_inputs(self) -> None:
         """Refuse to go on where an input is no longer what it was: `backward` would mix its old and its present values.
 
@@ -62,7 +71,7 @@ class Node:
         """
         for x, changes in zip(self.inputs, self.changes, strict=True):
             if x.version.changes != changes:
-                operation = getattr(self.rule, "__qualname__", "an operation").partition(".<locals>")[0].lstrip("_")
+                operation = self.operation
                 raise StaleGraphError(
                     f"an input of {operation!r}, of shape {x.shape}, has been overwritten since, by optimizer.step() "
                     "or p.data -= …, so that the gradient would belong to no weights at all: walk back before that. "

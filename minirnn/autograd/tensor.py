@@ -11,12 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.autograd.tape import NEVER_CHANGED, Node, Version, walk_back
-from minirnn.backend import FLOATS, Array, array_module, device_of, is_array, to_host
-from minirnn.errors import InputError
+from minirnn.autograd.recorded import Recorded, kind_of
+from minirnn.autograd.tape import NEVER_CHANGED, Version, walk_back
+from minirnn.backend import Array, array_module, device_of
+from minirnn.keywords import explains_methods
+
+Axis = int | tuple[int, ...] | None
 
 
-class Tensor:
+@explains_methods
+class Tensor(Recorded):
     """An array that remembers how it was computed.
 
     Args:
@@ -36,70 +40,11 @@ class Tensor:
         InputError: the data is no array of real numbers, or of a floating type other than float32 and float64.
     """
 
-    __slots__ = ("__weakref__", "data", "grad", "index", "node", "requires_grad", "version")
-    __array_ufunc__ = None  # so that ndarray * Tensor asks Tensor.__rmul__ instead of looping over elements
-
-    def __init__(self, data: Any, requires_grad: bool = False):
-        self.version = NEVER_CHANGED
-        if isinstance(data, Tensor):
-            self.version, data = data.version, data.data
-        if not (is_array(data) and data.dtype.char in FLOATS):
-            data = _as_floats(data)
-        self.data: Array = data
-        self.requires_grad = requires_grad
-        self.grad: Array | None = None
-        self.node: Node | None = None
-        self.index = 0
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The lengths of the axes."""
-        return self.data.shape
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return self.data.ndim
-
-    @property
-    def size(self) -> int:
-        """The number of elements."""
-        return self.data.size
-
-    @property
-    def dtype(self) -> np.dtype:
-        """The NumPy dtype, also of a tensor on the GPU."""
-        return self.data.dtype
-
-    @property
-    def device(self) -> str:
-        """ "cpu" or "gpu"."""
-        return device_of(self.data)
-
-    def numpy(self) -> np.ndarray:
-        """The values as a NumPy array (on the CPU: the very array, not a copy)."""
-        return to_host(self.data)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self.numpy(), dtype=dtype) if copy else np.asarray(self.numpy(), dtype=dtype)
-
-    def item(self) -> float:
-        """The one value of a tensor of one element, as a Python number."""
-        return self.data.item()
-
-    def __float__(self) -> float:
-        return float(self.item())
+    __slots__ = ()
 
     def detach(self) -> Tensor:
         """The same values, cut off from the record: no gradient flows past here."""
         return Tensor(self)
-
-    def mark_changed(self) -> None:
-        """Say that the values of `.data` have been overwritten: `backward` then refuses what was computed from the
-        old ones. Optimisers do so at every step."""
-        if self.version is NEVER_CHANGED:
-            self.version = Version()
-        self.version.changes += 1
 
     def backward(self, gradient: Array | None = None) -> None:
         """Add dL/d leaf to `.grad` of every leaf that requires a gradient (Linnainmaa 1970).
@@ -114,21 +59,12 @@ class Tensor:
         """
         walk_back(self, _seed(self, gradient))
 
-    def __len__(self) -> int:
-        return len(self.data)
-
     def __iter__(self) -> Iterator[Tensor]:
         if self.ndim == 0:
             raise TypeError("a tensor without axes cannot be iterated over")
         return iter(ops.unstack(self))
 
-    def __repr__(self) -> str:
-        return f"Tensor({to_host(self.data)!r}{', requires_grad=True' if self.requires_grad else ''})"
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    # Operators. Comparisons give plain boolean arrays: they have no gradient.
+    # Operators.
     def __add__(self, other: Any) -> Tensor:
         return ops.add(self, other)
 
@@ -165,39 +101,100 @@ class Tensor:
     def __neg__(self) -> Tensor:
         return ops.negative(self)
 
+    def __abs__(self) -> Tensor:
+        return ops.abs(self)
+
     def __getitem__(self, index: Any) -> Tensor:
         return ops.getitem(self, index)
 
-    def __eq__(self, other: object) -> Array:
-        return self.data == _array(other)
-
-    def __ne__(self, other: object) -> Array:
-        return self.data != _array(other)
-
-    def __lt__(self, other: Any) -> Array:
-        return self.data < _array(other)
-
-    def __le__(self, other: Any) -> Array:
-        return self.data <= _array(other)
-
-    def __gt__(self, other: Any) -> Array:
-        return self.data > _array(other)
-
-    def __ge__(self, other: Any) -> Array:
-        return self.data >= _array(other)
-
     # Methods for the operations that read best after a dot; `ops` documents each.
-    def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+    def exp(self) -> Tensor:
+        """e to the power of each element."""
+        return ops.exp(self)
+
+    def log(self) -> Tensor:
+        """The natural logarithm of each element."""
+        return ops.log(self)
+
+    def sqrt(self) -> Tensor:
+        """The square root of each element."""
+        return ops.sqrt(self)
+
+    def abs(self) -> Tensor:
+        """The absolute value of each element."""
+        return ops.abs(self)
+
+    def tanh(self) -> Tensor:
+        """The hyperbolic tangent of each element."""
+        return ops.tanh(self)
+
+    def sigmoid(self) -> Tensor:
+        """1 / (1 + e^-a) of each element."""
+        return ops.sigmoid(self)
+
+    def relu(self) -> Tensor:
+        """max(a, 0) of each element."""
+        return ops.relu(self)
+
+    def clip(self, min: float | None = None, max: float | None = None) -> Tensor:
+        """Each element, but none below `min` and none above `max`."""
+        return ops.clip(self, min, max)
+
+    def maximum(self, other: Any) -> Tensor:
+        """The larger of each element and that of `other`."""
+        return ops.maximum(self, other)
+
+    def minimum(self, other: Any) -> Tensor:
+        """The smaller of each element and that of `other`."""
+        return ops.minimum(self, other)
+
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """The sum over `axis`, or of everything."""
         return ops.sum(self, axis, keepdims)
 
-    def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """The mean over `axis`, or of everything."""
         return ops.mean(self, axis, keepdims)
 
-    def max(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """The largest element over `axis`, or of everything."""
         return ops.max(self, axis, keepdims)
+
+    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """The smallest element over `axis`, or of everything."""
+        return ops.min(self, axis, keepdims)
+
+    def prod(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """The product over `axis`, or of everything."""
+        return ops.prod(self, axis, keepdims)
+
+    def norm(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """The Euclidean norm over `axis`, or of everything."""
+        return ops.norm(self, axis, keepdims)
+
+    def var(self, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Tensor:
+        """The variance over `axis`, or of everything; `correction=1` is the unbiased one."""
+        return ops.var(self, axis, keepdims, correction=correction)
+
+    def std(self, axis: Axis = None, keepdims: bool = False, *, correction: float = 0) -> Tensor:
+        """The standard deviation over `axis`, or of everything; `correction=1` as torch has it."""
+        return ops.std(self, axis, keepdims, correction=correction)
+
+    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Array:
+        """The index of the largest element along `axis`, or of all: integers, without a gradient."""
+        return ops.argmax(self, axis, keepdims)
+
+    def argmin(self, axis: int | None = None, keepdims: bool = False) -> Array:
+        """The index of the smallest element along `axis`, or of all: integers, without a gradient."""
+        return ops.argmin(self, axis, keepdims)
+
+    def cumsum(self, axis: int | None = None) -> Tensor:
+        """The running sums along `axis`, or of the flattened tensor."""
+        return ops.cumsum(self, axis)
+
+    def softmax(self, axis: int = -1) -> Tensor:
+        """exp(a) / Σ exp(a) along `axis`."""
+        return ops.softmax(self, axis)
 
     def reshape(self, *shape: Any) -> Tensor:
         """The same elements in another shape."""
@@ -212,6 +209,34 @@ class Tensor:
     def astype(self, dtype: Any) -> Tensor:
         """The same values as float32 or float64."""
         return ops.astype(self, dtype)
+
+    def squeeze(self, axis: Axis = None) -> Tensor:
+        """Without axes of length 1."""
+        return ops.squeeze(self, axis)
+
+    def expand_dims(self, axis: int | tuple[int, ...]) -> Tensor:
+        """With a further axis of length 1 at `axis`."""
+        return ops.expand_dims(self, axis)
+
+    def unsqueeze(self, axis: int) -> Tensor:
+        """`expand_dims`, as torch calls it."""
+        return ops.unsqueeze(self, axis)
+
+    def flatten(self, start_axis: int = 0, end_axis: int = -1) -> Tensor:
+        """The axes from `start_axis` to `end_axis` as one."""
+        return ops.flatten(self, start_axis, end_axis)
+
+    def pad(self, pad_width: Any, constant_values: float = 0.0) -> Tensor:
+        """With a margin of constant numbers."""
+        return ops.pad(self, pad_width, constant_values)
+
+    def clone(self) -> Tensor:
+        """A copy, through which the gradient passes."""
+        return ops.clone(self)
+
+    def to(self, device: str) -> Tensor:
+        """The same values on "cpu" or "gpu"."""
+        return ops.to(self, device)
 
     @property
     def T(self) -> Tensor:  # noqa: N802
@@ -237,34 +262,6 @@ class Parameter(Tensor):
             self.mark_changed()
 
 
-def _as_floats(data: Any) -> Array:
-    """An array of float32 (or float64, where it was that already) of what a user gives instead of one."""
-    if isinstance(data, (list, tuple)) and any(isinstance(x, Tensor) for x in data):
-        raise InputError("expected numbers, found a list of Tensors: put them together with ops.stack(…)")
-    if not hasattr(data, "dtype"):
-        return _from_numbers(data)
-    if not (is_array(data) or isinstance(data, np.generic)):
-        raise InputError(f"expected numbers or an array, not {_kind(data)}")
-    array = data if is_array(data) else np.asarray(data)  # NumPy has scalars instead of arrays without axes
-    if array.dtype.kind in "iub":
-        return array.astype(np.float32)
-    if array.dtype.char not in FLOATS:
-        how = ": convert it, as array.astype(np.float32)" if array.dtype.kind == "f" else ""
-        raise InputError(f"expected real numbers of type float32 or float64, not {array.dtype}{how}")
-    return array
-
-
-def _from_numbers(data: Any) -> np.ndarray:
-    """A float32 array of a number, or of numbers in lists."""
-    try:
-        array = np.asarray(data)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"expected numbers, all rows of one length, not {_kind(data)} ({error})") from error
-    if array.dtype.kind not in "iubf":
-        raise InputError(f"expected numbers, not {_kind(data)}")
-    return array.astype(np.float32)
-
-
 def require_tensor(*operands: Any) -> None:
     """Refuse a plain array, or anything else, where a Tensor is needed.
 
@@ -273,20 +270,9 @@ def require_tensor(*operands: Any) -> None:
     """
     for x in operands:
         if not isinstance(x, Tensor):
-            raise TypeError(f"expected a Tensor, not {_kind(x)}" + ("" if x is None else ": wrap it, as Tensor(x)"))
-
-
-def _kind(x: Any) -> str:
-    """What to call something in a message that is no Tensor."""
-    if x is None:
-        return "None"
-    if type(x).__module__.partition(".")[0] == "torch":
-        return "a torch tensor: take x.detach().cpu().numpy()"
-    return type(x).__name__
-
-
-def _array(x: Any) -> Any:
-    return x.data if isinstance(x, Tensor) else x
+            kind = kind_of(x)
+            how = " and wrap it, as Tensor(array)" if ":" in kind else ": wrap it, as Tensor(x)"
+            raise TypeError(f"expected a Tensor, not {kind}{'' if x is None else how}")
 
 
 def _seed(output: Tensor, gradient: Any) -> Array:

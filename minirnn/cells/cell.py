@@ -83,6 +83,9 @@ class Cell:
     in_torch: bool = False
     """Whether torch.nn computes the same, so that weights can be exchanged."""
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {' '.join(self.gates)}>"
+
     def weight_shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
         """The shape of every weight. W (rows, I), U (rows, H) and b (rows,) are always among them."""
         rows = len(self.gates) * hidden_size

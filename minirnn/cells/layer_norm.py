@@ -102,12 +102,12 @@ class LayerNormLSTMCell(Cell):
     def read(o: Array, m: Array) -> tuple[Array, Array]:
         """(5): tanh(m) and h_t."""
         tanh_m = tanh(m)
-        return tanh_m, o * tanh_m
+        return tanh_m, o * tanh_m  # (5)
 
     @staticmethod
     def read_back(dh: Array, o: Array, tanh_m: Array) -> tuple[Array, Array]:
         """(6): do and dm."""
-        return dh * tanh_m, dh * o * (1 - tanh_m * tanh_m)
+        return dh * tanh_m, dh * o * (1 - tanh_m * tanh_m)  # (6)
 
     @staticmethod
     def write_back(dc: Array, do: Array, i: Array, f: Array, g: Array, o: Array, c_prev: Array) -> tuple[Array, ...]:

@@ -19,6 +19,10 @@ class RNNCell(Cell):
         (3)  da       = dh * (1 - h²)           as tanh' = 1 - tanh²
         (4)  dh_{t-1} = Uᵀ da                   what this step sends back: step t-1 adds what comes from above
 
+    Why the transpose: unit j of h_{t-1} has reached every a_i, through U_ij, so its gradient is a sum over all these
+    roads, Σ_i U_ij da_i. And U_ij has met h_{t-1}[j] on the way to a_i, so step t adds da_i h_{t-1}[j] to its gradient:
+    for all i and j that is the outer product da h_{t-1}ᵀ.
+
     With I inputs, H units and a batch of B sequences, everything is columns: x_t (I, B); h, a, dh and da (H, B);
     W (H, I), U (H, H), b (H,). The argument `wx` of `forward` is W x_t + b, made for all t beforehand; what `forward`
     returns second comes back to `backward` as `kept`; `da` is an array that `backward` is to fill. The gradients of W,

@@ -111,7 +111,7 @@ class RampRNNCell(Cell):
         p = w.slope[:, None] if self.learned else rrelu_slopes(a, self.rng)
         below = xp.minimum(a, 0)
         h = xp.maximum(a, 0) + p * below  # (2)
-        dh_da = xp.where(a > 0, 1, p)
+        dh_da = xp.where(a > 0, 1, p)  # (3): φ'(a), which the way back will need
         return (h,), (dh_da, below)
 
     def backward(self, w: Weights, kept: Any, dstate: State, da: Array) -> State:

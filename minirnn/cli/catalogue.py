@@ -23,11 +23,13 @@ from minirnn.cli.encoder_decoders import caption_recipes, translation_recipes
 from minirnn.cli.kinks import clear_of_kinks
 from minirnn.cli.recipes import (
     DOUBLE,
+    Draw,
     Function,
     Inputs,
     Recipe,
     apart,
     away_from,
+    fraction,
     module_recipe,
     normal,
     positive,
@@ -51,6 +53,21 @@ def all_cases(seed: int = 0, pattern: str = "*") -> list[tuple[str, Function, In
     return [(name, *recipe(stream(seed, name))) for name, recipe in recipes if fnmatch.fnmatchcase(name, pattern)]
 
 
+ZEROS = np.array([[1.0, 1, 1, 1], [1, 0, 1, 1], [0, 1, 1, 0]])
+"""Lines with no zero among their factors, with one and with two."""
+
+EQUATIONS: dict[str, tuple[tuple[int, ...], ...]] = {
+    "ij,jk->ik": ((3, 4), (4, 2)),
+    "bij,bj": ((2, 3, 4), (2, 4)),
+    "...ij,...kj->...ik": ((2, 1, 3, 4), (5, 2, 4)),
+    "ij->ji": ((3, 4),),
+    "ij,k->": ((2, 3), (4,)),
+    "i,ij,j->i": ((3,), (3, 4), (4,)),
+    "ij,ij->j": ((1, 3), (4, 3)),
+}
+"""Of einsum, with the shapes of the operands: products, sums over letters of one operand alone, broadcasts."""
+
+
 def operation_recipes() -> Iterator[tuple[str, Recipe]]:
     """Every primitive of the autograd core, each with the broadcasts and indices that differ."""
     a, row, column, zero = normal(3, 4), normal(4), normal(3, 1), (0.0,)
@@ -72,6 +89,12 @@ def operation_recipes() -> Iterator[tuple[str, Recipe]]:
     yield "log", recipe(ops.log, a=positive(3, 4))
     yield "sqrt", recipe(ops.sqrt, a=positive(3, 4))
     yield "relu", recipe(ops.relu, a=away_from(activations.KINKS["relu"], 3, 4))
+    yield "abs", recipe(ops.abs, a=away_from(zero, 3, 4))
+    yield "clip", recipe(lambda x: ops.clip(x, -1, 2.5), a=away_from((-1, 2.5), 3, 4))
+    yield "clip (below)", recipe(lambda x: ops.clip(x, min=1), a=away_from((1,), 3, 4))
+    for name in ("maximum", "minimum"):
+        yield name, _halves(getattr(ops, name), apart(2, 3, 4))
+        yield f"{name} (number)", recipe(lambda x, f=getattr(ops, name): f(0.55, x), a=apart(3, 4))
     for name in ("relu6", "leaky_relu", "elu"):
         kinks = activations.KINKS[name.replace("_", "-")]
         yield name, recipe(getattr(activations, name), a=away_from(kinks, 3, 4))
@@ -80,11 +103,27 @@ def operation_recipes() -> Iterator[tuple[str, Recipe]]:
     yield "rrelu", recipe(lambda x: activations.rrelu(x, np.random.default_rng(0)), a=away_from(zero, 3, 4))
     condition = np.arange(12).reshape(3, 4) % 3 == 1
     yield "where", recipe(lambda x, y: ops.where(condition, x, y), a=a, b=row)
-    for name in ("sum", "mean", "max"):
-        reduce, of = getattr(ops, name), apart if name == "max" else normal
+    for name in ("sum", "mean", "max", "min", "prod", "var", "std", "norm"):
+        reduce, of = getattr(ops, name), apart if name in ("max", "min") else normal
         yield name, recipe(reduce, a=of(3, 4))
         yield f"{name} (axis)", recipe(lambda x, f=reduce: f(x, axis=0), a=of(3, 4))
         yield f"{name} (axes, keepdims)", recipe(lambda x, f=reduce: f(x, (0, -1), True), a=of(2, 3, 4))
+    yield "prod (zeros)", recipe(lambda x: ops.prod(x, axis=1), a=lambda rng: a(rng) * ZEROS)
+    yield "var (correction)", recipe(lambda x: ops.var(x, axis=-1, correction=1), a=a)
+    yield "std (correction)", recipe(lambda x: ops.std(x, axis=(0, 1), correction=1.5), a=a)
+    yield "cumsum", recipe(ops.cumsum, a=a)
+    yield "cumsum (axis)", recipe(lambda x: ops.cumsum(x, axis=-2), a=normal(2, 3, 4))
+    yield "squeeze", recipe(ops.squeeze, a=normal(1, 3, 1))
+    yield "squeeze (axis)", recipe(lambda x: ops.squeeze(x, axis=-1), a=normal(1, 3, 1))
+    yield "expand_dims", recipe(lambda x: ops.expand_dims(x, (0, -1)), a=a)
+    yield "unsqueeze", recipe(lambda x: ops.unsqueeze(x, 1), a=a)
+    yield "flatten", recipe(lambda x: ops.flatten(x, 1, -2), a=normal(2, 3, 2, 2))
+    yield "pad", recipe(lambda x: ops.pad(x, ((1, 2), (0, 3)), 0.5), a=a)
+    yield "clone", recipe(ops.clone, a=a)
+    yield "to", recipe(lambda x: ops.to(x, x.device), a=a)
+    for equation, shapes in EQUATIONS.items():
+        operands = {f"operand {i}": normal(*shape) for i, shape in enumerate(shapes)}
+        yield f"einsum ({equation})", recipe(partial(ops.einsum, equation), **operands)
     yield "reshape", recipe(lambda x: ops.reshape(x, (2, -1)), a=a)
     yield "transpose", recipe(lambda x: ops.transpose(x, (2, 0, -2)), a=normal(2, 3, 4))
     yield "astype", recipe(lambda x: ops.astype(x, np.float64), a=a)
@@ -98,6 +137,16 @@ def operation_recipes() -> Iterator[tuple[str, Recipe]]:
     yield "stack", recipe(lambda *xs: ops.stack(xs, axis=1), a=a, b=normal(3, 4))
     yield "split", recipe(lambda x: ops.split(x, [1, 3], axis=1), a=a)
     yield "unstack", recipe(lambda x: ops.unstack(x, axis=1), a=a)
+
+
+def _halves(function: Function, draw: Draw) -> Recipe:
+    """A function of two arrays between whose elements there are no ties: the two halves of one draw."""
+
+    def build(rng: np.random.Generator) -> tuple[Function, Inputs]:
+        a, b = draw(rng)
+        return function, {"a": a, "b": b[:1]}
+
+    return build
 
 
 def functional_recipes() -> Iterator[tuple[str, Recipe]]:
@@ -116,6 +165,15 @@ def functional_recipes() -> Iterator[tuple[str, Recipe]]:
     for label, options in losses.items():
         loss = partial(functional.cross_entropy, targets=targets, **options)
         yield f"cross_entropy ({label})", recipe(loss, logits=logits)
+        if "smoothed" not in label:
+            likelihood = partial(functional.nll_loss, targets=targets, **options)
+            yield f"nll_loss ({label})", recipe(likelihood, logits=logits)
+    for reduction in ("mean", "sum", "none"):
+        squares = partial(functional.mse_loss, reduction=reduction)
+        yield f"mse_loss ({reduction})", recipe(squares, predictions=scores, targets=normal(3, 5))
+        binary = partial(functional.binary_cross_entropy_with_logits, reduction=reduction)
+        inputs = {"logits": scores, "targets": fraction(3, 5)}
+        yield f"binary_cross_entropy_with_logits ({reduction})", recipe(binary, **inputs)
     yield "pack", recipe(lambda x: functional.pack(x, np.array([3, 1])), x=logits)
     pictures, filters = normal(2, 2, 5, 4), normal(3, 2, 3, 2)
     for label, stride in (("stretches", 1), ("strides", (2, 1))):

@@ -31,7 +31,7 @@ SWITCH = ("on", "off")
 MOST_TURNS = 100
 PLACEHOLDERS = 8
 """For unknown words, where they can be copied."""
-HIDDEN = 0.1
+HIDDEN = 0.3
 """The probability of a rare word to be made unknown in a conversation, so that copying is learned."""
 
 OPTIONS: Options = {

@@ -30,6 +30,9 @@ def add_parser(commands: Any) -> None:
     begin = actions.add_parser("start", help="write the file to fill in", description="Write the file to fill in.")
     begin.add_argument("NAME", choices=EXERCISES, metavar="NAME", help="of the exercise")
     begin.add_argument("--out", type=path, metavar="FILE", help="where to (default: the name of the function, .py)")
+    begin.add_argument(
+        "--derive", action="store_true", help="leave out the equations of the way back: you derive them first"
+    )
     begin.set_defaults(run=run_start)
     check = actions.add_parser(
         "check",
@@ -62,7 +65,7 @@ def run_start(arguments: argparse.Namespace) -> int:
     exercise = EXERCISES[arguments.NAME]
     file = arguments.out or f"{exercise.function}.py"
     check_output(file)
-    start(exercise, file)
+    start(exercise, file, arguments.derive)
     print(f"{exercise.title}: write it in {file}, then: minirnn exercise check {quoted(file)}")
     return 0
 

@@ -25,6 +25,7 @@ from minirnn.cli import (
     fetch,
     generate,
     gradcheck,
+    read,
     show,
     train,
     translate,
@@ -46,6 +47,7 @@ COMMANDS: tuple[Any, ...] = (
     fetch,
     cells,
     gradcheck,
+    read,
     exercise,
 )
 GROUPS: tuple[tuple[str, str, str, str, tuple[Any, ...]], ...] = (

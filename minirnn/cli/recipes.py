@@ -33,6 +33,11 @@ def positive(*shape: int) -> Draw:
     return lambda rng: rng.uniform(0.5, 2, shape)
 
 
+def fraction(*shape: int) -> Draw:
+    """From 0.1 to 0.9."""
+    return lambda rng: rng.uniform(0.1, 0.9, shape)
+
+
 def apart(*shape: int) -> Draw:
     """No two elements nearer to one another than 0.1, so that it stays the same one that is the greatest."""
     return lambda rng: 0.1 * rng.permutation(np.prod(shape)).reshape(shape)

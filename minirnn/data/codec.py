@@ -131,6 +131,9 @@ class Codec:
             raise InputError(f"no tokens are left of the sentences: tokens {tokens!r}, cleaning {clean!r}")
         return [cls(tokens, clean, vocabulary, subwords, spacing) for spacing in spacings]
 
+    def __repr__(self) -> str:
+        return f"Codec({self.tokens!r}, {self.clean!r}, {self.vocabulary!r})"
+
     def cut(self, text: str) -> list[str]:
         """The tokens of a sentence."""
         text = _read(text, self.clean, self.rules)

@@ -100,6 +100,9 @@ class Subwords:
     def __len__(self) -> int:
         return int(self._processor.vocab_size())
 
+    def __repr__(self) -> str:
+        return f"Subwords({len(self):,} pieces)"
+
     def encode(self, text: str) -> list[str]:
         """The pieces of a text; characters that were not in the corpus are pieces of their own, which no vocabulary
         knows."""

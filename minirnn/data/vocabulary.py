@@ -17,6 +17,10 @@ PAD_ID, BOS_ID, EOS_ID, UNKNOWN_ID = range(len(SPECIALS))
 """The first tokens, ids 0 to 3, of a vocabulary of sentences: padding, beginning, end, and any token not known."""
 
 
+SHOWN = 8
+"""Tokens of a vocabulary that are printed."""
+
+
 class Vocabulary:
     """A one-to-one map between tokens and the ids 0 … size-1.
 
@@ -56,6 +60,10 @@ class Vocabulary:
 
     def __len__(self) -> int:
         return len(self.tokens)
+
+    def __repr__(self) -> str:
+        more = ", …" if len(self) > SHOWN else ""
+        return f"Vocabulary({len(self):,} tokens: {', '.join(map(repr, self.tokens[:SHOWN]))}{more})"
 
     def __contains__(self, token: str) -> bool:
         return token in self.ids

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minirnn.errors import InputError
 from minirnn.exercises.given import Given, Sizes, draw_sizes, shape_of, written
 
 
@@ -65,12 +66,24 @@ class Exercise:
         outputs = self.engine(**inputs)
         return Problem(sizes, inputs, {name: np.asarray(y) for name, y in zip(self.outputs, outputs, strict=True)})
 
-    def template(self) -> str:
-        """The file to fill in."""
+    def template(self, derive: bool = False) -> str:
+        """The file to fill in.
+
+        Args:
+            derive: whether the equations of the way back are left out, for who derives them.
+
+        Raises:
+            InputError: there are none to leave out.
+        """
         head = f"def {self.function}({', '.join(self.inputs)}):"
         given = [_described(name, one.shape, one.meaning) for name, one in self.inputs.items()]
         wanted = [_described(name, shape, meaning) for name, (shape, meaning) in self.outputs.items()]
         text = textwrap.dedent(self.text).strip()
+        if derive:
+            text, back, _ = text.partition("\n\nBack, ")
+            if not back:
+                raise InputError(f"{self.name} gives no equations of a way back that could be left out")
+            text += "\n\nBack: derive it. Which roads lead from what is given to the loss?"
         document = (
             f'"""{self.title}.\n\n{text}\n\nGiven:\n{chr(10).join(given)}\n\nReturn:\n{chr(10).join(wanted)}\n"""'
         )

@@ -31,16 +31,17 @@ MOST_BYTES = 2**20
 ENCODING = "utf-8-sig"  # UTF-8, with or without the mark that some editors put at the beginning
 
 
-def start(exercise: Exercise, file: str | Path) -> None:
-    """Write the file to fill in.
+def start(exercise: Exercise, file: str | Path, derive: bool = False) -> None:
+    """Write the file to fill in; to `derive` the way back, without its equations.
 
     Raises:
-        InputError: there is something already.
+        InputError: there is something already, or there are no such equations.
         OSError: it cannot be written.
     """
+    text = exercise.template(derive)
     try:
         with open(file, "x", encoding="utf-8") as new:
-            new.write(exercise.template())
+            new.write(text)
     except FileExistsError:
         raise InputError(f"{file} exists already, and may hold your work: give another name with --out") from None
 

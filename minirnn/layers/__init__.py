@@ -3,7 +3,8 @@
 from minirnn.layers.activations import ELU, LeakyReLU, PReLU, ReLU, ReLU6, RReLU, Sigmoid, Tanh
 from minirnn.layers.attention import SCORES, Attention
 from minirnn.layers.basic import Dropout, Embedding, LayerNorm, Linear
-from minirnn.layers.convolution import AvgPool2d, Conv2d, MaxPool2d, Sequential
+from minirnn.layers.containers import ModuleDict, ModuleList, Sequential
+from minirnn.layers.convolution import AvgPool2d, Conv2d, MaxPool2d
 from minirnn.layers.module import Module
 from minirnn.layers.recurrent import GRU, LSTM, RNN, Recurrent, detach
 
@@ -23,6 +24,8 @@ __all__ = [
     "Linear",
     "MaxPool2d",
     "Module",
+    "ModuleDict",
+    "ModuleList",
     "PReLU",
     "RReLU",
     "ReLU",

@@ -78,6 +78,10 @@ class PReLU(Module):
         size = integer("num_parameters", num_parameters)
         self.weight = constant(number("init", init), (size,), dtype)
 
+    def extra_repr(self) -> str:
+        """num_parameters, where there is more than one."""
+        return f"{self.weight.size}" if self.weight.size > 1 else ""
+
     def forward(self, a: Tensor) -> Tensor:
         """(…, features) to the same shape."""
         return activations.prelu(a, self.weight)

@@ -19,6 +19,7 @@ from minirnn.autograd.tensor import Parameter, Tensor
 from minirnn.backend import Array, float_dtype
 from minirnn.errors import TooManyWeightsError
 from minirnn.layers.module import Module
+from minirnn.layers.printing import arguments
 
 _left: ContextVar[Callable[[int], float]] = ContextVar("_left", default=lambda numbers: math.inf)
 
@@ -103,10 +104,14 @@ class Linear(Module):
         rng: int | np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
-        in_features, out_features = integer("in_features", in_features), integer("out_features", out_features)
-        rng, bound = backend.generator(rng), 1 / in_features**0.5
-        self.weight = uniform(rng, bound, (out_features, in_features), dtype)
-        self.bias = uniform(rng, bound, (out_features,), dtype) if bias else None
+        self.in_features, self.out_features = integer("in_features", in_features), integer("out_features", out_features)
+        rng, bound = backend.generator(rng), 1 / self.in_features**0.5
+        self.weight = uniform(rng, bound, (self.out_features, self.in_features), dtype)
+        self.bias = uniform(rng, bound, (self.out_features,), dtype) if bias else None
+
+    def extra_repr(self) -> str:
+        """in_features, out_features, and whether there is no bias."""
+        return arguments(self.in_features, self.out_features, bias=(self.bias is not None, True))
 
     def forward(self, x: Tensor) -> Tensor:
         """x (…, in_features) to (…, out_features)."""
@@ -134,9 +139,14 @@ class Embedding(Module):
         rng: int | np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
-        shape = integer("num_embeddings", num_embeddings), integer("embedding_dim", embedding_dim)
-        rng = backend.generator(rng)
+        self.num_embeddings = integer("num_embeddings", num_embeddings)
+        self.embedding_dim = integer("embedding_dim", embedding_dim)
+        rng, shape = backend.generator(rng), (self.num_embeddings, self.embedding_dim)
         self.weight = parameter(shape, lambda: rng.standard_normal(shape), dtype)
+
+    def extra_repr(self) -> str:
+        """num_embeddings, embedding_dim."""
+        return arguments(self.num_embeddings, self.embedding_dim)
 
     def forward(self, ids: Array) -> Tensor:
         """ids (…) to (…, embedding_dim). Raises InputError if a host id is out of range."""
@@ -156,9 +166,13 @@ class LayerNorm(Module):
     """
 
     def __init__(self, features: int, epsilon: float = 1e-5, *, dtype: Any = np.float32):
-        features = integer("features", features)
-        self.weight, self.bias = constant(1, (features,), dtype), constant(0, (features,), dtype)
+        self.features = integer("features", features)
+        self.weight, self.bias = constant(1, (self.features,), dtype), constant(0, (self.features,), dtype)
         self.epsilon = number("epsilon", epsilon, above=0)
+
+    def extra_repr(self) -> str:
+        """features, epsilon."""
+        return arguments(self.features, epsilon=(self.epsilon, 1e-5))
 
     def forward(self, x: Tensor) -> Tensor:
         """x (…, features) to the same shape."""
@@ -181,6 +195,10 @@ class Dropout(Module):
     def __init__(self, p: float = 0.5, *, variational: bool = False, rng: int | np.random.Generator | None = None):
         self.p = number("the dropout probability", p, least=0, below=1)
         self.variational, self.rng = variational, backend.generator(rng)
+
+    def extra_repr(self) -> str:
+        """p, and whether it is variational."""
+        return arguments(self.p, variational=(self.variational, False))
 
     def forward(self, x: Tensor) -> Tensor:
         """x with elements dropped, of the same shape."""

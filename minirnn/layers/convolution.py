@@ -1,8 +1,7 @@
-"""Layers over pictures (batch, channels, height, width), and layers one after another."""
+"""Layers over pictures (batch, channels, height, width)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,9 @@ from minirnn import backend
 from minirnn.arguments import integer
 from minirnn.autograd.convolution import Pair, as_pair, avg_pool2d, conv2d, max_pool2d
 from minirnn.autograd.tensor import Tensor
-from minirnn.errors import InputError
 from minirnn.layers.basic import uniform
 from minirnn.layers.module import Module
+from minirnn.layers.printing import arguments
 
 
 class Conv2d(Module):
@@ -44,12 +43,18 @@ class Conv2d(Module):
         rng: int | np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
-        in_channels, out_channels = integer("in_channels", in_channels), integer("out_channels", out_channels)
-        height, width = as_pair("kernel_size", kernel_size, 1)
+        self.in_channels, self.out_channels = integer("in_channels", in_channels), integer("out_channels", out_channels)
+        self.kernel_size = height, width = as_pair("kernel_size", kernel_size, 1)
         self.stride, self.padding = as_pair("the stride", stride, 1), as_pair("the padding", padding, 0)
-        rng, bound = backend.generator(rng), (in_channels * height * width) ** -0.5
-        self.weight = uniform(rng, bound, (out_channels, in_channels, height, width), dtype)
-        self.bias = uniform(rng, bound, (out_channels,), dtype) if bias else None
+        rng, bound = backend.generator(rng), (self.in_channels * height * width) ** -0.5
+        self.weight = uniform(rng, bound, (self.out_channels, self.in_channels, height, width), dtype)
+        self.bias = uniform(rng, bound, (self.out_channels,), dtype) if bias else None
+
+    def extra_repr(self) -> str:
+        """in_channels, out_channels, kernel_size, and the options that are not as by default."""
+        sizes = self.in_channels, self.out_channels, self.kernel_size
+        options = {"stride": (self.stride, (1, 1)), "padding": (self.padding, (0, 0))}
+        return arguments(*sizes, **options, bias=(self.bias is not None, True))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in_channels, H, W) to (B, out_channels, ⌊(H + 2·padding - kernel) / stride⌋ + 1, …)."""
@@ -71,6 +76,10 @@ class MaxPool2d(Module):
         self.stride = self.kernel_size if stride is None else as_pair("the stride", stride, 1)
         self.padding = as_pair("the padding", padding, 0)
 
+    def extra_repr(self) -> str:
+        """kernel_size, and the options that are not as by default."""
+        return arguments(self.kernel_size, stride=(self.stride, self.kernel_size), padding=(self.padding, (0, 0)))
+
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C, ⌊(H + 2·padding - kernel) / stride⌋ + 1, …)."""
         return max_pool2d(x, self.kernel_size, stride=self.stride, padding=self.padding)
@@ -82,39 +91,3 @@ class AvgPool2d(MaxPool2d):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C, ⌊(H + 2·padding - kernel) / stride⌋ + 1, …)."""
         return avg_pool2d(x, self.kernel_size, stride=self.stride, padding=self.padding)
-
-
-class Sequential(Module):
-    """Modules one after another, each given what the one before it returns. They can be counted, indexed and iterated.
-
-    Args:
-        modules: in their order.
-
-    Raises:
-        InputError: something is no Module.
-    """
-
-    def __init__(self, *modules: Module):
-        for i, module in enumerate(modules):
-            if not isinstance(module, Module):
-                raise InputError(f"expected modules, but number {i} is a {type(module).__name__}")
-        self.layers = list(modules)
-
-    def children(self) -> Iterator[tuple[str, Module]]:
-        """The modules by their numbers, as in torch."""
-        yield from ((str(i), module) for i, module in enumerate(self.layers))
-
-    def forward(self, x: Any) -> Any:
-        """Through all of them."""
-        for module in self.layers:
-            x = module(x)
-        return x
-
-    def __len__(self) -> int:
-        return len(self.layers)
-
-    def __iter__(self) -> Iterator[Module]:
-        return iter(self.layers)
-
-    def __getitem__(self, i: int) -> Module:
-        return self.layers[i]

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from minirnn.autograd.tensor import Parameter
 from minirnn.backend import float_dtype, like, to_device, to_host
 from minirnn.errors import InputError
+from minirnn.keywords import MODULE_OF_TORCH, explains_keywords, missing
+from minirnn.layers.printing import Summary, module_html, module_text
+
+TORCH_NAME = re.compile(r"(^|\.)(weight|bias)_(ih|hh)_l\d+(_reverse)?$")
+"""What torch calls the weights of its recurrent layers."""
 
 
 class Module:
@@ -20,6 +26,12 @@ class Module:
     """
 
     training: bool = True
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """A keyword of torch's that a layer does not know is answered with what to write here."""
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = explains_keywords(cls.__init__)  # type: ignore[method-assign]
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; but what is trained is not replaced by something that cannot be.
@@ -37,6 +49,13 @@ class Module:
                 )
         super().__setattr__(name, value)
 
+    if not TYPE_CHECKING:  # to a type checker, any name would then be an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            if name in MODULE_OF_TORCH:
+                raise AttributeError(missing(self, name, MODULE_OF_TORCH[name]))
+            return object.__getattribute__(self, name)  # raises, and if it was a property, then what that raised
+
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Compute the module's output."""
         raise NotImplementedError(f"{type(self).__name__} does not define forward")
@@ -44,10 +63,30 @@ class Module:
     def __call__(self, *inputs: Any, **options: Any) -> Any:  # noqa: D102
         return self.forward(*inputs, **options)
 
-    def children(self) -> Iterator[tuple[str, Module]]:
+    def named_children(self) -> Iterator[tuple[str, Module]]:
         """The modules among the attributes, each with its name: "layers.0" for the first of a list, "cells.gru" for
         that of a dict under the key "gru"."""
         yield from ((name, value) for name, value in self._attributes() if isinstance(value, Module))
+
+    def children(self) -> Iterator[Module]:
+        """The modules among the attributes."""
+        yield from (child for _, child in self.named_children())
+
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """This module, under the name "", and all below it under dotted names; a shared one once, under its first."""
+        seen: set[int] = set()
+        pending: list[tuple[str, Module]] = [("", self)]
+        while pending:
+            name, module = pending.pop()
+            if id(module) not in seen:
+                seen.add(id(module))
+                yield name, module
+                inner = [(f"{name}.{key}" if name else key, child) for key, child in module.named_children()]
+                pending += reversed(inner)
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all below it, a shared one once."""
+        yield from (module for _, module in self.named_modules())
 
     def own_parameters(self) -> dict[str, Parameter]:
         """The parameters among the attributes themselves."""
@@ -61,7 +100,7 @@ class Module:
     def named_parameters(self) -> dict[str, Parameter]:
         """All parameters, those of children under dotted names; a shared one appears once, under its first name."""
         found = self.own_parameters()
-        for name, child in self.children():
+        for name, child in self.named_children():
             found |= {f"{name}.{inner}": p for inner, p in child.named_parameters().items()}
         first_names = {id(p): name for name, p in reversed(found.items())}
         return {name: p for name, p in found.items() if first_names[id(p)] == name}
@@ -70,27 +109,36 @@ class Module:
         """All parameters."""
         return list(self.named_parameters().values())
 
-    def num_parameters(self) -> int:
-        """How many numbers training can change."""
-        return sum(p.size for p in self.parameters())
+    def num_parameters(self, *, frozen: bool = False) -> int:
+        """How many numbers training can change: those of the parameters that require a gradient; of all parameters with
+        `frozen=True`."""
+        return sum(p.size for p in self.parameters() if frozen or p.requires_grad)
+
+    def requires_grad_(self, mode: bool = True) -> Self:
+        """Let all parameters be trained or, with False, freeze them: they get no gradient, and optimisers leave them as
+        they are. Returns itself."""
+        for p in self.parameters():
+            p.requires_grad = mode
+            p.grad = p.grad if mode else None
+        return self
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
         for p in self.parameters():
             p.grad = None
 
-    def train(self, mode: bool = True) -> Module:
+    def train(self, mode: bool = True) -> Self:
         """Switch to training (dropout active) or, with False, to evaluation. Returns itself."""
         self.training = mode
-        for _, child in self.children():
+        for child in self.children():
             child.train(mode)
         return self
 
-    def eval(self) -> Module:
+    def eval(self) -> Self:
         """Switch to evaluation. Returns itself."""
         return self.train(False)
 
-    def to(self, device: str) -> Module:
+    def to(self, device: str) -> Self:
         """Move the parameters to "cpu" or "gpu" and forget the gradients.
 
         Returns itself. Raises as `backend.library` does.
@@ -99,7 +147,7 @@ class Module:
             p.data, p.grad = to_device(p.data, device), None
         return self
 
-    def astype(self, dtype: Any) -> Module:
+    def astype(self, dtype: Any) -> Self:
         """Turn the parameters into float32 or float64 and forget the gradients.
 
         Returns itself. Raises InputError for another dtype.
@@ -120,18 +168,20 @@ class Module:
             InputError: a parameter is missing, unknown, or of another shape. Nothing has been changed then.
         """
         parameters = self.named_parameters()
+        if set(state) != set(parameters) and self._has_names_of_torch(state):
+            raise InputError("these are the names of torch's weights: write load_torch(state_dict)")
         _check_names(set(state), set(parameters))
         for name, p in parameters.items():
             if np.shape(state[name]) != p.shape:
                 raise InputError(f"parameter {name}: expected shape {p.shape}, found {np.shape(state[name])}")
         for name, p in parameters.items():
-            p.data = like(np.array(state[name], dtype=p.dtype), p.data)
+            p.data = like(np.array(np.asarray(state[name]), dtype=p.dtype), p.data)
 
     def to_torch(self) -> dict[str, np.ndarray]:
         """The weights under the names and in the layout of the corresponding torch.nn modules (torch is not imported;
         turn the arrays into tensors with `torch.from_numpy`)."""
         weights = self._own_to_torch()
-        for name, child in self.children():
+        for name, child in self.named_children():
             weights |= {f"{name}.{inner}": value for inner, value in child.to_torch().items()}
         return weights
 
@@ -146,6 +196,33 @@ class Module:
         state = self._from_torch(arrays)
         self.load_state_dict({name: state[name] for name in self.named_parameters()})
 
+    def _has_names_of_torch(self, state: Mapping[str, Any]) -> bool:
+        if any(TORCH_NAME.search(name) for name in state):
+            return True
+        try:
+            return set(state) == set(self.to_torch())
+        except InputError:  # it has no counterpart in torch
+            return False
+
+    def extra_repr(self) -> str:
+        """What is printed between the brackets after the name of the module: the arguments it was made with. Where that
+        is empty its own parameters are printed as lines."""
+        return ""
+
+    def shown_children(self) -> Iterator[tuple[str, Module]]:
+        """The children that are printed: all, where a layer does not leave out those that its arguments tell."""
+        return self.named_children()
+
+    def __repr__(self) -> str:
+        return module_text(self)
+
+    def _repr_html_(self) -> str:
+        return module_html(self)
+
+    def summary(self) -> Summary:
+        """The table of all parameters: `print(model.summary())`."""
+        return Summary(self)
+
     def _own_to_torch(self) -> dict[str, np.ndarray]:
         return {name: np.array(to_host(p.data)) for name, p in self.own_parameters().items()}
 
@@ -154,7 +231,7 @@ class Module:
 
     def _from_torch(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         state = self._own_from_torch(arrays)
-        for name, child in self.children():
+        for name, child in self.named_children():
             inner = {k[len(name) + 1 :]: v for k, v in arrays.items() if k.startswith(f"{name}.")}
             state |= {f"{name}.{key}": value for key, value in child._from_torch(inner).items()}
         return state
@@ -162,7 +239,7 @@ class Module:
 
 def _items(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     """A value under its name; of a list, tuple or dict what is in it."""
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and not isinstance(value, Module):
         for key, item in value.items():
             yield from _items(f"{name}.{key}", item)
     elif isinstance(value, (list, tuple)):

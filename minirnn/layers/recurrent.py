@@ -23,6 +23,7 @@ from minirnn.fast import Stepper, unroll_together
 from minirnn.layers.basic import Dropout, constant, orthogonal, uniform
 from minirnn.layers.first_memory import check_first_memory, set_first_memory
 from minirnn.layers.module import Module
+from minirnn.layers.printing import arguments
 
 RECURRENT_INITS = ("uniform", "orthogonal")
 
@@ -85,6 +86,7 @@ class Recurrent(Module):
         self.hidden_size = hidden_size = integer("hidden_size", hidden_size)
         rng = backend.generator(rng)
         self.cell = cell if isinstance(cell, Cell) else make_cell(cell)
+        self.cell_name = cell if isinstance(cell, str) else type(cell).__name__
         self.num_directions, self.reverse = 2 if bidirectional else 1, reverse
         self.dropout = Dropout(dropout, variational=variational, rng=rng)
         if recurrent_init not in RECURRENT_INITS:
@@ -139,6 +141,30 @@ class Recurrent(Module):
             x = outputs[0] if len(outputs) == 1 else ops.concatenate(outputs, axis=-1)
         stacked = tuple(ops.stack(arrays) for arrays in zip(*final, strict=True))
         return x, stacked if self.cell.num_states > 1 else stacked[0]
+
+    def extra_repr(self) -> str:
+        """The cell, the sizes, and the options that are not as by default."""
+        return f"{self.cell_name!r}, {self._written()}"
+
+    def _written(self, **own: tuple[Any, Any]) -> str:
+        """The sizes and options of every recurrent layer, and those of one kind."""
+        options = {
+            "num_layers": (self.num_layers, 1),
+            "bidirectional": (self.bidirectional, False),
+            "reverse": (self.reverse, False),
+            "dropout": (self.dropout.p, 0.0),
+            "variational": (self.dropout.variational, False),
+        }
+        return arguments(self.input_size, self.hidden_size, **options, **own)
+
+    def shown_children(self) -> Iterator[tuple[str, Module]]:
+        """None: the dropout is among the options."""
+        return iter(())
+
+    @property
+    def bidirectional(self) -> bool:
+        """Whether each layer reads in both directions."""
+        return self.num_directions == 2
 
     def stepper(self, x: Tensor, state: Tensor | tuple[Tensor, ...] | None) -> RecurrentStepper:
         """The layer as something to be walked step by step, for inputs that depend on the output before.
@@ -271,6 +297,11 @@ class RNN(Recurrent):
         else:
             cell = ActivatedRNNCell(nonlinearity)
         super().__init__(cell, input_size, hidden_size, num_layers, **options)
+        self.nonlinearity = nonlinearity
+
+    def extra_repr(self) -> str:
+        """The sizes, and the options that are not as by default."""
+        return self._written(nonlinearity=(self.nonlinearity, "tanh"))
 
 
 class GRU(Recurrent):
@@ -284,6 +315,11 @@ class GRU(Recurrent):
             raise InputError(f"unknown reset {reset!r}: expected 'before' or 'after'")
         cell = GRUCell() if reset == "before" else GRUResetAfterCell()
         super().__init__(cell, input_size, hidden_size, num_layers, **options)
+        self.reset = reset
+
+    def extra_repr(self) -> str:
+        """The sizes, and the options that are not as by default."""
+        return self._written(reset=(self.reset, "before"))
 
 
 class LSTM(Recurrent):
@@ -294,3 +330,8 @@ class LSTM(Recurrent):
         self, input_size: int, hidden_size: int, num_layers: int = 1, *, peepholes: bool = False, **options: Any
     ):
         super().__init__(LSTMVariantCell() if peepholes else LSTMCell(), input_size, hidden_size, num_layers, **options)
+        self.peepholes = peepholes
+
+    def extra_repr(self) -> str:
+        """The sizes, and the options that are not as by default."""
+        return self._written(peepholes=(self.peepholes, False))

@@ -102,11 +102,15 @@ class HierarchicalEncoder(HistoryEncoder):
 
     Which turn speaks of what the latest one asks for? Of the same things, in the same words. But whether two turns have
     a word in common is a comparison, and in a recurrent state one word is mixed with all others. With `matching` it is
-    laid before the layer over the turns, as a product (Mou et al. 2016; of bags of words, as in memory networks,
-    Sukhbaatar et al. 2015):
+    laid before the layer over the turns: of each turn the words that the latest has too (such a word is an "exact
+    match", Chen et al. 2017, who mark them in a text that is asked about), as a bag of words as in memory networks
+    (Sukhbaatar et al. 2015):
 
-        b_i     = Σ_j E w_ij / √n_i                       the n_i words of turn i, in no order
-        c_i     = recurrent([v_i; P s_i; b_i ∘ b_S], c_{i-1})
+        b_i     = Σ_j [w_ij is a word of turn S] E w_ij / √n_i        over the n_i words of turn i, in no order
+        c_i     = recurrent([v_i; P s_i; b_i], c_{i-1})
+
+    (A product of the two turns' bags, Σ_j E w_ij ∘ Σ_k E w_Sk, has the squares of these words in it, and between them
+    the products of any two others. Of two people it then takes the wrong one now and then.)
 
     Args:
         vocabulary_size, embedding_size: of the words.
@@ -181,11 +185,15 @@ class HierarchicalEncoder(HistoryEncoder):
 
 
 def _matches(embedded: Tensor, source: Histories) -> Tensor:
-    """b_i ∘ b_S (S, M, E) of every turn i of the histories, from the embeddings (T, N, E) of their words."""
-    counts = source.word_lengths[:, None].astype(embedded.dtype)
-    bags = ops.sum(_zeroed(embedded, source.word_lengths), axis=0) * like(counts**-0.5, embedded.data)  # (N, E)
-    latest = source.turns[source.lengths - 1, np.arange(len(source.lengths))]
-    return embedding(bags, source.turns) * embedding(bags, latest)
+    """b_i (S, M, E) of every turn i of the histories, from the embeddings (T, N, E) of their words."""
+    (T, N, E), (_, M) = embedded.shape, source.turns.shape
+    words = np.where(np.arange(T)[:, None] < source.word_lengths, source.words, -1)
+    latest = words[:, source.turns[source.lengths - 1, np.arange(M)]]  # (T, M)
+    told = words[:, source.turns]  # (T, S, M)
+    common = (told[:, None] == latest[:, None, :]).any(axis=1) & (told >= 0)
+    weights = common / np.sqrt(source.word_lengths[source.turns])
+    of_turns = embedding(ops.reshape(embedded, (T * N, E)), np.arange(T)[:, None, None] * N + source.turns)
+    return ops.sum(of_turns * like(weights[..., None].astype(embedded.dtype), embedded.data), axis=0)
 
 
 def _zeroed(outputs: Tensor, lengths: np.ndarray) -> Tensor:

@@ -121,6 +121,9 @@ class NeighbourCounts:
             self.strengths.append(a)
             self._orders.append(_Order(contexts, grams, counts / (total[owner] + a), a / (total + a)))
 
+    def __repr__(self) -> str:
+        return f"NeighbourCounts({self.num_colours} colours, up to {self.most} neighbours)"
+
     def _check(self, pictures: np.ndarray) -> np.ndarray:
         pictures = np.asarray(pictures)
         if pictures.ndim != 3 or pictures.dtype.kind not in "iu":

@@ -91,6 +91,9 @@ class NGram:
             contexts = len(keys[k - 1]) if k else 1
             self._orders.append(self._smooth(keys[k], counts[k], contexts, discount))
 
+    def __repr__(self) -> str:
+        return f"NGram(n={self.n}, {self.smoothing!r}, of {self.vocabulary_size:,} tokens)"
+
     def _check(self, ids: np.ndarray) -> np.ndarray:
         ids = np.asarray(ids)
         if ids.ndim != 1 or ids.dtype.kind not in "iu":

@@ -15,6 +15,7 @@ picture): without it "above" could not be told from "below".
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -105,9 +106,14 @@ class RegionEncoder(Encoder):
         self.region = Linear(D, E - PLACE, **options)
         self.places = uniform(options["rng"], 1.0, (L, PLACE), options["dtype"])
         self.how, self.output_size = summary, E
-        self.summary = Linear(E, E, **options)
+        self.seen_in = Linear(E, E, **options)
         self.output_dropout = Dropout(output_dropout, rng=options["rng"])
         self.handed_on = HandedOn(1, 1, 1, E)
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """U and d are "summary" in checkpoints; as an attribute, that is the table of every module's parameters."""
+        for name, child in super().named_children():
+            yield "summary" if child is self.seen_in else name, child
 
     def forward(self, features: Array | Tensor, lengths: Any = None) -> Encoding:
         """Encode the features (B, L, D) of pictures; all of them have all regions.
@@ -124,7 +130,7 @@ class RegionEncoder(Encoder):
         B, L, _ = x.shape
         where = ops.broadcast_to(self.places, (B, *self.places.shape))
         v = ops.concatenate([ops.relu(self.region(x)), where], axis=-1)
-        seen = ops.relu(self.summary(v))
+        seen = ops.relu(self.seen_in(v))
         whole = ops.mean(seen, axis=1) if self.how == "mean" else ops.max(seen, axis=1)
         outputs = self.output_dropout(ops.transpose(v, (1, 0, 2)))
         return Encoding(outputs, (ops.reshape(whole, (1, B, self.output_size)),), lengths_or_all(lengths, L, B))

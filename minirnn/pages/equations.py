@@ -22,8 +22,8 @@ FIELDS = ("Args", "Returns", "Raises", "Attributes")
 
 NUMBERED = re.compile(r" *\((\d+)\) +(?=\S)")
 GAP = re.compile(r" {3,}(?![ =≈])")  # and not the padding that puts the = of two lines below one another
-NUMBERS = r"\(\d+\)(?:(?:,? and |, | to |-)\(\d+\))*"
-ELSEWHERE = r"(?: of `[^`]+`)?"
+NUMBERS = r"(?<![\w'])\(\d+\)(?:(?:,?\s+and\s+|,\s+|\s+to\s+|-)\(\d+\))*"
+ELSEWHERE = r"(?:\s+of\s+`[^`]+`)?"
 REFERENCE = re.compile(f"({NUMBERS}){ELSEWHERE}")
 """One or several numbers of equations, as "(2), (3)" or "(4) to (6)", and the file they are in, if it is another."""
 
@@ -125,7 +125,7 @@ def comment_of(line: str) -> str:
 def expanded(numbers: str) -> list[int]:
     """The numbers in "(2), (3)", "(2) and (3)" or "(2) to (4)", which are 2, 3 and 4."""
     found: list[int] = []
-    for joint, number in re.findall(r"( to |-)?\((\d+)\)", numbers):
+    for joint, number in re.findall(r"(\s+to\s+|-)?\((\d+)\)", numbers):
         found.extend(range(found[-1] + 1 if joint and found else int(number), int(number) + 1))
     return found
 
@@ -136,12 +136,13 @@ UPRIGHT = frozenset("σΣ")
 TOKEN = re.compile(
     rf"""
     (?P<code>`[^`]+`)
-    | (?P<reference>{NUMBERS.replace(" ", "[ ]")}{ELSEWHERE.replace(" ", "[ ]")})
+    | (?P<reference>{NUMBERS}{ELSEWHERE})
     | (?P<plain>\d-d\b | [ei]\.[eg]\. | (?<![{LETTER}0-9_])(?!d?[{LETTER}]_)[{LETTER}][{LETTER}0-9]*_[{LETTER}0-9_]+)
+    | (?<![\w)*])\*(?P<stressed>[a-zA-Z]{{3,}})\*(?!\w)
     | (?P<number>\d+(?:\.\d+)?(?:e-?\d+)?)
     | (?P<word>[{LETTER}][{LETTER}0-9]*)
     | (?<=[{LETTER}0-9)\]}}|'ᵀ])
-      (?P<script>[_^](?:\{{[^{{}}]*\}} | (?:(?<=\^)-)?[{LETTER}0-9]+(?:_[{LETTER}0-9]+)*(?:'(?!\w))?))
+      (?P<script>[_^]\{{[^{{}}]*\}} | \^-?[{LETTER}0-9]+ | _[{LETTER}0-9]+(?:_[{LETTER}0-9]+)*(?:'(?!\w))?)
     | (?P<raised>[{"".join(RAISED)}]+)
     | (?P<other>.)
     """,
@@ -176,13 +177,16 @@ def to_html(
                 base, _, low = found.partition("_")
                 function = len(low) == 1 and text[token.end() :].startswith("(")  # best_t(s)
                 return f"{escape(base)}<sub><i>{low}</i></sub>" if function else escape(found)
+            case "stressed":
+                return f"<em>{escape(found[1:-1])}</em>"
             case "word":
                 italic = found not in UPRIGHT and _is_symbol(found, text[: token.start()], text[token.end() :])
                 return f"<i>{found}</i>" if italic else escape(found, quote=False)
             case "script":
                 tag = "sub" if found[0] == "_" else "sup"
                 low = found[2:-1] if found[1] == "{" else found[1:].replace("_", " ")
-                return f"<{tag}>{to_html(low)}</{tag}>"
+                inside = f"<i>{low}</i>" if re.fullmatch("[a-z]{1,3}", low) else to_html(low)  # b and s in e_bs
+                return f"<{tag}>{inside}</{tag}>"
             case "raised":
                 return f"<sup>{''.join(RAISED[one] for one in found)}</sup>"
         return escape(found, quote=False)
@@ -191,8 +195,8 @@ def to_html(
 
 
 def _plain_reference(found: str) -> str:
-    numbers, of, file = found.partition(" of `")
-    return f"{numbers} of <code>{escape(file[:-1])}</code>" if of else numbers
+    numbers, tick, file = found.partition("`")
+    return f"{numbers}<code>{escape(file[:-1])}</code>" if tick else numbers
 
 
 VARIABLE_BEFORE = re.compile(r"\s{2,}|\s*(?:$|[^\w\s(`\"]|[_ᵀ²]|(?:for|where|else|is|and|below)\b)")
@@ -200,8 +204,10 @@ VARIABLE_BEFORE = re.compile(r"\s{2,}|\s*(?:$|[^\w\s(`\"]|[_ᵀ²]|(?:for|where|
 
 
 def _is_symbol(word: str, before: str, after: str) -> bool:
-    """Whether a word between others is a symbol: one letter, or that with a d before it, and not English."""
-    if len(word) > 2 or (len(word) == 2 and not re.fullmatch(rf"d[{LETTER}]", word)):
+    """Whether a word between others is a symbol: one letter, or that with a d before it, and not English; or two after
+    a number, as in 4Hn."""
+    after_number = before[-1:].isdigit() and word[0].isupper()
+    if len(word) > 2 or (len(word) == 2 and not (word[0] == "d" or after_number)):
         return False
     if before.endswith(("'", '"')) or re.match(r"-[a-z]{2}", after):  # the s of "its cell's", the n of "n-gram"
         return False

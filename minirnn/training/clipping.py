@@ -23,7 +23,7 @@ def clip_grad_norm(parameters: Mapping[str, Tensor] | Iterable[Tensor] | Tensor,
     the norm that is returned says so: skip the step, or let the loss of the next one show it.
 
     Args:
-        parameters: one that is there twice, such as a tied weight, counts once.
+        parameters: one that is there twice, such as a tied weight, counts once; a frozen one does not count.
         max_norm: above 0; infinity only measures.
 
     Returns:
@@ -38,7 +38,7 @@ def clip_grad_norm(parameters: Mapping[str, Tensor] | Iterable[Tensor] | Tensor,
     given = distinct(parameters).values()
     if not given:
         raise InputError("there are no parameters whose gradients could be clipped")
-    gradients = [p.grad for p in given if p.grad is not None and p.size]
+    gradients = [p.grad for p in given if p.grad is not None and p.requires_grad and p.size]
     if not gradients:
         return np.zeros(())
     clip = _clip_on_gpu if device_of(gradients[0]) == "gpu" else _clip_on_cpu
@@ -54,9 +54,10 @@ def distinct(parameters: Mapping[str, Tensor] | Iterable[Tensor] | Tensor) -> di
     """
     if isinstance(parameters, Tensor):
         parameters = [parameters]
-    if not isinstance(parameters, Iterable):
+    is_model = hasattr(parameters, "parameters")  # which may be a list too, of modules
+    if is_model or not isinstance(parameters, Iterable):
         kind = type(parameters).__name__
-        how = ": give its parameters()" if hasattr(parameters, "parameters") else ""
+        how = ": give its parameters()" if is_model else ""
         raise TypeError(f"expected a list of parameters, not {kind}{how}")
     named = parameters.items() if isinstance(parameters, Mapping) else ((str(i), p) for i, p in enumerate(parameters))
     found: dict[int, tuple[str, Tensor]] = {}

@@ -194,6 +194,10 @@ class Trainer(Generic[AnyTask]):
         self.history: list[dict[str, Any]] = []
         self._unread: list[tuple[Array, int]] = []
 
+    def __repr__(self) -> str:
+        where = f"epoch {self.place.epoch}, step {self.place.step:,}"
+        return f"Trainer({type(self.task).__name__} at {where}, {self.optimizer!r})"
+
     def train(self, epochs: int) -> list[dict[str, Any]]:
         """Train until `epochs` epochs are done, counting those before a resume. Returns the history.
 

@@ -1,7 +1,7 @@
 """Optimisers: what to do with a gradient once it is there.
 
 Each changes the parameters in place, from `p.grad`, by the rule in its docstring (g is the gradient, η the learning
-rate). A parameter without a gradient is left alone.
+rate). A parameter without a gradient is left alone, and so is a frozen one, whose `requires_grad` is False.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from minirnn.arguments import number
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, array_module, device_of, like, to_host
 from minirnn.errors import InputError
+from minirnn.keywords import explains_keywords
 from minirnn.training.clipping import clip_grad_norm, distinct
 
 __all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "Optimizer", "RMSProp", "clip_grad_norm"]
@@ -26,6 +27,9 @@ def _require(fine: bool, message: str) -> None:
     if not fine:
         raise InputError(message)
 
+
+NO_OPTIONS = {"_learning_rate", "num_steps", "slots"}
+"""Attributes of an optimiser that are not printed among the options it was made with."""
 
 PIECE = 1 << 15
 """Elements of a large parameter that are updated together."""
@@ -64,6 +68,12 @@ class Optimizer:
     decoupled: ClassVar[bool] = False
     """Whether the weight decay shrinks the parameter directly instead of adding to the gradient."""
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """A keyword of torch's, such as `lr`, is answered with what to write here."""
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = explains_keywords(cls.__init__)  # type: ignore[method-assign]
+
     def __init__(self, parameters: Parameters, learning_rate: float, *, weight_decay: float = 0.0):
         self.learning_rate, self.weight_decay = learning_rate, number("the weight decay", weight_decay, least=0)
         self.parameters: dict[str, Tensor] = distinct(parameters)
@@ -89,10 +99,10 @@ class Optimizer:
             p.grad = None
 
     def step(self) -> None:
-        """Change every parameter that has a gradient."""
+        """Change every parameter that has a gradient and is not frozen."""
         self.num_steps += 1
         for name, p in self.parameters.items():
-            if p.grad is None:
+            if p.grad is None or not p.requires_grad:
                 continue
             for piece, g, *running in _pieces(p.data, p.grad, *self.running[name].values()):
                 if self.weight_decay and self.decoupled:
@@ -105,6 +115,14 @@ class Optimizer:
     def update(self, p: Array, g: Array, **running: Array) -> None:
         """Change one parameter `p`, or a piece of it, and its running arrays, all in place."""
         raise NotImplementedError(f"{type(self).__name__} does not define update")
+
+    def __repr__(self) -> str:
+        plain = {name: value for name, value in vars(self).items() if isinstance(value, (int, float, tuple))}
+        options = {"learning_rate": self.learning_rate} | {k: v for k, v in plain.items() if k not in NO_OPTIONS}
+        written = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        numbers = sum(p.size for p in self.parameters.values())
+        done = f"{self.num_steps:,} step{'s' * (self.num_steps != 1)}"
+        return f"{type(self).__name__}({written})  # of {numbers:,} parameters, after {done}"
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """The running arrays, on the host, as "slot.parameter", and the number of steps taken."""

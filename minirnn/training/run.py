@@ -78,6 +78,9 @@ class Run:
         self.config: dict[str, Any] = config
         self._place: tuple[int, int] | None = None  # the directory while it is locked
 
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
     @classmethod
     def create(cls, path: str | Path, config: Mapping[str, Any]) -> Run:
         """Make a new run directory.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 
 from minirnn import CELL_NAMES, GradcheckError, InputError, Tensor, activations, functional, gradcheck, no_grad, ops
-from minirnn.autograd import attention, losses, sequences
+from minirnn.autograd import arithmetic, attention, einsum, elementwise, losses, pieces, reductions, sequences, shapes
 from minirnn.autograd.recording import record, record_many
 from minirnn.cli.catalogue import all_cases
 
@@ -25,8 +25,10 @@ def test_the_catalogue_passes(name, function, inputs):
 def test_the_catalogue_is_complete():
     names = {re.sub(r" \(.*", "", name) for name, _, _ in CASES}
     helpers = {"value", "values", "check_ids", "require_tensor", "one_hot", "dropout_mask", "rrelu_slopes"}
+    helpers |= {"argmax", "argmin", "index_part"}  # integers
     helpers |= {"pointed"}  # what goes back is an estimate, which is right on average alone
-    for module in (ops, functional, attention, losses, sequences, activations):
+    of_ops = (arithmetic, einsum, elementwise, pieces, reductions, shapes)
+    for module in (*of_ops, functional, attention, losses, sequences, activations):
         functions = {name: f for name, f in vars(module).items() if inspect.isfunction(f) and name[0] != "_"}
         public = {
             name for name, f in functions.items() if f.__module__ == module.__name__ and not name.endswith("_slope")

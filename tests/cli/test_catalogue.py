@@ -133,12 +133,14 @@ def test_a_cell_says_where_its_kinks_are(name):
 
 
 def test_operations_with_kinks_are_checked_away_from_them():
+    learned = {"prelu": (0,), "rrelu": (0,), "layer PReLU": (0,)}
+    kinks_of = {**activations.KINKS, **learned, "abs": (0,), "clip": (-1, 2.5), "clip (below)": (1,)}
     for seed in SEEDS:
-        for name, kinks in {**activations.KINKS, "prelu": (0,), "rrelu": (0,), "layer PReLU": (0,)}.items():
+        for name, kinks in kinks_of.items():
             ((_, _, inputs),) = all_cases(seed, name.replace("-", "_"))
             a = inputs["x" if name.startswith("layer") else "a"]
             assert min(abs(a - kink).min() for kink in kinks) >= 0.1
-        for name, _, inputs in all_cases(seed, "max*"):
+        for name, _, inputs in all_cases(seed, "m[ai][xn]*"):  # max, min, maximum, minimum, max_pool2d
             values = np.sort(inputs.get("a", inputs.get("x")), axis=None)
             assert np.diff(values).min() > 0.09, name
     draws = np.concatenate([away_from((0.0, 6.0), 50)(stream(seed, "")) for seed in SEEDS])

@@ -143,7 +143,7 @@ def test_gradcheck_fails_on_a_wrong_gradient(capsys, monkeypatch):
     assert "WRONG" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [[], ["train"], ["train", "lm"], ["generate"], ["gradcheck"]])
+@pytest.mark.parametrize("arguments", [[], ["train"], ["train", "lm"], ["generate"], ["gradcheck"], ["read"]])
 def test_help(arguments, capsys):
     assert run(*arguments, "--help") == 0
     assert "usage: minirnn" in capsys.readouterr().out

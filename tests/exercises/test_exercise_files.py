@@ -10,8 +10,10 @@ from commands import refused, run
 from right_answers import RIGHT
 
 import minirnn.exercises
+from minirnn.errors import InputError
 from minirnn.exercises import EXERCISES
-from minirnn.exercises.files import check_file
+from minirnn.exercises.files import check_file, start
+from minirnn.pages.reading.sources import find as find_page
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 BEGIN = "import numpy as np\n"
@@ -175,3 +177,27 @@ def test_wrong_arguments_get_one_line(tmp_path, capsys):
     (tmp_path / "a.py").write_text(both, encoding="utf-8")
     assert "2 exercises" in refused(capsys, "exercise", "check", tmp_path / "a.py")
     assert os.listdir(tmp_path) == ["a.py"]
+
+
+def test_what_is_handed_out_is_what_there_is():
+    page = (Path(minirnn.exercises.__file__).parent / "README.md").read_text("utf-8")
+    handed_out = [name for row in re.findall(r"^\| \d .*$", page, re.M) for name in re.findall(r"`([a-z-]+)`", row)]
+    assert sorted(name for name in handed_out if name in EXERCISES) == sorted(EXERCISES)
+    assert [name for name in handed_out if name not in EXERCISES] == []
+    for name in re.findall(r"minirnn read (\w+)", page):
+        assert find_page(name), name
+
+
+@pytest.mark.parametrize("name", ["rnn-backward", "gru-backward", "lstm-backward", "attention-backward"])
+def test_the_way_back_can_be_left_to_be_derived(name, tmp_path):
+    start(EXERCISES[name], tmp_path / "plain.py")
+    start(EXERCISES[name], tmp_path / "derive.py", derive=True)
+    plain, derive = ((tmp_path / f"{one}.py").read_text("utf-8") for one in ("plain", "derive"))
+    assert "Forward" in derive
+    assert "derive it" in derive
+    assert len(derive) < len(plain)
+    for output in EXERCISES[name].outputs:
+        assert not re.search(rf"^\s*{output}\s+=", derive, re.M), output
+    with pytest.raises(InputError, match="no equations of a way back"):
+        start(EXERCISES["slopes"], tmp_path / "slopes.py", derive=True)
+    assert not (tmp_path / "slopes.py").exists()

@@ -187,6 +187,8 @@ WRONG = {
         ("dh * tanh_c", "dh * c", {"da_o": "c where tanh_c belongs"}),
         ("dc_from_future + dh", "dc_from_future - dh", {"da_i": "wrong sign before dh * o"}),
         ("di = dc * g", "di = dc * i", {"da_i": "i where g belongs"}),
+        ("dh * tanh_c", "dh * np.tanh(c_prev)", {"da_o": "tanh(c_prev) where tanh(c) belongs"}),
+        ("dg = dc * i", "dg = dc * g", {"da_g": "dc * g where dc * i belongs"}),
         ("(1 - tanh_c**2)", "(1 - np.tanh(tanh_c)**2)", {"da_i": "a tanh already"}),
         ("da_o = do * o * (1 - o)", "da_o = do", {"da_o": "slope of σ", "dh_prev": "follows from da_o"}),
     ],

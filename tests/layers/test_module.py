@@ -46,7 +46,7 @@ def test_parameters_are_found_in_nested_lists_and_dicts():
 
 def test_modules_in_dicts_are_switched_to_evaluation():
     model = Nested()
-    assert {name for name, _ in model.children()} == {
+    assert {name for name, _ in model.named_children()} == {
         "blocks.first", "blocks.more.0", "blocks.more.1.last.0", "drop.0"
     }  # fmt: skip
     model.eval()

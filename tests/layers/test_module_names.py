@@ -33,7 +33,7 @@ def test_own_parameters_come_before_those_of_children_and_a_shared_one_once():
     assert list(tree.named_parameters()) == NAMES
     assert [id(p) for p in tree.parameters()] == [id(p) for p in tree.named_parameters().values()]
     assert list(tree.own_parameters()) == ["tail.0", "tail.1", "root", "same"]
-    assert [name for name, _ in tree.children()] == ["leaf", "leaves.0", "leaves.2"]
+    assert [name for name, _ in tree.named_children()] == ["leaf", "leaves.0", "leaves.2"]
     assert tree.num_parameters() == 2 + 3 + 4 + 3 * 2
     assert Module().parameters() == []
     assert Module().num_parameters() == 0

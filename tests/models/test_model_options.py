@@ -181,8 +181,8 @@ def test_dropout_of_encoder_and_decoder(met):
 def test_dropout_draws_from_the_models_generator(name):
     rng = np.random.default_rng(0)
     model = DROPPING[name](rng=rng)
-    modules = [model, *(child for _, child in model.children())]
-    dropouts = [d for module in modules for _, d in module.children() if isinstance(d, Dropout)]
+    modules = [model, *model.children()]
+    dropouts = [d for module in modules for d in module.children() if isinstance(d, Dropout)]
     assert len(dropouts) >= 2
     assert all(d.rng is rng for d in dropouts)
 

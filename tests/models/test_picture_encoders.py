@@ -97,6 +97,12 @@ def test_padding_of_a_video_changes_nothing(rng):
     assert not longer.attention.data[:, 2, 2:].any()  # the third caption is of the second video, of two frames
 
 
+def test_the_layer_that_sums_up_keeps_its_name_in_checkpoints():
+    encoder = RegionEncoder(4, 5, 20)
+    assert {"summary.weight", "summary.bias"} <= set(encoder.state_dict())
+    assert encoder.summary().total == encoder.num_parameters()
+
+
 def test_regions_come_row_by_row_and_know_their_place(rng):
     encoder = PictureEncoder(16, E, filters=2, rng=0, **DOUBLE)
     assert encoder.grid == (4, 4)

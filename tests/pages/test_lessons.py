@@ -9,8 +9,8 @@ from minirnn import CELL_NAMES, InputError, Recurrent, Tensor, detach
 from minirnn.autograd import ops
 from minirnn.autograd.attention import dot_scores, weighted_sum
 from minirnn.autograd.losses import cross_entropy, softmax
-from minirnn.pages.lessons import MOST_LETTERS, MOST_UNITS, attention, recurrent
-from minirnn.pages.recurrent_lesson import contributions, reach
+from minirnn.pages.stepping.lessons import MOST_LETTERS, MOST_UNITS, attention, recurrent
+from minirnn.pages.stepping.recurrent_lesson import contributions, reach
 
 
 def engine_gradients(lesson, stretch=None):

@@ -12,8 +12,8 @@ from test_lessons import engine_gradients
 
 from minirnn import CELL_NAMES
 from minirnn.cells import Cell
-from minirnn.pages.backward_pass import page
-from minirnn.pages.lessons import MOST_LETTERS, MOST_UNITS, attention, recurrent
+from minirnn.pages.stepping.backward_pass import page
+from minirnn.pages.stepping.lessons import MOST_LETTERS, MOST_UNITS, attention, recurrent
 
 GRADIENTS = "Object.fromEntries(Object.entries(state.gradients).filter(([, v]) => v.d).map(([k, v]) => [k, v.d]))"
 
@@ -196,7 +196,7 @@ def test_the_slider_cuts_off_what_truncation_cuts_off(open_page, cell):
         assert shown.ask("document.querySelector('#triangle-truncated .n').node.v") == pytest.approx(
             expected["U"][0, 1]
         )
-    from minirnn.pages.recurrent_lesson import contributions
+    from minirnn.pages.stepping.recurrent_lesson import contributions
 
     triangle = contributions(lesson.objects["cell"], lesson.numbers["w"], trace, d_hs)
     shown.change("#truncate-mode", "back")
@@ -349,3 +349,14 @@ def test_a_text_that_looks_like_html_is_shown_as_it_is(open_page):
     assert shown.text("#badge").startswith("✓")
     assert shown.ask("[...document.querySelectorAll('#picture .letter')].length") >= 6
     assert shown.complaints() == []
+
+
+def test_a_page_that_computes_something_else_than_was_recorded_says_so(driver, tmp_path):
+    written = page(recurrent("lstm"))
+    assert written.count("f = R.sigmoid(a_f)") == 1
+    for wrong in ("f = R.tanh(a_f)", "f = R.mul(R.sigmoid(a_f), 1 + 1e-8)"):
+        file = tmp_path / "wrong.html"
+        file.write_text(written.replace("f = R.sigmoid(a_f)", wrong), "utf-8")
+        shown = browser.Page(driver, file)
+        assert shown.text("#badge").startswith("✗"), wrong
+        assert shown.ask("document.getElementById('badge').classList.contains('bad')")

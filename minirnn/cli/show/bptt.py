@@ -11,8 +11,8 @@ from minirnn.cli.options import check_output, number, path
 from minirnn.data.reading import unify
 from minirnn.data.writing import write_atomically
 from minirnn.errors import InputError
-from minirnn.pages.backward_pass import page
-from minirnn.pages.lessons import MOST_LETTERS, MOST_UNITS, attention, recurrent
+from minirnn.pages.stepping.backward_pass import page
+from minirnn.pages.stepping.lessons import MOST_LETTERS, MOST_UNITS, attention, recurrent
 
 
 def add_parser(pictures: Any) -> None:

@@ -263,6 +263,14 @@ dh_prev = U.T @ da
                 "dc_prev is made from dc_from_future where dc, the sum of both sources, belongs"
             ),
         },
+        "do = dh * tanh_c": {
+            "do = dh * np.tanh(c_prev)": (
+                "da_o is made with tanh(c_prev) where tanh(c) belongs: o was multiplied by what step t shows, c_t"
+            ),
+        },
+        "dg = dc * i": {
+            "dg = dc * g": "da_g is made with dc * g where dc * i belongs: in c_t = … + i * g the factor beside g is i",
+        },
         "df = dc * c_prev": {
             "df = dc * c": "da_f is made with c where c_prev belongs: this is the value for c_t where c_{t-1} belongs",
         },

@@ -1,0 +1,1 @@
+"""Python's functions as functions of JavaScript: names, expressions, calls, statements, and the program around them."""
