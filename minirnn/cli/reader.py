@@ -71,11 +71,11 @@ class Reader(NamedTuple):
             text = read_text(arguments.data) if arguments.text is None else arguments.text
             pieces, what = self.cut(text), arguments.data or "the text"
         pieces = pieces[:READ]
-        UnknownTokens(self.vocabulary).note(pieces)
         return pieces, f"{len(pieces):,} token{'s' * (len(pieces) != 1)} read, of {what}"
 
     def inputs(self, pieces: list[str]) -> np.ndarray:
-        """What the recurrent layer reads: (T, 1, I)."""
+        """What the recurrent layer reads: (T, 1, I). Says what of it is unknown."""
+        UnknownTokens(self.vocabulary).note(pieces)
         ids = self.vocabulary.encode(pieces)[:, None]
         with no_grad():
             if self.model.embedding is None:

@@ -70,7 +70,7 @@ def _draw_cells(axes: Any, rows: Sequence[Summary]) -> None:
         labels.append(f"{drawable(cell)}  ({own[0].parameters / 1000:.0f}k)")
         y = heights[-1] + 1 + GAP
     axes.set_yticks(ticks, labels, fontsize=8, parse_math=False)
-    axes.set_ylabel("cell (its parameters), the best first")
+    axes.set_ylabel("the best first\ncell (parameters)", fontsize=8)
     axes.set_ylim(y - (1 + GAP) / 2, -(1 + GAP) / 2)  # the first row above
     axes.grid(axis="x", alpha=0.3)
 

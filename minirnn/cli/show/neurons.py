@@ -47,19 +47,16 @@ def run(arguments: argparse.Namespace) -> int:
     check_output(arguments.html)
     reader = of_run(open_run(arguments)) if arguments.RUN else small("lstm")
     pieces, read = reader.read(arguments)
-    h = activations(reader.model.recurrent, reader.inputs(pieces))
-    if arguments.unit is not None and arguments.unit >= h.shape[1]:
-        raise InputError(f"--unit {arguments.unit}: the model has the units 0 to {h.shape[1] - 1}")
-    if len(pieces) >= FEW:
-        print(f"{read}\n")
-        found = _find(h, pieces, arguments.unit is not None)
-    elif arguments.unit is not None:
-        print(f"{read}: too few for correlations, which need {FEW}")
-        found = []
-    else:
+    one_is_given = arguments.unit is not None
+    if len(pieces) < FEW and not one_is_given:
         raise InputError(f"{read}: correlations need at least {FEW}; {ADVICE}, or see one unit with --unit")
+    h = activations(reader.model.recurrent, reader.inputs(pieces))
+    if one_is_given and arguments.unit >= h.shape[1]:
+        raise InputError(f"--unit {arguments.unit}: the model has the units 0 to {h.shape[1] - 1}")
+    print(read + (f": too few for correlations, which need {FEW}" if len(pieces) < FEW else "\n"))
+    found = _find(h, pieces, one_is_given) if len(pieces) >= FEW else []
     units = {one.unit: f"unit {one.unit}: {one.what} ({one.correlation:+.2f})" for one in reversed(found[:BEST])}
-    units = dict(reversed(units.items())) if arguments.unit is None else {arguments.unit: f"unit {arguments.unit}"}
+    units = dict(reversed(units.items())) if not one_is_given else {arguments.unit: f"unit {arguments.unit}"}
     rows = [(title, h[:, unit]) for unit, title in units.items()]
     for title, values in rows:
         print(f"\n{title}")
