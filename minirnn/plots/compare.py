@@ -46,7 +46,7 @@ def plot_comparison(tasks: Mapping[str, Sequence[Summary]], path: str | Path, ca
     panels = figure.subplots(1, len(tasks), squeeze=False)[0]
     for axes, (title, rows) in zip(panels, tasks.items(), strict=True):
         _draw_cells(axes, rows)
-        axes.set_xlabel("error (nats; mean and range over the seeds)")
+        axes.set_xlabel("error (nats; mean and range over the seeds)\nthe best cell first, with its parameters")
         axes.set_title(drawable(title), fontsize=10, loc="left", parse_math=False)
     _explain_marks(figure, {row.chrono for rows in tasks.values() for row in rows}, columns=len(tasks))
     return save(figure, path)
@@ -70,7 +70,6 @@ def _draw_cells(axes: Any, rows: Sequence[Summary]) -> None:
         labels.append(f"{drawable(cell)}  ({own[0].parameters / 1000:.0f}k)")
         y = heights[-1] + 1 + GAP
     axes.set_yticks(ticks, labels, fontsize=8, parse_math=False)
-    axes.set_ylabel("the best first\ncell (parameters)", fontsize=8)
     axes.set_ylim(y - (1 + GAP) / 2, -(1 + GAP) / 2)  # the first row above
     axes.grid(axis="x", alpha=0.3)
 
