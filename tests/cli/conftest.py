@@ -1,10 +1,8 @@
-"""Small runs of every task, and a place to work. Progress is shown by no clock: see `test_progress.py`."""
+"""Small runs of every task, and a place to work."""
 
 import pytest
 from commands import run
 from trainings import TRAININGS, write_data
-
-from minirnn.cli import progress
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +23,3 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_data(tmp_path)
     return tmp_path
-
-
-@pytest.fixture(autouse=True)
-def _no_clock(monkeypatch):
-    """What is on stderr does not depend on how fast a machine is."""
-    monkeypatch.setattr(progress, "AFTER", 60.0)
