@@ -29,10 +29,10 @@ import numpy as np
 
 from benchmarks.common import write_table
 from minirnn import Run, corpus_bleu, exact_match
-from minirnn.cli.captions import load_captioner
 from minirnn.cli.collected import read_part
 from minirnn.cli.main import main as minirnn
 from minirnn.metrics import cider_d
+from minirnn.runs.captions import load_captioner
 
 DATA = Path(os.environ.get("MINIRNN_DATA", "../shared/data")) / "images"
 SCENES: dict[str, list[str]] = {

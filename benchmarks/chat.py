@@ -25,10 +25,10 @@ from typing import Any
 from benchmarks.captions import DATA, command, found
 from benchmarks.common import write_table
 from minirnn import Run
-from minirnn.cli.chats import load_chat
-from minirnn.cli.conversing import distinct, load, partner_of
+from minirnn.cli.conversing import distinct, load
 from minirnn.decoding import sampler
 from minirnn.reranking import Reranker
+from minirnn.runs.chats import load_chat, partner_of
 
 MEMORY = {
     "attentive": [],

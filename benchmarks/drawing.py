@@ -30,14 +30,14 @@ import numpy as np
 from benchmarks.captions import DATA, command, found
 from benchmarks.common import write_table
 from minirnn import Run
-from minirnn.cli.captions import load_captioner
 from minirnn.cli.collected import write_picture
-from minirnn.cli.drawings import load_artist
 from minirnn.cli.drawn import bits, true_of
 from minirnn.cli.gallery import load
 from minirnn.data import sketches
 from minirnn.data.scenes import is_true
 from minirnn.models.neighbour_counts import NeighbourCounts
+from minirnn.runs.captions import load_captioner
+from minirnn.runs.drawings import load_artist
 
 DIGITS = {
     "raster": ["--model", "raster", "--epochs", "20"],

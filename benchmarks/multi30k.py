@@ -21,7 +21,7 @@ import sacrebleu
 from benchmarks.common import write_table
 from minirnn import Run, Translation, corpus_bleu, no_grad, perplexity, power_penalty, read_aligned
 from minirnn.cli.main import main as minirnn
-from minirnn.cli.translators import load_translator
+from minirnn.runs.translators import load_translator
 from minirnn.training.schedules import badness
 
 DATA = Path(os.environ.get("MINIRNN_DATA", "../shared/data")) / "multi30k"

@@ -29,7 +29,7 @@ from benchmarks.captions import command
 from benchmarks.common import write_table
 from benchmarks.multi30k import DATA
 from minirnn import Run, exact_match, read_aligned
-from minirnn.cli.translators import load_translator
+from minirnn.runs.translators import load_translator
 
 PAIRS, SEEDS = 10_000, (0, 1, 2)
 BASE = [

@@ -16,9 +16,9 @@ from benchmarks.common import RESULTS, write_table
 from minirnn import Run, corpus_bleu, exact_match
 from minirnn.cli.corpora import generated
 from minirnn.cli.main import main as minirnn
-from minirnn.cli.tasks import read_run_options
-from minirnn.cli.translators import load_translator
 from minirnn.plots.common import new_figure, save
+from minirnn.runs.tasks import read_run_options
+from minirnn.runs.translators import load_translator
 
 COMMON = ["--examples", "45000", "--embedding", "16", "--batch-size", "128", "--clip", "5", "--dropout", "0"]
 ADDITION = [*COMMON, "--task", "addition", "--hidden", "128", "--lr", "0.001", "--plateau", "0", "--epochs", "25",

@@ -66,10 +66,13 @@ from minirnn.autograd.ops import (
     var,
     where,
 )
+from minirnn.blanks import BlankFiller, Filled
 from minirnn.captioner import Caption, Captioner
 from minirnn.cells import CELL_NAMES, Cell, MemoryGate, make_cell
+from minirnn.classifier import Classified, Classifier
 from minirnn.data import (
     Codec,
+    GeneratedTask,
     Pair,
     Subwords,
     Vocabulary,
@@ -94,8 +97,9 @@ from minirnn.decoding import (
     sampler,
     viterbi,
 )
-from minirnn.errors import DeviceError, InputError, MinirnnError, NonFiniteLossError, StaleGraphError
+from minirnn.errors import DeviceError, InputError, MinirnnError, MinirnnWarning, NonFiniteLossError, StaleGraphError
 from minirnn.fast import unroll, use_kernels
+from minirnn.forecaster import Forecaster
 from minirnn.layers import (
     ELU,
     GRU,
@@ -119,6 +123,7 @@ from minirnn.layers import (
     ReLU,
     ReLU6,
     RReLU,
+    Score,
     Sequential,
     Sigmoid,
     Tanh,
@@ -159,30 +164,29 @@ from minirnn.models import (
     VideoEncoder,
 )
 from minirnn.parallel import num_threads, set_num_threads
+from minirnn.partner import Answer, Partner
+from minirnn.reranking import Reranker
+from minirnn.runs import load
 from minirnn.training import (
-    SGD,
-    Adam,
-    AdamW,
+    Callback,
     Captioning,
     Chatting,
     Drawing,
     LanguageModeling,
     Rewards,
-    RMSProp,
     Run,
     Trainer,
     Translation,
-    clip_grad_norm,
     load_checkpoint,
     named_reward,
+    save,
     save_checkpoint,
 )
-from minirnn.translator import (
-    Translated,
-    Translator,
-)
-
-__version__ = "0.1.0"
+from minirnn.training import optimizers as _optimizers
+from minirnn.training.optimizers import *  # noqa: F403
+from minirnn.translator import Measured, Translated, Translator
+from minirnn.version import __version__ as __version__
+from minirnn.writer import Writer
 
 __all__ = [
     "CELL_NAMES",
@@ -191,13 +195,13 @@ __all__ = [
     "LSTM",
     "RNN",
     "SCORES",
-    "SGD",
-    "Adam",
-    "AdamW",
+    "Answer",
     "Artist",
     "Attention",
     "AttentionDecoder",
     "AvgPool2d",
+    "BlankFiller",
+    "Callback",
     "Caption",
     "CaptionCondition",
     "Captioner",
@@ -205,6 +209,8 @@ __all__ = [
     "Cell",
     "Chatting",
     "ClassCondition",
+    "Classified",
+    "Classifier",
     "ClozeModel",
     "Codec",
     "ContextDecoder",
@@ -216,7 +222,10 @@ __all__ = [
     "Dropout",
     "Embedding",
     "EncoderDecoder",
+    "Filled",
     "FlatEncoder",
+    "Forecaster",
+    "GeneratedTask",
     "GradcheckError",
     "HandoverDecoder",
     "HierarchicalEncoder",
@@ -228,9 +237,11 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "MaxPool2d",
+    "Measured",
     "MemoryGate",
     "MergeDecoder",
     "MinirnnError",
+    "MinirnnWarning",
     "Module",
     "ModuleDict",
     "ModuleList",
@@ -240,9 +251,9 @@ __all__ = [
     "PReLU",
     "Pair",
     "Parameter",
+    "Partner",
     "PictureEncoder",
     "PictureModel",
-    "RMSProp",
     "RReLU",
     "RasterModel",
     "ReLU",
@@ -250,9 +261,11 @@ __all__ = [
     "Recurrent",
     "RecurrentEncoder",
     "RegionEncoder",
+    "Reranker",
     "Rewards",
     "RowModel",
     "Run",
+    "Score",
     "SequenceClassifier",
     "Sequential",
     "Sigmoid",
@@ -266,6 +279,7 @@ __all__ = [
     "Translator",
     "VideoEncoder",
     "Vocabulary",
+    "Writer",
     "activations",
     "argmax",
     "argmin",
@@ -273,7 +287,6 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "cider_d",
     "clip",
-    "clip_grad_norm",
     "concatenate",
     "corpus_bleu",
     "cross_entropy",
@@ -300,6 +313,7 @@ __all__ = [
     "greedy",
     "length_ratio",
     "linear",
+    "load",
     "load_checkpoint",
     "log",
     "log_softmax",
@@ -328,6 +342,7 @@ __all__ = [
     "rescore",
     "reshape",
     "sampler",
+    "save",
     "save_checkpoint",
     "sentence_bleu",
     "sequential_batches",
@@ -349,3 +364,4 @@ __all__ = [
     "viterbi",
     "where",
 ]
+__all__ += _optimizers.__all__

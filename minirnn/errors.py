@@ -11,6 +11,10 @@ import sys
 from pathlib import Path
 
 
+class MinirnnWarning(UserWarning):
+    """Something that may not be what was meant, and goes on all the same."""
+
+
 class MinirnnError(Exception):
     """Base of the errors minirnn raises on purpose."""
 

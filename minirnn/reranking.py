@@ -40,6 +40,10 @@ class Reranker:
         self.model, self.codec, self.cut = model, codec, cut
         self.weight, self.per_word = number("weight", weight, least=0), number("per_word", per_word)
 
+    def __repr__(self) -> str:
+        model = f"{type(self.model).__name__} of {self.model.num_parameters(frozen=True):,} parameters"
+        return f"Reranker({self.codec!r}, weight {self.weight:g}, by {model})"
+
     def log_probs(self, turns: Sequence[str], answers: Sequence[str]) -> np.ndarray:
         """log p(turn | answer) in nats, of each turn with its answer: (n,)."""
         pairs = [[self.codec.encode(text, self.cut) for text in pair] for pair in zip(answers, turns, strict=True)]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from minirnn.arguments import integer, number, strings
+from minirnn.autograd.recording import no_grad
 from minirnn.data import Codec
 from minirnn.data.sequences import length_batches, pad
 from minirnn.data.vocabulary import BOS_ID, EOS, EOS_ID, PAD_ID, UNKNOWN_ID
@@ -16,9 +17,10 @@ from minirnn.decoding import Hypothesis, beam_search, decode, exact_search, gree
 from minirnn.decoding.checks import LengthPenalty, check_beam, check_penalty
 from minirnn.decoding.sampling import Choose, Step
 from minirnn.errors import InputError
+from minirnn.metrics import BleuDetails, bleu_details, exact_match, perplexity
 from minirnn.models import EncoderDecoder
 from minirnn.training.sentences import sentence_step
-from minirnn.training.translation import length_limit
+from minirnn.training.translation import Translation, length_limit
 
 BATCH = 64
 """Sentences that are translated together."""
@@ -52,6 +54,21 @@ class Translated:
     attention: np.ndarray | None
     words: list[str]
     proven: bool | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How good translations are.
+
+    Attributes:
+        bleu: BLEU with its parts.
+        exact_match: the share of the translations that are the reference, word for word.
+        perplexity: of the references, each token given the true ones before it.
+    """
+
+    bleu: BleuDetails
+    exact_match: float
+    perplexity: float
 
 
 class Translator:
@@ -125,6 +142,44 @@ class Translator:
                 result[i] = [self._translated(ids[i], one, proven) for one, proven in best]
             step(len(at))
         return result
+
+    def evaluate(
+        self,
+        pairs: Sequence[tuple[str, str]],
+        *,
+        beam_size: int = 1,
+        length_penalty: LengthPenalty = power_penalty(0.0),
+        coverage_penalty: float = 0.0,
+    ) -> Measured:
+        """Translate the first of each pair of sentences, and compare with the second. Arguments and errors are those of
+        `translate`; and there must be a pair."""
+        found = self.translate(
+            [source for source, _ in pairs],
+            beam_size=beam_size,
+            length_penalty=length_penalty,
+            coverage_penalty=coverage_penalty,
+        )
+        return self.measure(pairs, [best[0].words for best in found])
+
+    def measure(self, pairs: Sequence[tuple[str, str]], found: Sequence[Sequence[str]]) -> Measured:
+        """Compare translations, each as `Translated.words`, with the second of each pair of sentences.
+
+        Raises:
+            InputError: there are none, or not as many as pairs.
+        """
+        references = [self.target.reference(target) for _, target in pairs]
+        bleu = bleu_details(found, references)
+        return Measured(bleu, exact_match(found, references), self.perplexity(pairs))
+
+    def perplexity(self, pairs: Sequence[tuple[str, str]]) -> float:
+        """The perplexity of the second of each pair of sentences, given the first."""
+        sides = (
+            [self.source.encode(source, MOST_TOKENS) for source, _ in pairs],
+            [self.target.encode(target, MOST_TOKENS) for _, target in pairs],
+        )
+        task = Translation(self.model, sides, ([], []), batch_size=BATCH, rng=np.random.default_rng(0))
+        with no_grad():
+            return perplexity(*task.nll(*sides))
 
     def read(self, sentence: str) -> list[str]:
         """The tokens of a sentence that are read: of a very long one the first, as `translate` says."""

@@ -1,5 +1,8 @@
 """Running commands of the command line inside a test."""
 
+import contextlib
+import io
+
 import pytest
 
 from minirnn.cli.main import main
@@ -10,6 +13,13 @@ def run(*arguments):
     with pytest.raises(SystemExit) as end:
         main([str(a) for a in arguments])
     return 0 if end.value.code is None else end.value.code
+
+
+def printed(*arguments):
+    """What a command that goes well prints."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert run(*arguments) == 0
+    return out.getvalue()
 
 
 def refused(capsys, *arguments):

@@ -30,3 +30,20 @@ def data_folder():
     if not (folder / "timemachine.txt").exists():
         pytest.skip("no real data: set MINIRNN_DATA to a folder with timemachine.txt")
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_runs(tmp_path_factory):
+    """A folder with a run of each task, called as the task, and what the commands that trained them printed, as
+    task.txt."""
+    from commands import printed  # here: few tests need all this
+    from trainings import TRAININGS, write_data
+
+    folder = tmp_path_factory.mktemp("small")
+    write_data(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for task, options in TRAININGS.items():
+            said = printed("train", task, *options, "--epochs", 1, "--quiet", "--out", task)
+            (folder / f"{task}.txt").write_text(said, encoding="utf-8")
+    return folder

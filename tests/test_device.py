@@ -12,9 +12,9 @@ from translation_cases import DECODERS, EOS, build, sentences
 import minirnn
 from minirnn import (
     CELL_NAMES,
+    OPTIMIZERS,
     SGD,
     Adam,
-    AdamW,
     AttentionDecoder,
     Captioning,
     Codec,
@@ -26,7 +26,6 @@ from minirnn import (
     PictureEncoder,
     Recurrent,
     RegionEncoder,
-    RMSProp,
     Tensor,
     Trainer,
     Translation,
@@ -213,7 +212,7 @@ def assert_alike(host, device):
 
 @pytest.mark.parametrize("name", CELL_NAMES)
 @pytest.mark.parametrize("embedding_size", [None, 5])
-@pytest.mark.parametrize("optimizer", [SGD, RMSProp, Adam, AdamW])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.values())
 def test_training_a_language_model_there_gives_the_same(name, embedding_size, optimizer, rng):
     ids = rng.integers(0, 7, (2, 5, 3))
     weights = []
@@ -441,6 +440,32 @@ def test_searches_there_find_the_same(kind, rng):
         ])  # fmt: skip
     assert repr(found[0]) == repr(found[1])
     assert device_double.syncs > 0
+
+
+USES = {
+    "lm": lambda writer: [writer.generate("the", 12, temperature=0), writer.perplexity("the quick brown")],
+    "cloze": lambda filler: [filler.fill("the qu_ck").text],
+    "translate": lambda translator: [translator.evaluate([("one cat", "un chat")]).perplexity],
+    "classify": lambda classifier: [classifier.probabilities(["a w1", "b"])],
+    "caption": lambda captioner: [captioner.caption(["pictures/0.png"])[0][0].text],
+    "draw": lambda artist: [artist.draw(2, told="a red stripe", temperature=0)],
+    "chat": lambda partner: [partner.answer([["hello"]])[0].text],
+    "forecast": lambda forecaster: [forecaster.forecast(np.arange(9.0), 3, m) for m in ("linear", "mlp", "recurrent")],
+}
+
+
+@pytest.mark.parametrize("task", USES)
+def test_a_run_is_loaded_there_and_does_the_same(task, small_runs, monkeypatch):
+    monkeypatch.chdir(small_runs)
+    there = minirnn.load(task, device="gpu")
+    assert {backend.device_of(p.data) for p in there.model.parameters()} == {"gpu"}
+    for found, expected in zip(USES[task](there), USES[task](minirnn.load(task)), strict=True):
+        if isinstance(expected, str):
+            assert found == expected
+        else:
+            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+    assert minirnn.load(task, there.model, device="cpu") is there.model
+    assert {backend.device_of(p.data) for p in there.model.parameters()} == {"cpu"}
 
 
 def test_layers_take_their_state_there_and_back():

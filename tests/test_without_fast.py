@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import minirnn
 import minirnn.fast
 
@@ -57,6 +59,7 @@ def test_the_list_of_imports_is_complete():
         assert "minirnn.fast" not in path.read_text()
 
 
+@pytest.mark.slow
 def test_gradient_checks_and_twins_pass_without_it(tmp_path):
     shutil.copytree(ROOT / "minirnn", tmp_path / "minirnn", ignore=shutil.ignore_patterns("fast", "__pycache__"))
     for name, changes in PLAIN.items():

@@ -32,12 +32,14 @@ VARIANTS = _find_variants()
 CELL_NAMES = tuple(VARIANTS)
 
 
-def make_cell(name: str) -> Cell:
-    """The cell of that name, one of `CELL_NAMES`.
+def make_cell(name: str | Cell) -> Cell:
+    """The cell of that name, one of `CELL_NAMES`. A cell is returned as it is.
 
     Raises:
         InputError: there is no such cell.
     """
+    if isinstance(name, Cell):
+        return name
     if not isinstance(name, str) or name not in VARIANTS:
         raise InputError(f"unknown cell {name!r}: expected one of {', '.join(CELL_NAMES)}")
     cls, options = VARIANTS[name]

@@ -43,7 +43,8 @@ class Cell:
     than h is carried; `memory_gate` and `kinks`, if there are any) and implements `forward` and `backward`. Override
     `weight_shapes` if there are weights beside W, U and b; `weight_gradients` for those, or if U multiplies anything
     but h_{t-1}; and set `extra_blocks` if `weight_gradients` needs more than da, `adds_bias` if b is not simply added
-    to W x_t. The cell is then known everywhere by the names in `variants`.
+    to W x_t. The cell is then known everywhere by the names in `variants`. One that is written elsewhere needs no
+    name: a layer or a model takes the cell itself, and the command line `--cell FILE.py:NAME`.
     """
 
     variants: ClassVar[dict[str, dict[str, Any]]] = {}

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from minirnn.cli.captioned import check_features
-from minirnn.cli.captions import Learned, load_captioner
+from minirnn.captioner import Captioner
 from minirnn.cli.collected import Part
 from minirnn.cli.computing import add_device
 from minirnn.cli.notes import EmptyResults
@@ -17,9 +13,8 @@ from minirnn.cli.options import number, path
 from minirnn.cli.progress import Progress
 from minirnn.cli.runs import open_run
 from minirnn.cli.translate import OUTPUT, SEARCH, add_search_options, search_options
-from minirnn.data.features import read_features
-from minirnn.data.pictures import read_frames, read_picture
 from minirnn.errors import InputError
+from minirnn.runs.captions import load_captioner
 
 
 def add_parser(commands: Any) -> None:
@@ -49,9 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
     if n_best > arguments.beam:
         raise InputError(f"--n-best {n_best} needs a beam at least as wide: add --beam {n_best}")
     search = caption_search(arguments) | {"n_best": n_best, "allow_unknown": not arguments.no_unknown}
-    captioner, learned, options = load_captioner(open_run(arguments), arguments.checkpoint, arguments.device)
+    captioner, learned, _ = load_captioner(open_run(arguments), arguments.checkpoint, arguments.device)
     with Progress("reading the pictures"):
-        parts = read_given(arguments.PICTURE, learned, options)
+        parts = read_given(arguments.PICTURE, captioner)
     empty = EmptyResults("caption", "greedy" if arguments.beam == 1 else "beam")
     for part in parts:
         with Progress("captioning"):
@@ -80,22 +75,10 @@ def caption_search(arguments: argparse.Namespace) -> dict[str, Any]:
     return search
 
 
-def read_given(files: list[str], learned: Learned, options: dict[str, Any]) -> list[Part]:
+def read_given(files: list[str], captioner: Captioner) -> list[Part]:
     """What a command was given, as its run can read it. All of it is read before anything is said of the first.
 
     Raises:
         OSError, InputError: a file cannot be read, or is not of the kind that the run was trained on.
     """
-    parts = []
-    for file in files:
-        if learned.look is None:
-            features = read_features(file)
-            check_features(learned, features.values, file)
-            parts.append(Part(list(features.names), features.values, []))
-        elif options["video"]:
-            if not Path(file).is_dir():
-                raise InputError(f"{file}: expected a folder with the frames of a video, as the run learned from")
-            parts.append(Part([file], [read_frames(file, learned.look.size)], []))
-        else:
-            parts.append(Part([file], read_picture(file, learned.look.size)[np.newaxis], []))
-    return parts
+    return [Part(*captioner.read(file), []) for file in files]

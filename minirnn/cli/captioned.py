@@ -11,12 +11,10 @@ from typing import Any
 import numpy as np
 
 from minirnn.autograd.recording import no_grad
-from minirnn.captioner import Caption, Captioner, reference_words
-from minirnn.cli.captions import Learned, grid_of, load_captioner
+from minirnn.captioner import Caption, Captioner, check_features, reference_words
 from minirnn.cli.collected import Collection, Part, digest, load, mismatch, read_part
 from minirnn.cli.computing import in_words
 from minirnn.cli.progress import Progress
-from minirnn.cli.training import load_again
 from minirnn.data import moving, scenes
 from minirnn.data.moving import Moving
 from minirnn.data.scenes import Scene
@@ -27,6 +25,8 @@ from minirnn.metrics import bleu_details, cider_d, perplexity
 from minirnn.metrics.corpus import of_each
 from minirnn.parallel import num_threads
 from minirnn.plots.looks import Look
+from minirnn.runs.captions import Learned, grid_of, load_captioner
+from minirnn.runs.data import load_again
 from minirnn.training import Run
 from minirnn.training.captioning import Captioned, Captioning
 
@@ -48,7 +48,7 @@ def evaluate(run: Run, arguments: argparse.Namespace, search: Mapping[str, Any])
         if bool(learned.shape) != bool(arguments.features):
             raise InputError(f"{run.path} reads {'--features' if learned.shape else '--images'}")
         part, what, truth = read_part(named, arguments.captions), "given", None
-        check_features(learned, part.seen, arguments.features)
+        check_features(learned.shape, part.seen, arguments.features)
     else:
         collection = _collection(run, options)
         truth = collection.truth.get("test")
@@ -60,22 +60,11 @@ def evaluate(run: Run, arguments: argparse.Namespace, search: Mapping[str, Any])
         write_atomically(arguments.output, "".join(f"{one.text}\n" for one in found).encode())
 
 
-def check_features(learned: Learned, seen: Any, file: str | None) -> None:
-    """See that features are of the shape that a model has learned from.
-
-    Raises:
-        InputError: they are not.
-    """
-    if learned.shape and seen.shape[1:] != learned.shape:
-        L, D = learned.shape
-        raise InputError(f"{file}: expected {L} regions of {D} features each, as the run learned from, found "
-                         f"{seen.shape[1]} of {seen.shape[2]}")  # fmt: skip
-
-
 def _collection(run: Run, options: dict[str, Any]) -> Collection:
     if not (options["images"] or options["features"]):
         return load({**options, "examples": 1})  # of the built-in ones, the test part alone is needed
-    return load_again(run, options, load, digest, mismatch, "give pictures with --images and --captions")
+    with Progress("reading the data of the run"):
+        return load_again(run, options, load, digest, mismatch, "give pictures with --images and --captions")
 
 
 def scored(

@@ -1,20 +1,14 @@
-"""The recurrent cells on the command line: `minirnn cells`, the options of every `minirnn train` command about its
-cell, and what models are told of them."""
+"""`minirnn cells`: each recurrent cell in a line."""
 
 from __future__ import annotations
 
 import argparse
 import shutil
 import textwrap
-from collections.abc import Mapping
 from typing import Any
 
-from minirnn.cells import CELL_NAMES
-from minirnn.cli.options import number
-from minirnn.cli.training import Options
 from minirnn.inspection.listing import listing
 
-CELL_HELP = "the recurrent cell: `minirnn cells` explains each"
 NARROWEST = 40
 """Columns for what is said of a cell, in a terminal that has fewer."""
 
@@ -45,36 +39,3 @@ def run(arguments: argparse.Namespace) -> int:
         for line in rest:
             print(" " * before + line)
     return 0
-
-
-def cell_options(default: str) -> Options:
-    """Which cell, and how long its memory lasts before it has learned anything."""
-    return {
-        "cell": (
-            default,
-            {"choices": CELL_NAMES, "metavar": "CELL", "help": "the recurrent cell: `minirnn cells` explains each"},
-        ),
-        "forget-bias": (
-            None,
-            {
-                "type": number(float, -100, 100),
-                "metavar": "X",
-                "help": "the first bias of the gate that keeps the memory, an LSTM's f or a GRU's z: 1 or more to "
-                "remember from the beginning",
-            },
-        ),
-        "chrono": (
-            None,
-            {
-                "type": number(int, 3),
-                "metavar": "T",
-                "help": "instead, the longest time in steps to be remembered: that bias is drawn for each unit as log "
-                "U(1, T-1), which needs a T of at least 3",
-            },
-        ),
-    }
-
-
-def cell_settings(options: Mapping[str, Any]) -> dict[str, Any]:
-    """What the options say, as every model takes it."""
-    return {"cell": options["cell"], "forget_bias": options["forget-bias"], "chrono": options["chrono"]}

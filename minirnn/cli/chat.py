@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
-from minirnn.cli.chats import load_chat
 from minirnn.cli.computing import add_device
-from minirnn.cli.conversing import partner_of
 from minirnn.cli.lines import at_terminal, read_lines, sentence
 from minirnn.cli.notes import EmptyResults, UnknownTokens
 from minirnn.cli.options import number, path
@@ -22,6 +20,7 @@ from minirnn.decoding import greedy, sampler
 from minirnn.errors import InputError
 from minirnn.partner import Answer, Partner
 from minirnn.reranking import Reranker
+from minirnn.runs.chats import load_chat, partner_of, reranker_of
 from minirnn.training import Run
 
 HELP = "/reset begins a new conversation, /why shows what was looked at for the last answer"
@@ -151,7 +150,7 @@ def _reranker(arguments: argparse.Namespace) -> Reranker:
     if options["model"] != "backward":
         raise InputError(f"{arguments.rerank} has no backward model: train one with train chat --model backward")
     weight = 0.5 if arguments.rerank_weight is None else arguments.rerank_weight
-    return Reranker(model, learned.codec, weight, cut=options["max-length"])
+    return reranker_of(model, learned, options, weight)
 
 
 def why(partner: Partner, said: Sequence[str], answer: Answer | None) -> list[str]:

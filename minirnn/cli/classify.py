@@ -5,17 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-import numpy as np
-
-from minirnn import backend
 from minirnn.cli.lines import read_lines
 from minirnn.cli.notes import UnknownTokens
 from minirnn.cli.options import path
-from minirnn.cli.runs import load_model, open_run
-from minirnn.cli.train.classify import OPTIONS, build_model, encode, read_learned, tokens_of
-from minirnn.cli.training import read_options
+from minirnn.cli.runs import open_run
 from minirnn.data.reading import unify
-from minirnn.training.classification import predict
+from minirnn.runs.classify import load_classifier
 
 
 def add_parser(commands: Any) -> None:
@@ -33,16 +28,10 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line for each text."""
-    run_directory = open_run(arguments)
-    options, learned = read_options(run_directory, "classify", OPTIONS), read_learned(run_directory)
-    model = load_model(run_directory, lambda: build_model(learned, {**options, "device": "cpu"}, backend.generator(0)))
+    classifier = load_classifier(open_run(arguments))
     texts = arguments.TEXT or list(read_lines("label", "text"))
-    if not texts:
-        return 0
-    unknown = UnknownTokens(learned.vocabulary)
-    unknown.note(token for text in texts for token in tokens_of(text, learned, options))
-    probs = np.exp(predict(model, encode(texts, learned, options)))
-    for text, row in zip(texts, probs, strict=True):
-        best = np.argsort(-row, kind="stable")[:3]
-        print(text.replace("\n", " ") + "\t" + "  ".join(f"{learned.labels[i]} {row[i]:.3f}" for i in best))
+    UnknownTokens(classifier.vocabulary).note(token for text in texts for token in classifier.read(text))
+    for text, found in zip(texts, classifier.classify(texts), strict=True):
+        best = list(found.probabilities.items())[:3]
+        print(text.replace("\n", " ") + "\t" + "  ".join(f"{label} {probability:.3f}" for label, probability in best))
     return 0

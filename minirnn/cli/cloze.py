@@ -5,20 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-import numpy as np
-
-from minirnn import backend
-from minirnn.autograd.losses import log_softmax
-from minirnn.autograd.recording import no_grad
+from minirnn.blanks import BLANK
 from minirnn.cli.notes import UnknownTokens
 from minirnn.cli.options import path
-from minirnn.cli.runs import load_model, open_run
-from minirnn.cli.texts import read_rules
-from minirnn.cli.train.cloze import BLANK, OPTIONS, build_models, read_vocabulary
-from minirnn.cli.training import read_options
-from minirnn.data import UNKNOWN, detokenize, tokenize
+from minirnn.cli.runs import open_run
 from minirnn.data.reading import unify
-from minirnn.errors import InputError
+from minirnn.runs.cloze import load_blank_filler
 
 
 def add_parser(commands: Any) -> None:
@@ -36,30 +28,12 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the filled text, and the three best for every blank by what is seen."""
-    run_directory = open_run(arguments)
-    options, vocabulary = read_options(run_directory, "cloze", OPTIONS), read_vocabulary(run_directory)
-    on_cpu, size = {**options, "device": "cpu"}, len(vocabulary)
-    models = load_model(run_directory, lambda: build_models(size, on_cpu, backend.generator(0)))
-    text = arguments.TEXT if options["clean"] == "none" else arguments.TEXT.lower()
-    pieces = tokenize(text, options["tokens"], read_rules(run_directory))
-    blanks = [t for t, piece in enumerate(pieces) if piece == BLANK]
-    if not blanks:
-        raise InputError(f"the text has no blank: write {BLANK} where a token is to be found")
-    UnknownTokens(vocabulary).note(piece for piece in pieces if piece != BLANK)
-    # Another blank is read as <unk>: nothing is known of it.
-    ids = vocabulary.encode([UNKNOWN if piece == BLANK else piece for piece in pieces])
-    found = {}
-    for sides, model in models.models().items():
-        with no_grad():
-            log_probs = log_softmax(model(ids[:, None])).data[:, 0]
-        log_probs[:, vocabulary.ids[UNKNOWN]] = -np.inf
-        found[sides] = np.exp(log_probs)
-    for t in blanks:
-        pieces[t] = vocabulary.tokens[int(found["both"][t].argmax())]
-    print(detokenize(pieces, options["tokens"]))
-    for number, t in enumerate(blanks, 1):
-        for sides, probs in found.items():
-            best = np.argsort(-probs[t], kind="stable")[:3]
-            shown = "  ".join(f"{vocabulary.tokens[i]!r} {probs[t][i]:.3f}" for i in best)
+    filler = load_blank_filler(open_run(arguments))
+    filled = filler.fill(arguments.TEXT)
+    UnknownTokens(filler.vocabulary).note(piece for piece in filler.cut(arguments.TEXT) if piece != BLANK)
+    print(filled.text)
+    for number, guesses in enumerate(filled.blanks, 1):
+        for sides, best in guesses.items():
+            shown = "  ".join(f"{token!r} {probability:.3f}" for token, probability in best)
             print(f"  blank {number}, seeing {sides:5}  {shown}")
     return 0

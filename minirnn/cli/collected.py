@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minirnn.cli.captions import Learned, check
 from minirnn.data import Codec, moving, scenes
 from minirnn.data.features import Features, read_features
 from minirnn.data.moving import Moving
@@ -18,6 +17,7 @@ from minirnn.data.pictures import Preprocessing, read_captions, read_frames, rea
 from minirnn.data.scenes import Scene
 from minirnn.data.writing import write_atomically
 from minirnn.errors import InputError, install
+from minirnn.runs.captions import Learned, check
 
 SPARE = 10
 """Tokens that a caption may have beyond twice the longest of training."""

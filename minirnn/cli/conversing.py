@@ -12,9 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minirnn.autograd.recording import no_grad
-from minirnn.cli.chats import HIDDEN, PLACEHOLDERS, Learned, check, is_on, load_chat, turns_of
 from minirnn.cli.progress import Progress
-from minirnn.cli.training import load_again
 from minirnn.data import Codec
 from minirnn.data.conversations import read_conversations, split
 from minirnn.data.dialogues import DISTANCES, SPLITS, Dialogue, dialogues
@@ -25,6 +23,8 @@ from minirnn.errors import InputError
 from minirnn.metrics import perplexity
 from minirnn.models import EncoderDecoder, NGram
 from minirnn.partner import Answer, Partner
+from minirnn.runs.chats import HIDDEN, PLACEHOLDERS, Learned, check, is_on, load_chat, partner_of, turns_of
+from minirnn.runs.data import load_again
 from minirnn.training import Run
 from minirnn.training.chatting import nats_of
 
@@ -95,17 +95,12 @@ def talk_of(part: Sequence[Sequence[str]], learned: Learned, options: dict[str, 
     return Talk(ids, own, turns_of(options), strangers)
 
 
-def partner_of(model: Any, learned: Learned, options: dict[str, Any]) -> Partner:
-    """What answers."""
-    limits = {"turns": turns_of(options), "max_length": learned.max_length, "cut": options["max-length"]}
-    return Partner(model, learned.codec, placeholders=learned.placeholders, **limits)
-
-
 def evaluate(run: Run, arguments: argparse.Namespace) -> None:
     """Print the measures of a run on its test part."""
     model, learned, options = load_chat(run, arguments.checkpoint, arguments.device)
     if options["data"]:
-        conversations = load_again(run, options, load, digest, mismatch, "train it again")
+        with Progress("reading the data of the run"):
+            conversations = load_again(run, options, load, digest, mismatch, "train it again")
     else:
         conversations = load({**options, "examples": 1})  # of the built-in ones the test part alone is needed
     measure(model, learned, conversations, options)

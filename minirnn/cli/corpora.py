@@ -10,6 +10,7 @@ import numpy as np
 from minirnn.data import Pair, Pairs, english_french, read_aligned, read_pairs
 from minirnn.data.tasks import task_pairs
 from minirnn.errors import InputError
+from minirnn.runs.own import chosen_task
 
 VALID_QUESTIONS, TEST_QUESTIONS = 500, 5000
 """How many questions of a generated task are kept from training."""
@@ -55,7 +56,7 @@ def load_corpora(options: dict[str, Any]) -> Corpora:
 
 def generated(options: dict[str, Any]) -> list[list[Pair]]:
     """The training, validation and test pairs of a generated task."""
-    return task_pairs(options["task"], (options["examples"], VALID_QUESTIONS, TEST_QUESTIONS))
+    return task_pairs(chosen_task(options["task"]), (options["examples"], VALID_QUESTIONS, TEST_QUESTIONS))
 
 
 def _read(options: dict[str, Any], kind: str, max_pairs: int | None = None) -> Pairs | None:

@@ -12,7 +12,6 @@ import numpy as np
 
 from minirnn.cli.collected import write_picture
 from minirnn.cli.computing import add_device
-from minirnn.cli.drawings import Learned, load_artist
 from minirnn.cli.options import check_output, number, path
 from minirnn.cli.pictures import Drawn, check_picture, draw, tell
 from minirnn.cli.progress import Progress
@@ -22,6 +21,7 @@ from minirnn.data.pictures import read_picture
 from minirnn.data.vocabulary import UNKNOWN_ID
 from minirnn.errors import InputError
 from minirnn.plots.drawings import plot_drawings, sheet
+from minirnn.runs.drawings import Learned, load_artist
 
 MOST_SAMPLES = 256
 ENLARGED = 4

@@ -9,13 +9,13 @@ import numpy as np
 
 from minirnn.artist import Artist
 from minirnn.autograd.recording import no_grad
-from minirnn.cli.drawings import Learned, load_artist
 from minirnn.cli.gallery import Gallery, digest, drawn, load, mismatch
 from minirnn.cli.progress import Progress
-from minirnn.cli.training import load_again
 from minirnn.data import sketches
 from minirnn.data.scenes import is_true
 from minirnn.models.neighbour_counts import NeighbourCounts
+from minirnn.runs.data import load_again
+from minirnn.runs.drawings import Learned, load_artist
 from minirnn.training import Run
 from minirnn.training.drawing import Captions, Classes, Drawn, Told, nats_of
 
@@ -27,7 +27,9 @@ MOST_COUNTED = 2**23
 def evaluate(run: Run, arguments: argparse.Namespace) -> None:
     """Print the measures of a run on its test part."""
     artist, learned, options = load_artist(run, arguments.checkpoint, arguments.device)
-    measure(artist, learned, load_again(run, options, load, digest, mismatch, "train it again"))
+    with Progress("reading the data of the run"):
+        gallery = load_again(run, options, load, digest, mismatch, "train it again")
+    measure(artist, learned, gallery)
 
 
 def measure(artist: Artist, learned: Learned, gallery: Gallery) -> None:

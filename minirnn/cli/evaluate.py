@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.autograd.recording import no_grad
 from minirnn.cli import captioned, conversing, drawn
 from minirnn.cli.caption import caption_search
 from minirnn.cli.computing import add_device, in_words
@@ -16,17 +15,17 @@ from minirnn.cli.corpora import digest, load_corpora, mismatch, test_pairs
 from minirnn.cli.options import check_output, number, path
 from minirnn.cli.progress import Progress
 from minirnn.cli.runs import open_run
-from minirnn.cli.tasks import read_run_options
-from minirnn.cli.training import load_again
 from minirnn.cli.translate import OUTPUT, SEARCH, add_search_options, search_options
-from minirnn.cli.translators import load_translator
 from minirnn.data import Pair, read_aligned, read_pairs
 from minirnn.data.writing import write_atomically
 from minirnn.errors import InputError
-from minirnn.metrics import bleu_details, exact_match, perplexity
+from minirnn.metrics import bleu_details
 from minirnn.parallel import num_threads
-from minirnn.training import Run, Translation
-from minirnn.translator import MOST_TOKENS, Translated, Translator
+from minirnn.runs.data import load_again
+from minirnn.runs.tasks import read_run_options
+from minirnn.runs.translators import load_translator
+from minirnn.training import Run
+from minirnn.translator import Translated, Translator
 
 OF_TRANSLATIONS = ("data", "source", "target", "max_pairs", "exact")
 OF_CAPTIONS = ("images", "features", "captions")
@@ -94,18 +93,17 @@ def run(arguments: argparse.Namespace) -> int:
     with Progress("translating", len(pairs), unit="sentence") as doing:
         found = [best[0] for best in translator.translate(sources, **search, step=doing.step)]
     seconds = time.perf_counter() - started
-    references = [translator.target.reference(pair.target) for pair in pairs]
     hypotheses = [one.words for one in found]
-    bleu = bleu_details(hypotheses, references)
     with Progress("measuring the perplexity"):
-        surprise = _perplexity(translator, pairs)
+        measured = translator.measure(pairs, hypotheses)
+    bleu = measured.bleu
     how = "greedy" if arguments.beam == 1 else f"beam {arguments.beam}"
     print(f"{len(pairs):,} {what}, {how}: {seconds:.1f} s, at most {in_words(num_threads())}")
     print(f"BLEU          {bleu.score:.2f}  ({' '.join(f'{p:.1f}' for p in bleu.precisions)}, "
           f"brevity penalty {bleu.brevity_penalty:.3f})")  # fmt: skip
     print(f"length ratio  {bleu.length_ratio:.3f}  ({bleu.hypothesis_length:,} words for {bleu.reference_length:,})")
-    print(f"exact match   {100 * exact_match(hypotheses, references):.1f} %")
-    print(f"perplexity    {surprise:.3f}  (each token given the true ones before it)")
+    print(f"exact match   {100 * measured.exact_match:.1f} %")
+    print(f"perplexity    {measured.perplexity:.3f}  (each token given the true ones before it)")
     if arguments.exact:
         _compare_with_exact(translator, pairs, found, search)
     if arguments.output:
@@ -159,21 +157,12 @@ def _pairs(run_directory: Run, arguments: argparse.Namespace) -> tuple[list[Pair
     corpora = None
     if options["data"] or options["source"]:
         advice = "give pairs with --data, or --source and --target"
-        corpora = load_again(run_directory, options, load_corpora, digest, mismatch, advice)
+        with Progress("reading the data of the run"):
+            corpora = load_again(run_directory, options, load_corpora, digest, mismatch, advice)
     found, what = test_pairs(options, corpora)
     if not found:
         raise InputError(f"{run_directory.path} held nothing out: give --data, or --source and --target")
     return found[: arguments.max_pairs], what
-
-
-def _perplexity(translator: Translator, pairs: list[Pair]) -> float:
-    sides = (
-        [translator.source.encode(pair.source, MOST_TOKENS) for pair in pairs],
-        [translator.target.encode(pair.target, MOST_TOKENS) for pair in pairs],
-    )
-    task = Translation(translator.model, sides, ([], []), batch_size=64, rng=np.random.default_rng(0))
-    with no_grad():
-        return perplexity(*task.nll(*sides))
 
 
 def _compare_with_exact(

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minirnn.cli.drawings import RANDOM, Learned, check, condition_of
 from minirnn.data import Codec, sketches
 from minirnn.data.colours import Binary, Colours, GreyLevels, Palette
 from minirnn.data.drawable import Drawable, read_drawable, split
 from minirnn.data.pictures import read_captions
 from minirnn.errors import InputError, install
+from minirnn.runs.drawings import RANDOM, Learned, check, condition_of
 from minirnn.training.drawing import Drawn
 
 

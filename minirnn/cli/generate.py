@@ -7,12 +7,13 @@ from typing import Any
 
 from minirnn import backend
 from minirnn.cli.computing import add_device
-from minirnn.cli.lm import load_writer, read_config
+from minirnn.cli.notes import UnknownTokens
 from minirnn.cli.options import number, path
 from minirnn.cli.progress import Progress
 from minirnn.cli.runs import open_run
 from minirnn.data.reading import unify
 from minirnn.decoding import greedy, sampler
+from minirnn.runs.lm import load_writer
 
 
 def add_parser(commands: Any) -> None:
@@ -47,12 +48,13 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the prefix and its continuations."""
     run_directory = open_run(arguments)
-    prefix = read_config(run_directory).prefix if arguments.prefix is None else arguments.prefix
-    write = load_writer(run_directory, prefix, arguments.checkpoint, arguments.device)
+    writer = load_writer(run_directory, arguments.checkpoint, arguments.device)
+    prefix = writer.prefix if arguments.prefix is None else arguments.prefix
+    UnknownTokens(writer.vocabulary).note(writer.cut(prefix))
     for k in range(arguments.samples):
         rng = backend.generator(arguments.seed + k)
         draw = sampler(rng, arguments.temperature, arguments.top_k, arguments.top_p)
         with Progress("writing"):
-            text = write(arguments.length, greedy if arguments.greedy else draw)
+            text = writer.generate(prefix, arguments.length, choose=greedy if arguments.greedy else draw)
         print(f"\n---\n\n{text}" if k else text)
     return 0

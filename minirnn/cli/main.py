@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -32,7 +33,7 @@ from minirnn.cli import (
 )
 from minirnn.cli.options import Parser, complain, describe
 from minirnn.cli.streams import harmless_streams, mend_streams
-from minirnn.errors import MinirnnError
+from minirnn.errors import MinirnnError, MinirnnWarning
 from minirnn.parallel import one_thread_each, set_num_threads
 
 COMMANDS: tuple[Any, ...] = (
@@ -91,7 +92,8 @@ def _run(arguments: Sequence[str] | None) -> NoReturn:
             use_kernels(options.kernels)
             set_num_threads(options.threads)
             # What is not finite is found and named by the training loop.
-            with one_thread_each(), np.errstate(all="ignore"):
+            with one_thread_each(), np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.showwarning = _note
                 status = options.run(options)
         finally:
             sys.stdout.flush()  # here, where a failure can still be reported
@@ -109,6 +111,13 @@ def _run(arguments: Sequence[str] | None) -> NoReturn:
     except KeyboardInterrupt:
         print("\nminirnn: interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def _note(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any) -> None:
+    """A warning of minirnn's own is for the user, not for a programmer: a line without the place in the source."""
+    own = issubclass(category, MinirnnWarning)
+    text = f"note: {message}" if own else warnings.formatwarning(message, category, filename, lineno).rstrip()
+    print(text, file=sys.stderr)
 
 
 def _heed_sigterm() -> None:

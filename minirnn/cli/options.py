@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import math
 import os
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 from minirnn.errors import InputError
+from minirnn.runs.data import describe as describe
+from minirnn.runs.options import number as number
+from minirnn.runs.options import path as path
 
 BRIEF = 8
 """A command with more options than this does not list them in its usage, but only where they are explained."""
@@ -66,14 +67,6 @@ def complain(who: str, message: str) -> None:
         print(f"{who}: error: {message}".replace("\r", "\\r").replace("\n", "\\n"), file=sys.stderr, flush=True)
 
 
-def describe(error: Exception) -> str:
-    """What went wrong, and with which file."""
-    if not isinstance(error, OSError):
-        return str(error)
-    where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{error.strerror or error}"
-
-
 def quoted(path: str | Path) -> str:
     """A path as a shell and a command take it: with its spaces and quotes, and not as an option."""
     text = str(path)
@@ -83,41 +76,6 @@ def quoted(path: str | Path) -> str:
 def quoted_text(text: str) -> str:
     """A text as a shell and a command take it: on one line, and without what would make it an option."""
     return shlex.quote(" ".join(text.split()).lstrip("-"))
-
-
-def path(text: str) -> str:
-    """An argparse type: a path. An empty one, as from an unset shell variable, is a mistake and not the default."""
-    try:
-        name = os.fsencode(text)
-    except UnicodeEncodeError:  # half a surrogate pair, which JSON can hold, and which stands for no byte of a name
-        name = b""
-    if not name or b"\0" in name:
-        raise argparse.ArgumentTypeError(f"expected a path, found {text!r}")
-    return text
-
-
-def number(
-    kind: type[int] | type[float], at_least: float | None = None, below: float = math.inf, above: float | None = None
-) -> Callable[[str], Any]:
-    """An argparse type: an int or float within bounds."""
-    bounds = [f"at least {at_least}"] if at_least is not None else []
-    bounds += [f"above {above}"] if above is not None else []
-    bounds += [f"below {below}"] if below < math.inf else []
-    noun = "a whole number" if kind is int else "a number"
-
-    def parse(text: str) -> Any:
-        wrong = argparse.ArgumentTypeError(f"expected {noun} {' and '.join(bounds)}, found {text!r}")
-        try:
-            value = kind(text)
-        except ValueError:
-            raise wrong from None
-        if kind is int and value >= 2**31:  # NumPy would fail over such a size in a less helpful way
-            raise argparse.ArgumentTypeError(f"expected {noun} below {2**31}, found {text!r}")
-        if not value < below or (at_least is not None and value < at_least) or (above is not None and value <= above):
-            raise wrong
-        return value
-
-    return parse
 
 
 def check_output(file: str) -> None:

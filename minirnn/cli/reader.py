@@ -11,16 +11,17 @@ import numpy as np
 from minirnn import backend
 from minirnn.autograd.recording import no_grad
 from minirnn.autograd.sequences import one_hot
-from minirnn.cli.lm import load_language_model, read_config
 from minirnn.cli.notes import UnknownTokens
 from minirnn.cli.options import path
+from minirnn.cli.progress import Progress
 from minirnn.cli.texts import digest, hold_out, load_corpus, mismatch
-from minirnn.cli.training import load_again
 from minirnn.data import Vocabulary, built_in_text, read_text, tokenize
 from minirnn.data.reading import unify
 from minirnn.data.words import RULES
 from minirnn.errors import InputError
 from minirnn.models import LanguageModel
+from minirnn.runs.data import load_again
+from minirnn.runs.lm import load_writer, read_config
 from minirnn.training import Adam, LanguageModeling, Run, Trainer
 
 TOKENS, HELD_OUT, EPOCHS, SIZE = 200_000, 2_000, 6, 64
@@ -99,18 +100,18 @@ def of_run(run: Run) -> Reader:
         InputError: the run is another task's, is damaged, or has no checkpoint; of `own`, that its text cannot be read
             again, or is another.
     """
-    config = read_config(run)
+    writer, config = load_writer(run), read_config(run)
     options = {**config.options, "rules": config.rules}
 
     def own() -> tuple[list[str], str]:
-        tokens = load_again(run, options, load_corpus, digest, mismatch, ADVICE).tokens
+        with Progress("reading the data of the run"):
+            tokens = load_again(run, options, load_corpus, digest, mismatch, ADVICE).tokens
         learned, held_out = hold_out(tokens, options["valid-fraction"])
         if len(held_out) >= min(READ, len(learned)):
             return held_out, "the text that the run held out"
         return tokens[-READ:], "the end of the run's text"  # of which some may have been learned from
 
-    model, vocabulary = load_language_model(run, "best", "cpu")
-    return Reader(model, vocabulary, own, options["tokens"], options["clean"], config.rules)
+    return Reader(writer.model, writer.vocabulary, own, writer.tokens, writer.clean, writer.rules)
 
 
 def small(cell: str) -> Reader:

@@ -7,10 +7,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from minirnn.data import built_in_text, clean_text, read_text, tokenize
-from minirnn.data.words import check_rules, compose
-from minirnn.errors import InputError
-from minirnn.training import Run
+from minirnn.data import built_in_text, read_text, tokenize
+from minirnn.data.text import simplified
 
 Tokens = TypeVar("Tokens", list[str], np.ndarray)
 
@@ -28,10 +26,9 @@ def named_text(file: str | None) -> str:
 
 
 def load_corpus(options: dict[str, Any]) -> Corpus:
-    """The text that the options name, with its tokens. Where the letters a-z alone are kept, an accent of its own goes
-    with its letter, as it does where both are one character."""
-    text, rules = named_text(options["data"]), options["rules"]
-    text = clean_text(compose(text, rules) if options["clean"] == "letters" else text, options["clean"])
+    """The text that the options name, with its tokens."""
+    rules = options["rules"]
+    text = simplified(named_text(options["data"]), options["clean"], rules)
     return Corpus(text, tokenize(text, options["tokens"], rules)[: options["max-tokens"]])
 
 
@@ -43,18 +40,6 @@ def digest(corpus: Corpus) -> str:
 def mismatch(options: dict[str, Any]) -> str:
     """What is wrong where a run finds another text than its own, up to the name of the run."""
     return f"{options['data'] or 'the built-in text'} is not the text that"
-
-
-def read_rules(run: Run) -> int:
-    """The version of the rules by which a run cuts words: the first, if it was begun before there was another.
-
-    Raises:
-        InputError: there is no such version, or not yet.
-    """
-    try:
-        return check_rules(run.config.get("rules", 1))
-    except InputError as error:
-        raise InputError(f"{run.path / 'run.json'}: {error}") from error
 
 
 def hold_out(tokens: Tokens, fraction: float) -> tuple[Tokens, Tokens]:

@@ -3,62 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from minirnn import backend, use_kernels
 from minirnn.cli.computing import in_words, kept_threads
-from minirnn.cli.options import describe, number, path, quoted
-from minirnn.cli.progress import Progress, progress
-from minirnn.cli.runs import believed
+from minirnn.cli.options import path, quoted
+from minirnn.cli.progress import progress
 from minirnn.cli.sections import RUN, TITLES, section_of
 from minirnn.errors import InputError
 from minirnn.layers import Module
 from minirnn.parallel import FEWEST_OF_A_STEP, num_threads, set_num_threads, worthwhile
 from minirnn.plots import plot_losses
-from minirnn.training import OPTIMIZERS, Optimizer, Run, Trainer
-from minirnn.training.loop import AnyTask, loss_unit
+from minirnn.runs.options import Options, read_options
+from minirnn.runs.own import chosen_optimizer, digests
+from minirnn.runs.weights import believed
+from minirnn.training import Optimizer, Run, Trainer
+from minirnn.training.loop import AnyTask
 from minirnn.training.schedules import Schedule, cosine, product, warmup
-
-Data = TypeVar("Data")
-
-# option: (default, argparse settings). Nothing is set by argparse itself, so that --resume can tell what was asked for.
-Options = dict[str, tuple[Any, dict[str, Any]]]
+from minirnn.training.task import loss_unit
 
 RATE_AFTER = 0.1
 """Of the learning rate of a run, what is left for one that begins with its weights."""
-FLAG: dict[str, Any] = {"action": "store_true"}
-
-
-def optimization_options(lr: float, epochs: int) -> Options:
-    """How to train, with the defaults that differ between tasks."""
-    return {
-        "optimizer": ("adam", {"choices": tuple(OPTIMIZERS), "help": "the optimiser"}),
-        "lr": (lr, {"type": number(float, 0), "metavar": "X", "help": "the learning rate"}),
-        "momentum": (0.0, {"type": number(float, 0, 1), "metavar": "X", "help": "momentum, for sgd"}),
-        "weight-decay": (
-            None,
-            {
-                "type": number(float, 0),
-                "metavar": "X",
-                "help": "weight decay (default: 0.01 for adamw, 0 for the others)",
-            },
-        ),
-        "clip": (1.0, {"type": number(float, above=0), "metavar": "X", "help": "the largest gradient norm"}),
-        "epochs": (epochs, {"type": number(int, 1), "metavar": "N", "help": "passes through the data"}),
-        "validate-every": (1, {"type": number(int, 1), "metavar": "N", "help": "epochs between validations"}),
-        "save-every": (
-            10.0,
-            {"type": number(float, 0), "metavar": "SECONDS", "help": "between checkpoints to resume from"},
-        ),
-        "seed": (0, {"type": number(int, 0), "metavar": "N", "help": "of all randomness"}),
-        "device": ("cpu", {"choices": backend.DEVICES, "help": "where to compute"}),
-    }
-
-
 TRAINING = (
     *("optimizer", "lr", "momentum", "weight-decay", "clip", "epochs", "patience", "monitor", "validate-every"),
     *("save-every", "seed", "device", "batch-size", "captions-per-picture", "warmup", "constant", "decay-every"),
@@ -66,17 +36,6 @@ TRAINING = (
     *("sampling", "sampling-steps", "attention-penalty", "attention-target"),
 )
 """The options that say how to train, and not what: those that may be others with --from."""
-
-
-def schedule_options(warmup: int) -> Options:
-    """How the learning rate changes: it rises, and then falls along a cosine."""
-    return {
-        "warmup": (
-            warmup,
-            {"type": number(int, 0), "metavar": "N", "help": "steps in which the learning rate rises"},
-        ),
-        "constant": (False, {**FLAG, "help": "a learning rate that does not fall"}),
-    }
 
 
 def make_schedule(options: Mapping[str, Any], batches: int) -> Schedule | None:
@@ -188,7 +147,7 @@ class Command:
         with believed(source, "best"):
             trainer = self.reopen(source, options, not arguments.quiet)
         take_weights(source, trainer)
-        own = ("task", "options", "kernels", "threads", "from")
+        own = ("task", "options", "kernels", "threads", "from", "minirnn", "files")
         config = {name: value for name, value in source.config.items() if name not in own}
         return self._train_anew(trainer, {"from": str(source.path.resolve()), **config}, options, arguments)
 
@@ -198,7 +157,8 @@ class Command:
         """A run directory is made only when everything else is known to be right."""
         out = arguments.out
         computed = {"kernels": arguments.kernels, "threads": settle_threads(trainer, options, arguments.threads)}
-        config = {"task": self.task, "options": absolute_paths(options), **computed, **config}
+        files = {"files": found} if (found := digests(options)) else {}
+        config = {"task": self.task, "options": absolute_paths(options), **computed, **files, **config}
         run = Run.create(out, config) if out is not None else Run.create_numbered(f"runs/{self.task}", config)
         trainer.run = run
         with run.lock():
@@ -291,74 +251,6 @@ def absolute_paths(options: Mapping[str, Any]) -> dict[str, Any]:
     return {n: str(Path(v).resolve()) if n in PATHS and isinstance(v, str) else v for n, v in options.items()}
 
 
-def read_options(run: Run, task: str, known: Options) -> dict[str, Any]:
-    """The options in a run's run.json, every one checked. An option that the run does not have yet has its default.
-
-    Raises:
-        InputError: the run is another task's, or its run.json is damaged.
-    """
-    if run.config.get("task") != task:
-        raise InputError(f"{run.path} is a run of {run.config.get('task')!r}, not of {task!r}")
-    options: dict[str, Any] = {}
-    try:
-        for name, (default, settings) in known.items():
-            value = run.config["options"].get(name, default)
-            if value is None and default is not None:
-                raise ValueError(f"{name} is {value!r}")
-            if value is not None and "type" in settings:
-                value = settings["type"](str(value))
-            if value is not None and "choices" in settings and value not in settings["choices"]:
-                raise ValueError(f"{name} is {value!r}")
-            if settings.get("action") == "store_true" and not isinstance(value, bool):
-                raise ValueError(f"{name} is {value!r}")
-            options[name] = value
-    except (KeyError, TypeError, ValueError, AttributeError, argparse.ArgumentTypeError) as error:
-        raise InputError(f"{run.path / 'run.json'}: damaged: {error}") from error
-    return options
-
-
-def check_data(run: Run, sha256: str, mismatch: str) -> None:
-    """See that data are those of the run: on others it would not go on, but begin something else.
-
-    Args:
-        run: has the digest of its data.
-        sha256: the digest of these.
-        mismatch: what is wrong if they differ, up to the name of the run.
-
-    Raises:
-        InputError: they differ.
-    """
-    if sha256 != run.config.get("sha256"):
-        raise InputError(f"{mismatch} {run.path} was trained on")
-
-
-def load_again(
-    run: Run,
-    options: dict[str, Any],
-    load: Callable[[dict[str, Any]], Data],
-    digest: Callable[[Data], str],
-    mismatch: Callable[[dict[str, Any]], str],
-    advice: str,
-) -> Data:
-    """The data of a run, to be measured on what it held out.
-
-    Args:
-        run, options: has the digest of its data, and the options that name them.
-        load, digest, mismatch: as for `Recipe`.
-        advice: what to do if they cannot be read, or are others.
-
-    Raises:
-        InputError: they cannot, or are.
-    """
-    try:
-        with Progress("reading the data of the run"):
-            data = load(options)
-            check_data(run, digest(data), mismatch(options))
-    except (InputError, OSError) as error:
-        raise InputError(f"what was held out cannot be read again: {describe(error)}; {advice}") from error
-    return data
-
-
 def make_trainer(task: AnyTask, options: Mapping[str, Any], progress: bool, **more: Any) -> Trainer[AnyTask]:
     """The trainer that the options describe.
 
@@ -382,12 +274,15 @@ def make_optimizer(model: Module, options: Mapping[str, Any]) -> Optimizer:
     Raises:
         InputError: an option does not go with it.
     """
-    if options["momentum"] and options["optimizer"] != "sgd":
-        raise InputError(f"--momentum goes with --optimizer sgd, not with {options['optimizer']}")
-    extra = {"momentum": options["momentum"]} if options["optimizer"] == "sgd" else {}
+    kind = chosen_optimizer(options["optimizer"])
+    extra = {}
+    if options["momentum"]:
+        if "momentum" not in inspect.signature(kind).parameters:
+            raise InputError(f"--momentum goes with --optimizer sgd, not with {options['optimizer']}")
+        extra["momentum"] = options["momentum"]
     if options["weight-decay"] is not None:
         extra["weight_decay"] = options["weight-decay"]
-    return OPTIMIZERS[options["optimizer"]](model.named_parameters(), options["lr"], **extra)
+    return kind(model.named_parameters(), options["lr"], **extra)
 
 
 def draw_losses(run: Run, trainer: Trainer) -> Path | None:

@@ -16,12 +16,12 @@ from minirnn.cli.options import Parser, number, path
 from minirnn.cli.pictures import check_picture, draw
 from minirnn.cli.progress import Progress
 from minirnn.cli.runs import open_run
-from minirnn.cli.translators import load_translator
 from minirnn.decoding import gnmt_penalty, power_penalty, sampler
 from minirnn.decoding.hypotheses import LengthPenalty
 from minirnn.errors import InputError, install
 from minirnn.plots import AttentionMap, plot_attentions
 from minirnn.plots.common import has_matplotlib
+from minirnn.runs.translators import load_translator
 from minirnn.translator import BATCH, Translated, Translator
 
 MOST_MAPS = 16

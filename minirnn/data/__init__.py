@@ -15,6 +15,7 @@ from minirnn.data.sequences import (
     pair_batches,
 )
 from minirnn.data.subwords import Subwords
+from minirnn.data.tasks import GeneratedTask
 from minirnn.data.text import built_in_text, clean_text, detokenize, tokenize
 from minirnn.data.vocabulary import BOS, EOS, PAD, SPECIALS, UNKNOWN, Vocabulary
 
@@ -25,6 +26,7 @@ __all__ = [
     "SPECIALS",
     "UNKNOWN",
     "Codec",
+    "GeneratedTask",
     "Pair",
     "Pairs",
     "Subwords",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -65,3 +65,11 @@ class Videos:
         for column, i in enumerate(at):
             frames[: lengths[column], column] = self.look.prepare(self.videos[i])
         return frames, lengths
+
+
+def sights_of(seen: Any, look: Preprocessing | None) -> Sights:
+    """What was read, as an encoder takes it: an array of pictures, a list of videos, or, where there is no `look`,
+    features."""
+    if look is None:
+        return Regions(seen)
+    return Pictures(seen, look) if isinstance(seen, np.ndarray) else Videos(seen, look)

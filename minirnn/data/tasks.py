@@ -1,7 +1,8 @@
 """Generated tasks for sequence-to-sequence models: small worlds where what was learnt can be told from what was seen.
 
 Every task writes questions and the one right answer to each. A split never shares a question with another, so that a
-model that answers test questions has learnt the rule. To add a task, add a function here and its line in `TASKS`.
+model that answers test questions has learnt the rule. To add a task, add a function here and its line in `TASKS`;
+one that is written elsewhere is a function from a generator to a question and its answer, or a `GeneratedTask`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import datetime
 import itertools
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,13 +21,14 @@ from minirnn.errors import InputError, install
 PATIENCE = 2000
 """After so many questions in a row that were there already, a task has no more."""
 
-Ask = Callable[[np.random.Generator], Pair]
+Ask = Callable[[np.random.Generator], tuple[str, str]]
 
 
 class GeneratedTask(NamedTuple):
     """A task.
 
-    make: a function that returns the function that draws a question and its answer; called once for a corpus.
+    make: a function that returns the function that draws a question and its answer, a pair of texts; called once for a
+        corpus.
     tokens: what questions and answers are cut into; see `tokenize`.
     about: a line for users.
     """
@@ -97,34 +99,45 @@ TASKS: dict[str, GeneratedTask] = {
 }
 
 
-def task_pairs(name: str, sizes: Sequence[int], seed: int = 0) -> list[list[Pair]]:
+def task_pairs(task: str | GeneratedTask, sizes: Sequence[int], seed: int = 0) -> list[list[Pair]]:
     """Splits of a task: for each size so many pairs, no question twice in any or in two of them.
 
     Args:
-        name: one of `TASKS`.
+        task: a task, or the name of one of `TASKS`.
         sizes: the number of pairs of each split.
         seed: the same seed gives the same pairs.
 
     Raises:
         InputError: there is no such task, it has not that many questions, the sizes are no counts, or it needs a
-            library that is not installed.
+            library that is not installed; or what it gives is no question and answer.
     """
     if not isinstance(sizes, Iterable):
         raise InputError(f"sizes must be a list, with the number of pairs of each split, not {sizes!r}")
     sizes = [integer("a size", size, least=0) for size in sizes]
-    if name not in TASKS:
-        raise InputError(f"unknown task {name!r}: expected one of {', '.join(TASKS)}")
-    rng, ask, total = np.random.default_rng(seed), TASKS[name].make(), sum(sizes)
+    if not isinstance(task, GeneratedTask):
+        if task not in TASKS:
+            raise InputError(f"unknown task {task!r}: expected one of {', '.join(TASKS)}")
+        task = TASKS[task]
+    rng, ask, total = np.random.default_rng(seed), task.make(), sum(sizes)
     found: dict[str, Pair] = {}
     repeats = 0
     while len(found) < total:
-        pair = ask(rng)
+        pair = _pair(ask(rng))
         repeats = repeats + 1 if pair.source in found else 0
         if repeats == PATIENCE:
-            raise InputError(f"the task {name!r} has too few questions for {total:,} different ones")
+            raise InputError(f"the task has too few questions for {total:,} different ones: found {len(found):,}")
         found[pair.source] = pair
     # What comes early is more often the frequent kind; the order is drawn anew so that all splits are alike.
     drawn = list(found.values())
     pairs = [drawn[i] for i in rng.permutation(total)]
     ends = np.cumsum([0, *sizes])
     return [pairs[a:b] for a, b in itertools.pairwise(ends)]
+
+
+def _pair(drawn: Any) -> Pair:
+    """A question and its answer, both of them texts with something in them."""
+    if not (isinstance(drawn, tuple) and len(drawn) == 2 and all(isinstance(text, str) and text for text in drawn)):
+        raise InputError(
+            f"a task has to give a question and its answer, two texts that are not empty, not {drawn!r:.80}"
+        )
+    return Pair(*drawn)

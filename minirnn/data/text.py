@@ -53,6 +53,12 @@ def simplify(text: str, how: str) -> str:
     return text
 
 
+def simplified(text: str, clean: str, rules: int = RULES) -> str:
+    """As `clean_text`, by the rules of a run. Where the letters a-z alone are kept, an accent of its own goes with its
+    letter, as it does where both are one character."""
+    return clean_text(compose(text, rules) if clean == "letters" else text, clean)
+
+
 def tokenize(text: str, tokens: str, rules: int = RULES) -> list[str]:
     """Cut a text into tokens.
 

@@ -1,7 +1,7 @@
 """Layers: things with weights."""
 
 from minirnn.layers.activations import ELU, LeakyReLU, PReLU, ReLU, ReLU6, RReLU, Sigmoid, Tanh
-from minirnn.layers.attention import SCORES, Attention
+from minirnn.layers.attention import SCORES, Attention, Score
 from minirnn.layers.basic import Dropout, Embedding, LayerNorm, Linear
 from minirnn.layers.containers import ModuleDict, ModuleList, Sequential
 from minirnn.layers.convolution import AvgPool2d, Conv2d, MaxPool2d
@@ -31,6 +31,7 @@ __all__ = [
     "ReLU",
     "ReLU6",
     "Recurrent",
+    "Score",
     "Sequential",
     "Sigmoid",
     "Tanh",

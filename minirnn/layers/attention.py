@@ -11,7 +11,8 @@ make its own. What does not depend on the query, such as a projection of the key
 *Hard* attention (Xu et al. 2015) looks at one position: in training at one drawn with the probabilities α, else at the
 most probable. Then c = v_s, and where to look is learned from whether it has helped: see `training.hard_attention`.
 
-To add a score, write a subclass of `Score` with a `name`; everything else finds it by that.
+To add a score, write a subclass of `Score` with a `name` here; everything else finds it by that. One that is written
+elsewhere is given as the class itself, or on the command line as `--score FILE.py:NAME`.
 """
 
 from __future__ import annotations
@@ -230,7 +231,7 @@ class Attention(Module):
     """A score, made to weights, made to a context: equations (1) to (3).
 
     Args:
-        score: the name of a score (`minirnn.SCORES`).
+        score: the name of a score (`minirnn.SCORES`), or a subclass of `Score`.
         query_size, memory_size, attention_size: Q, E and A; see `Score`.
         normalize: "softmax"; "none": the weights are the scores themselves, 0 on padding, and may be negative; or
             "hard": the weight of one position is 1, and that of the others 0.
@@ -242,7 +243,7 @@ class Attention(Module):
 
     def __init__(
         self,
-        score: str,
+        score: str | type[Score],
         query_size: int,
         memory_size: int,
         attention_size: int,
@@ -251,12 +252,13 @@ class Attention(Module):
         rng: int | np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
-        if score not in SCORES:
+        kind = SCORES.get(score) if isinstance(score, str) else score
+        if not (isinstance(kind, type) and issubclass(kind, Score)):
             raise InputError(f"unknown attention score {score!r}: expected one of {', '.join(SCORES)}")
         if normalize not in NORMALIZE:
             raise InputError(f"unknown normalisation {normalize!r}: expected one of {', '.join(NORMALIZE)}")
         self.rng = backend.generator(rng)
-        self.score = SCORES[score](query_size, memory_size, attention_size, rng=self.rng, dtype=dtype)
+        self.score = kind(query_size, memory_size, attention_size, rng=self.rng, dtype=dtype)
         self.normalize = normalize
 
     def remember(self, outputs: Tensor, lengths: Any) -> Memory:

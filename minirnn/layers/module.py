@@ -170,10 +170,11 @@ class Module:
         parameters = self.named_parameters()
         if set(state) != set(parameters) and self._has_names_of_torch(state):
             raise InputError("these are the names of torch's weights: write load_torch(state_dict)")
-        _check_names(set(state), set(parameters))
+        wrong = _differences(set(state), set(parameters))
         for name, p in parameters.items():
-            if np.shape(state[name]) != p.shape:
-                raise InputError(f"parameter {name}: expected shape {p.shape}, found {np.shape(state[name])}")
+            if name in state and np.shape(state[name]) != p.shape:
+                wrong.append(f"parameter {name}: expected shape {p.shape}, found {np.shape(state[name])}")
+        _refuse(wrong)
         for name, p in parameters.items():
             p.data = like(np.array(np.asarray(state[name]), dtype=p.dtype), p.data)
 
@@ -192,7 +193,7 @@ class Module:
             InputError: a weight is missing, unknown, or of another shape.
         """
         arrays = {name: np.asarray(value) for name, value in state_dict.items()}
-        _check_names(set(arrays), set(self.to_torch()))
+        _refuse(_differences(set(arrays), set(self.to_torch())))
         state = self._from_torch(arrays)
         self.load_state_dict({name: state[name] for name in self.named_parameters()})
 
@@ -249,8 +250,21 @@ def _items(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def _check_names(found: set[str], expected: set[str]) -> None:
-    if missing := sorted(expected - found):
-        raise InputError(f"missing parameters: {', '.join(missing)}")
-    if unknown := sorted(found - expected):
-        raise InputError(f"unknown parameters: {', '.join(unknown)}")
+MOST_NAMED = 20
+"""Parameters that an error lists."""
+
+
+def _differences(found: set[str], expected: set[str]) -> list[str]:
+    """What is wrong with the names that were found, in words."""
+    both = {"missing": sorted(expected - found), "unknown": sorted(found - expected)}
+    return [f"{what} parameters: {_listed(names, ', ')}" for what, names in both.items() if names]
+
+
+def _refuse(wrong: list[str]) -> None:
+    if wrong:
+        raise InputError(_listed(wrong, "; "))
+
+
+def _listed(items: list[str], separator: str) -> str:
+    more = [f"and {len(items) - MOST_NAMED} more"] if len(items) > MOST_NAMED else []
+    return separator.join([*items[:MOST_NAMED], *more])

@@ -85,7 +85,7 @@ class Recurrent(Module):
         self.input_size, self.num_layers = integer("input_size", input_size), integer("num_layers", num_layers)
         self.hidden_size = hidden_size = integer("hidden_size", hidden_size)
         rng = backend.generator(rng)
-        self.cell = cell if isinstance(cell, Cell) else make_cell(cell)
+        self.cell = make_cell(cell)
         self.cell_name = cell if isinstance(cell, str) else type(cell).__name__
         self.num_directions, self.reverse = 2 if bidirectional else 1, reverse
         self.dropout = Dropout(dropout, variational=variational, rng=rng)

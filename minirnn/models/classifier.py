@@ -12,6 +12,7 @@ from minirnn.autograd import ops
 from minirnn.autograd.losses import log_softmax
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, like
+from minirnn.cells import Cell
 from minirnn.cells.checks import lengths_or_all
 from minirnn.errors import InputError
 from minirnn.layers import Dropout, Embedding, Linear, Module, Recurrent
@@ -28,7 +29,7 @@ class SequenceClassifier(Module):
     Args:
         vocabulary_size, num_classes: how many different tokens and classes.
         hidden_size: the units of each direction.
-        cell: one of `minirnn.CELL_NAMES`.
+        cell: a cell, or the name of one (`minirnn.CELL_NAMES`).
         num_layers: how many recurrent layers.
         bidirectional: whether they also read from the right.
         pooling: "last", the state after each sequence's last real step (of the right-to-left direction, after its
@@ -48,7 +49,7 @@ class SequenceClassifier(Module):
         num_classes: int,
         hidden_size: int,
         *,
-        cell: str = "gru",
+        cell: str | Cell = "gru",
         num_layers: int = 1,
         bidirectional: bool = True,
         pooling: str = "last",
@@ -62,7 +63,8 @@ class SequenceClassifier(Module):
         if pooling not in POOLINGS:
             raise InputError(f"unknown pooling {pooling!r}: expected one of {', '.join(POOLINGS)}")
         vocabulary_size = integer("vocabulary_size", vocabulary_size)
-        embedding_size, num_classes = integer("embedding_size", embedding_size), integer("num_classes", num_classes)
+        self.num_classes = num_classes = integer("num_classes", num_classes)
+        embedding_size = integer("embedding_size", embedding_size)
         rng = backend.generator(rng)
         common: dict[str, Any] = {"rng": rng, "dtype": dtype}
         self.pooling = pooling

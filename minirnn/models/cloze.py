@@ -11,6 +11,7 @@ from minirnn.arguments import integer
 from minirnn.autograd import ops
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, array_module
+from minirnn.cells import Cell
 from minirnn.errors import InputError
 from minirnn.layers import Dropout, Embedding, Linear, Module, Recurrent
 
@@ -29,7 +30,7 @@ class ClozeModel(Module):
         vocabulary_size: V.
         hidden_size: the units of each direction.
         sides: "left" (a language model), "right" or "both".
-        cell: one of `minirnn.CELL_NAMES`.
+        cell: a cell, or the name of one (`minirnn.CELL_NAMES`).
         embedding_size: the features of the embedding.
         dropout: on the embedding and before the output.
         forget_bias, chrono: as for `Recurrent`.
@@ -45,7 +46,7 @@ class ClozeModel(Module):
         hidden_size: int,
         *,
         sides: str = "both",
-        cell: str = "gru",
+        cell: str | Cell = "gru",
         embedding_size: int = 32,
         dropout: float = 0.0,
         forget_bias: float | None = None,

@@ -10,6 +10,7 @@ from minirnn import backend
 from minirnn.autograd import ops
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array
+from minirnn.cells import Cell
 from minirnn.layers import Embedding, Module, Recurrent
 
 
@@ -52,7 +53,7 @@ class CaptionCondition(Condition):
     Args:
         vocabulary_size, embedding_size: of the words.
         output_size: the features of the vector, an even number: half of them are of each direction.
-        cell: one of `minirnn.CELL_NAMES`.
+        cell: a cell, or the name of one (`minirnn.CELL_NAMES`).
         rng, dtype: as for every layer.
     """
 
@@ -62,7 +63,7 @@ class CaptionCondition(Condition):
         embedding_size: int,
         output_size: int,
         *,
-        cell: str = "gru",
+        cell: str | Cell = "gru",
         rng: int | np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):

@@ -21,9 +21,10 @@ from minirnn.arguments import integer
 from minirnn.autograd import ops
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, array_module, like
+from minirnn.cells import Cell
 from minirnn.errors import InputError
 from minirnn.layers import Dropout, Embedding, Linear, Module, Recurrent
-from minirnn.layers.attention import Attention, Memory
+from minirnn.layers.attention import Attention, Memory, Score
 from minirnn.models.encoders import Encoding
 
 Hidden = Tensor | tuple[Tensor, ...]
@@ -105,7 +106,7 @@ class Decoder(Module):
         hidden_size: int,
         memory_size: int,
         *,
-        cell: str = "gru",
+        cell: str | Cell = "gru",
         num_layers: int = 1,
         deep_output: bool = True,
         readout_size: int | None = None,
@@ -267,7 +268,7 @@ class AttentionDecoder(Decoder):
         hidden_size: int,
         memory_size: int,
         *,
-        score: str = "additive",
+        score: str | type[Score] = "additive",
         normalize: str = "softmax",
         attention_size: int | None = None,
         attend: str = "before",

@@ -21,6 +21,7 @@ from minirnn.autograd import ops
 from minirnn.autograd.sequences import check_ids
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, array_module, float_dtype, like
+from minirnn.cells import Cell
 from minirnn.errors import InputError
 from minirnn.layers import Dropout, Embedding, Linear, Module, Recurrent
 from minirnn.layers.basic import uniform
@@ -171,7 +172,7 @@ class RasterModel(PictureModel):
         num_colours: int,
         hidden_size: int,
         *,
-        cell: str = "lstm",
+        cell: str | Cell = "lstm",
         num_layers: int = 1,
         order: str = "rows",
         embedding_size: int = 64,

@@ -11,6 +11,7 @@ from minirnn.arguments import integer
 from minirnn.autograd import ops
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, array_module, float_dtype, is_array, like
+from minirnn.cells import Cell
 from minirnn.cells.checks import lengths_or_all
 from minirnn.errors import InputError
 from minirnn.layers import Dropout, Embedding, Linear, Module, Recurrent
@@ -73,7 +74,7 @@ class RecurrentEncoder(Encoder):
         vocabulary_size: the number of source tokens.
         embedding_size: the features of a token.
         hidden_size: H, of each direction.
-        cell: one of `minirnn.CELL_NAMES`.
+        cell: a cell, or the name of one (`minirnn.CELL_NAMES`).
         num_layers, bidirectional: as for `Recurrent`.
         reverse: read each sentence from its end to its beginning, so that its first words, which the translation needs
             first, are seen last (Sutskever et al. 2014).
@@ -95,7 +96,7 @@ class RecurrentEncoder(Encoder):
         embedding_size: int,
         hidden_size: int,
         *,
-        cell: str = "gru",
+        cell: str | Cell = "gru",
         num_layers: int = 1,
         bidirectional: bool = False,
         reverse: bool = False,

@@ -18,11 +18,12 @@ from minirnn.autograd import ops
 from minirnn.autograd.recording import no_grad
 from minirnn.autograd.tensor import Tensor, require_tensor
 from minirnn.backend import like, to_host
+from minirnn.cells import Cell
 from minirnn.errors import InputError
 from minirnn.layers import Linear, Module, Recurrent
 
 
-class Forecaster(Protocol):
+class ForecastingModel(Protocol):
     """What can be asked of all forecasting models."""
 
     warm_up: int
@@ -93,7 +94,7 @@ class RecurrentForecaster(Module):
     """h_t = g(x_t, h_{t-1}) and x_{t+1} = w h_t + b.
 
     Args:
-        cell: one of `minirnn.CELL_NAMES`.
+        cell: a cell, or the name of one (`minirnn.CELL_NAMES`).
         hidden_size: H.
         forget_bias, chrono: as for `Recurrent`.
         rng, dtype: as for every layer.
@@ -106,7 +107,7 @@ class RecurrentForecaster(Module):
 
     def __init__(
         self,
-        cell: str,
+        cell: str | Cell,
         hidden_size: int,
         *,
         forget_bias: float | None = None,
@@ -147,7 +148,7 @@ def _check_series(x: Tensor, fewest: int) -> None:
         raise InputError(f"expected series of shape (time, batch) with time >= {fewest}, not {x.shape}")
 
 
-def k_steps_ahead(model: Forecaster, x: np.ndarray, steps: int) -> np.ndarray:
+def k_steps_ahead(model: ForecastingModel, x: np.ndarray, steps: int) -> np.ndarray:
     """What a model says of each of the next values, given the true ones up to now and its own predictions after.
 
     Args:

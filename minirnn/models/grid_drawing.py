@@ -30,7 +30,7 @@ from minirnn.arguments import integer
 from minirnn.autograd import ops
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import float_dtype
-from minirnn.cells import make_cell
+from minirnn.cells import Cell, make_cell
 from minirnn.cells.neighbours import NeighbourCell
 from minirnn.errors import InputError
 from minirnn.fast import along_diagonals_together
@@ -50,7 +50,7 @@ class GridModel(PictureModel):
     Args:
         rows, columns, num_colours: of the pictures.
         hidden_size: H, of each state.
-        cell: one of `minirnn.CELL_NAMES`.
+        cell: a cell, or the name of one (`minirnn.CELL_NAMES`).
         num_layers: how many walks follow one another.
         window: across, in pixels, an odd number; half of it up, and to the left. As far as the picture goes.
         features: of what a pixel is told.
@@ -70,7 +70,7 @@ class GridModel(PictureModel):
         num_colours: int,
         hidden_size: int,
         *,
-        cell: str = "lstm",
+        cell: str | Cell = "lstm",
         num_layers: int = 1,
         window: int = 7,
         features: int = 32,

@@ -22,6 +22,7 @@ from minirnn.autograd import ops
 from minirnn.autograd.sequences import embedding
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import float_dtype, like
+from minirnn.cells import Cell
 from minirnn.data.histories import Histories
 from minirnn.layers import Dropout, Embedding, Recurrent
 from minirnn.models.encoders import Encoder, Encoding, final_state
@@ -43,7 +44,7 @@ class FlatEncoder(HistoryEncoder):
     Args:
         vocabulary_size, embedding_size: of the words.
         hidden_size: H, of each direction.
-        cell: one of `minirnn.CELL_NAMES`.
+        cell: a cell, or the name of one (`minirnn.CELL_NAMES`).
         dropout: on the words and on the outputs.
         forget_bias, chrono: as for `Recurrent`.
         rng, dtype: as for every layer.
@@ -60,7 +61,7 @@ class FlatEncoder(HistoryEncoder):
         embedding_size: int,
         hidden_size: int,
         *,
-        cell: str = "gru",
+        cell: str | Cell = "gru",
         dropout: float = 0.0,
         forget_bias: float | None = None,
         chrono: int | None = None,
@@ -116,7 +117,7 @@ class HierarchicalEncoder(HistoryEncoder):
         vocabulary_size, embedding_size: of the words.
         hidden_size: H, of each direction over the words.
         context_size: of the states over the turns.
-        cell: one of `minirnn.CELL_NAMES`, of both.
+        cell: a cell, or the name of one (`minirnn.CELL_NAMES`), of both.
         words: whether the outputs are of words.
         matching: whether each turn is compared with the latest.
         dropout: on the words, the turns' vectors and the outputs.
@@ -134,7 +135,7 @@ class HierarchicalEncoder(HistoryEncoder):
         hidden_size: int,
         context_size: int,
         *,
-        cell: str = "gru",
+        cell: str | Cell = "gru",
         words: bool = False,
         matching: bool = False,
         dropout: float = 0.0,

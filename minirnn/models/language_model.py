@@ -13,6 +13,7 @@ from minirnn.autograd.recording import no_grad
 from minirnn.autograd.sequences import one_hot
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array
+from minirnn.cells import Cell
 from minirnn.layers import Dropout, Embedding, Linear, Module, Recurrent
 
 State = Tensor | tuple[Tensor, ...] | None
@@ -26,7 +27,7 @@ class LanguageModel(Module):
     Args:
         vocabulary_size: V, the number of different tokens.
         hidden_size: H.
-        cell: the recurrent cell, one of `minirnn.CELL_NAMES`.
+        cell: a cell, or the name of one (`minirnn.CELL_NAMES`).
         num_layers: how many recurrent layers.
         embedding_size: the features of a learned embedding; None feeds one-hot vectors.
         dropout: on the embedding, between the layers and before the output (Zaremba et al. 2014).
@@ -43,7 +44,7 @@ class LanguageModel(Module):
         vocabulary_size: int,
         hidden_size: int,
         *,
-        cell: str = "lstm",
+        cell: str | Cell = "lstm",
         num_layers: int = 1,
         embedding_size: int | None = None,
         dropout: float = 0.0,

@@ -25,6 +25,7 @@ from minirnn.arguments import integer
 from minirnn.autograd import ops
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, array_module, float_dtype, like
+from minirnn.cells import Cell
 from minirnn.cells.checks import lengths_or_all
 from minirnn.errors import InputError
 from minirnn.layers import Conv2d, Dropout, Linear, MaxPool2d, Module, Recurrent, ReLU, Sequential
@@ -192,7 +193,7 @@ class VideoEncoder(Encoder):
         size: of the frames, down and across.
         frame_size: the features of a frame.
         hidden_size: H, of each direction.
-        cell: one of `minirnn.CELL_NAMES`.
+        cell: a cell, or the name of one (`minirnn.CELL_NAMES`).
         filters: as for `PictureEncoder`.
         dropout: on the vectors of frames and on the outputs.
         forget_bias, chrono: as for `Recurrent`.
@@ -208,7 +209,7 @@ class VideoEncoder(Encoder):
         frame_size: int,
         hidden_size: int,
         *,
-        cell: str = "gru",
+        cell: str | Cell = "gru",
         filters: int = 16,
         dropout: float = 0.0,
         forget_bias: float | None = None,

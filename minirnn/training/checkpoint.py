@@ -1,6 +1,7 @@
 """Checkpoints: arrays by name and JSON in one file, which is either whole or not there.
 
-A checkpoint is one safetensors file: arrays by name, and in its header JSON and a checksum of both. One file means one
+A checkpoint is one safetensors file: arrays by name, and in its header JSON, a checksum of both, and the version of
+minirnn. One file means one
 rename, so that arrays and JSON can never come from different moments; and a single bit that a disk has turned, which
 would be a weight like any other, is found.
 
@@ -26,6 +27,7 @@ from safetensors.numpy import load
 
 from minirnn.data.writing import write_atomically
 from minirnn.errors import InputError
+from minirnn.version import __version__
 
 TYPES = {"<f4": "F32", "<f8": "F64", "<f2": "F16", "<i8": "I64", "<i4": "I32", "|u1": "U8", "|i1": "I8", "|b1": "BOOL"}
 """What safetensors calls the types of arrays that a checkpoint may have."""
@@ -41,7 +43,8 @@ def save_checkpoint(path: str | Path, arrays: Mapping[str, np.ndarray], meta: Ma
 
 def _pieces(arrays: Mapping[str, np.ndarray], text: str) -> Iterator[bytes | memoryview]:
     """The file, of which no array is copied."""
-    header: dict[str, Any] = {"__metadata__": {"minirnn": text, "sha256": _checksum(arrays, text)}}
+    known = {"minirnn": text, "sha256": _checksum(arrays, text), "version": __version__}
+    header: dict[str, Any] = {"__metadata__": known}
     end = 0
     for name, array in arrays.items():
         start, end = end, end + array.nbytes
@@ -79,8 +82,15 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, 
         if not isinstance(meta, dict):
             raise TypeError("its JSON is not an object")
     except (SafetensorError, struct.error, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not a minirnn checkpoint, or damaged ({error})") from error
+        raise _no_checkpoint(path, error) from error
     return arrays, meta
+
+
+def read_version(path: str | Path) -> str | None:
+    """The version of the minirnn that wrote a checkpoint; None of one from before that was recorded. Raises as
+    `count_numbers`."""
+    version = _read_header(path).get("__metadata__", {}).get("version")
+    return version if isinstance(version, str) else None
 
 
 def count_numbers(path: str | Path, prefix: str) -> int:
@@ -90,17 +100,31 @@ def count_numbers(path: str | Path, prefix: str) -> int:
         FileNotFoundError: there is no such file.
         InputError: it is not a checkpoint, or damaged.
     """
+    header = _read_header(path)
+    try:
+        shapes = [entry["shape"] for name, entry in header.items() if name.startswith(f"{prefix}/")]
+        if not all(type(n) is int and n >= 0 for shape in shapes for n in shape):
+            raise ValueError("its shapes are no counts")
+    except (KeyError, TypeError, ValueError) as error:
+        raise _no_checkpoint(path, error) from error
+    return sum(math.prod(shape) for shape in shapes)
+
+
+def _read_header(path: str | Path) -> dict[str, Any]:
     with open(path, "rb") as file:
         start = file.read(8)
         size = min(int.from_bytes(start, "little"), os.fstat(file.fileno()).st_size)
         try:
             header = _header(start + file.read(size))
-            shapes = [entry["shape"] for name, entry in header.items() if name.startswith(f"{prefix}/")]
-            if not all(type(n) is int and n >= 0 for shape in shapes for n in shape):
-                raise ValueError("its shapes are no counts")
-        except (struct.error, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-            raise InputError(f"{path}: not a minirnn checkpoint, or damaged ({error})") from error
-    return sum(math.prod(shape) for shape in shapes)
+            if not (isinstance(header, dict) and all(isinstance(entry, dict) for entry in header.values())):
+                raise TypeError("its header has no object for each array")
+        except (struct.error, TypeError, ValueError, RecursionError) as error:
+            raise _no_checkpoint(path, error) from error
+    return header
+
+
+def _no_checkpoint(path: str | Path, error: Exception) -> InputError:
+    return InputError(f"{path}: not a minirnn checkpoint, or damaged ({error})")
 
 
 def _header(data: bytes) -> dict[str, Any]:

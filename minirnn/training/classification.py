@@ -14,7 +14,7 @@ from minirnn.autograd.tensor import Tensor
 from minirnn.data.sequences import length_batches, pad
 from minirnn.errors import InputError
 from minirnn.models.classifier import SequenceClassifier
-from minirnn.training.loop import Carry
+from minirnn.training.task import Carry
 
 Examples = tuple[Sequence[np.ndarray], np.ndarray]
 """Sequences of ids, each (length,), and the class of each, (examples,)."""

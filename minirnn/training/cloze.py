@@ -16,7 +16,7 @@ from minirnn.errors import InputError
 from minirnn.layers import Module
 from minirnn.metrics import perplexity
 from minirnn.models.cloze import SIDES, ClozeModel
-from minirnn.training.loop import Carry
+from minirnn.training.task import Carry
 
 
 class ClozeModels(Module):

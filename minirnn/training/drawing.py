@@ -16,7 +16,7 @@ from minirnn.data.sequences import pad
 from minirnn.data.vocabulary import PAD_ID
 from minirnn.errors import InputError
 from minirnn.models.drawing import PictureModel
-from minirnn.training.loop import Carry
+from minirnn.training.task import Carry
 
 
 class Told(Protocol):

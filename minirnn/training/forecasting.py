@@ -13,8 +13,8 @@ from minirnn.autograd.tensor import Tensor
 from minirnn.backend import array_module, like
 from minirnn.errors import InputError
 from minirnn.layers import Module
-from minirnn.models.forecasting import Forecaster
-from minirnn.training.loop import Carry
+from minirnn.models.forecasting import ForecastingModel
+from minirnn.training.task import Carry
 
 
 class SideBySide(Module):
@@ -25,7 +25,7 @@ class SideBySide(Module):
         for name, model in models.items():
             setattr(self, name, model)
 
-    def models(self) -> dict[str, Forecaster]:
+    def models(self) -> dict[str, ForecastingModel]:
         """The models by name."""
         return {name: getattr(self, name) for name in self.names}
 
@@ -86,7 +86,7 @@ class Forecasting:
         return ops.sum(ops.stack(errors)), batch.size, None
 
     @staticmethod
-    def _error(model: Forecaster, values: Any, first: int) -> Tensor:
+    def _error(model: ForecastingModel, values: Any, first: int) -> Tensor:
         """The mean squared error of the predictions of values[first], values[first + 1], …."""
         missed = model(Tensor(values[:-1]))[first - model.warm_up :] - array_module(values).asarray(values[first:])
         return ops.mean(missed * missed)

@@ -13,7 +13,7 @@ from minirnn.data.batches import Batch, num_batches, random_batches, sequential_
 from minirnn.errors import InputError
 from minirnn.layers import detach
 from minirnn.models import LanguageModel
-from minirnn.training.loop import Carry
+from minirnn.training.task import Carry
 
 
 class LanguageModeling:
@@ -65,10 +65,21 @@ class LanguageModeling:
 
     def validate(self) -> dict[str, float]:
         """The loss per token of the held-out text: all tokens but the first, read as one sequence."""
-        nll, state = 0.0, None
-        piece = 512
-        for start in range(0, len(self.valid) - 1, piece):
-            inputs = self.valid[start : start + piece + 1]
-            logits, state = self.model(inputs[:-1, None], state)
-            nll += cross_entropy(logits, inputs[1:, None], reduction="sum").item()
-        return {"valid_loss": nll / (len(self.valid) - 1)} if len(self.valid) > 1 else {}
+        if len(self.valid) < 2:
+            return {}
+        return {"valid_loss": nll_of(self.model, self.valid) / (len(self.valid) - 1)}
+
+
+PIECE = 512
+"""Tokens of a text that are read at once."""
+
+
+def nll_of(model: LanguageModel, ids: np.ndarray) -> float:
+    """The negative log-likelihood, in nats, of all ids (tokens,) of a text but the first, read as one sequence. Without
+    gradients: call it inside `no_grad`."""
+    nll, state = 0.0, None
+    for start in range(0, len(ids) - 1, PIECE):
+        inputs = ids[start : start + PIECE + 1]
+        logits, state = model(inputs[:-1, None], state)
+        nll += cross_entropy(logits, inputs[1:, None], reduction="sum").item()
+    return nll

@@ -13,9 +13,8 @@ import itertools
 import math
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
@@ -24,115 +23,17 @@ from minirnn.autograd.recording import no_grad
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, array_module, to_device, to_host
 from minirnn.errors import InputError, NonFiniteLossError
-from minirnn.layers import Module
 from minirnn.metrics import perplexity
 from minirnn.parallel import one_thread_each
+from minirnn.training.callbacks import Callback, checked, wants_to_stop
 from minirnn.training.checkpoint import load_checkpoint, subset
 from minirnn.training.optimizers import Optimizer, clip_grad_norm
 from minirnn.training.run import Run, check_rows
 from minirnn.training.schedules import Schedule, badness, waited
+from minirnn.training.task import Carry, Keeping, Place, Task, counted
 
 if TYPE_CHECKING:
     from tqdm import tqdm
-
-Carry = tuple[Tensor, ...] | Tensor | None
-
-
-class Task(Protocol):
-    """What the loop needs to know of a task."""
-
-    @property
-    def model(self) -> Module:
-        """What is trained."""
-
-    rng: np.random.Generator
-    """What the model draws from during training (its dropout)."""
-
-    num_batches: int
-    """About how many batches an epoch has, for the progress bar."""
-
-    loss_is_nll: bool
-    """Whether the training loss is the plain negative log-likelihood, so that its exponential is a perplexity."""
-
-    valid_loss_is_nll: bool
-    """Whether that is so of the held-out loss."""
-
-    def batches(self, rng: np.random.Generator) -> Iterator[Any]:
-        """The batches of one epoch; all chance comes from `rng`."""
-
-    def loss(self, batch: Any, carry: Carry, step: int) -> tuple[Tensor, int, Carry]:
-        """The mean loss of a batch, over how many tokens (or whatever a `Counting` task counts), and the state to carry
-        to the next batch (detached). `step` says how many steps were done before."""
-
-    def validate(self) -> dict[str, float]:
-        """Measures of the held-out data for a row of the metrics: `valid_loss`, by which the best weights are chosen,
-        and perhaps more. Empty if nothing is held out."""
-
-
-@runtime_checkable
-class Keeping(Protocol):
-    """A task with numbers of its own that go on from step to step, as part of the checkpoint, and something to tell
-    beside the loss."""
-
-    @property
-    def kept(self) -> dict[str, float]:
-        """The numbers, to be changed in place."""
-
-    def doing(self) -> str:
-        """What the progress bar says after the loss."""
-
-
-@runtime_checkable
-class Counting(Protocol):
-    """A task whose loss is not in nats per token."""
-
-    counted: str
-    """What the second of what `loss` returns counts: "pixels"."""
-
-    loss_unit: str
-    """What the loss is measured in: "nats per pixel"."""
-
-
-def counted(task: Task) -> str:
-    """What the batches of a task are counted in: tokens, unless it says something else."""
-    return task.counted if isinstance(task, Counting) else "tokens"
-
-
-def loss_unit(task: Task) -> str:
-    """What the loss of a task is measured in: nats per token, unless it says something else."""
-    return task.loss_unit if isinstance(task, Counting) else "nats per token"
-
-
-@dataclass
-class Place:
-    """Where in a run we are, and what has been summed up in this epoch."""
-
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
-    nll: float = 0.0
-    tokens: int = 0
-    seconds: float = 0.0
-    best: float = float("inf")
-    rng: dict[str, Any] = field(default_factory=dict)
-
-    def check(self) -> None:
-        """Refuse what stands in a file and is no place.
-
-        Raises:
-            ValueError: it is none.
-        """
-        for name in ("epoch", "batch", "step", "tokens"):
-            if type(n := getattr(self, name)) is not int or not 0 <= n < 2**63:
-                raise ValueError(f"{name} is no count: {n!r}")
-        for name in ("nll", "seconds", "best"):
-            if type(x := getattr(self, name)) not in (int, float) or math.isnan(x):
-                raise ValueError(f"{name} is no number: {x!r}")
-        if not (math.isfinite(self.nll) and 0 <= self.seconds < math.inf):
-            raise ValueError(f"nll is {self.nll!r}, seconds {self.seconds!r}")
-        if not isinstance(self.rng, dict):
-            raise ValueError(f"rng is no state of a generator: {self.rng!r}")
-
 
 AnyTask = TypeVar("AnyTask", bound=Task)
 
@@ -153,13 +54,16 @@ class Trainer(Generic[AnyTask]):
         monitor: the measure by which the best checkpoint is chosen and training stops early: "valid_loss", or one that
             ends with "bleu" or "reward", of which more is better.
         patience: stop after so many validations in a row without a new best; None never stops early.
+        callbacks: called after each step and each validation; they may end the training. See `Callback`.
         progress: whether to show a progress bar.
 
-    After `train`, `history` holds the rows of the metrics file, and the model is in evaluation mode.
+    After `train`, `history` holds the rows of the metrics file, `stopped` says whether a callback has ended it, and the
+    model is in evaluation mode.
 
     Raises:
         InputError: an interval, the patience or the clipping norm is out of its range, or the optimiser is that of
             another model.
+        TypeError: a callback is no `Callback`.
     """
 
     def __init__(
@@ -176,6 +80,7 @@ class Trainer(Generic[AnyTask]):
         schedule: Schedule | None = None,
         monitor: str = "valid_loss",
         patience: int | None = None,
+        callbacks: Iterable[Callback] = (),
         progress: bool = True,
     ):
         validate_every, check_every = integer("validate_every", validate_every), integer("check_every", check_every)
@@ -188,11 +93,13 @@ class Trainer(Generic[AnyTask]):
         self.schedule, self.monitor, self.patience = schedule, monitor, patience
         self.base_rate = optimizer.learning_rate
         self.validate_every, self.save_every, self.check_every = validate_every, save_every, check_every
-        self.progress = progress
+        self.callbacks, self.progress = checked(callbacks), progress
+        self.stopped = False
         self.place = Place()
         self.carry: Carry = None
         self.history: list[dict[str, Any]] = []
         self._unread: list[tuple[Array, int]] = []
+        self._last_loss: Array | None = None
 
     def __repr__(self) -> str:
         where = f"epoch {self.place.epoch}, step {self.place.step:,}"
@@ -206,7 +113,7 @@ class Trainer(Generic[AnyTask]):
         """
         from tqdm import tqdm  # here: to load it takes a tenth of the time in which a command starts
 
-        epochs = integer("epochs", epochs, least=0)
+        epochs, self.stopped = integer("epochs", epochs, least=0), False
         total = epochs * self.task.num_batches
         show = self.progress and sys.stderr is not None
         bar = tqdm(total=total, initial=self.place.step, unit="batch", disable=not show)
@@ -214,9 +121,12 @@ class Trainer(Generic[AnyTask]):
             if self.run and not self.run.last.exists():
                 self.save()
             self._saved_at = time.monotonic()
-            while self.place.epoch < epochs and not self.stopped_early():
+            while self.place.epoch < epochs and not (self.stopped or self.stopped_early()):
                 self._train_epoch(bar)
-                self._finish_epoch(bar, last=self.place.epoch + 1 == epochs)
+                if not self.stopped:
+                    self._finish_epoch(bar, last=self.place.epoch + 1 == epochs)
+                elif self.run:
+                    self.save()
             bar.total = bar.n
         self.task.model.eval()
         return self.history
@@ -248,6 +158,8 @@ class Trainer(Generic[AnyTask]):
                 bar.set_postfix_str(self._speed(), refresh=False)
                 if self.run and time.monotonic() - self._saved_at > self.save_every:
                     self.save()
+            if self._answered("on_step"):
+                break
         self._read_losses()
         place.seconds = time.perf_counter() - started
 
@@ -261,6 +173,7 @@ class Trainer(Generic[AnyTask]):
             clip_grad_norm(self.optimizer.parameters, self.clip)
         self.optimizer.step()
         self._unread.append((loss.data, tokens))
+        self._last_loss = loss.data
 
     def _read_losses(self) -> None:
         """Bring the losses since the last look to the host, in one transfer, and add them up."""
@@ -297,7 +210,9 @@ class Trainer(Generic[AnyTask]):
             self._validate(bar)
         self.carry = None
         place.epoch, place.batch, place.nll, place.tokens, place.seconds = place.epoch + 1, 0, 0.0, 0, 0.0
-        if self.run and (last or self.stopped_early() or time.monotonic() - self._saved_at > self.save_every):
+        if self.run and (
+            last or self.stopped or self.stopped_early() or time.monotonic() - self._saved_at > self.save_every
+        ):
             self.save()
 
     def _validate(self, bar: tqdm) -> None:
@@ -307,7 +222,6 @@ class Trainer(Generic[AnyTask]):
         model.eval()
         with no_grad():
             measures = self.task.validate()
-        model.train()
         loss = measures.get("valid_loss", 0.0)
         if not math.isfinite(loss):
             raise NonFiniteLossError(
@@ -331,6 +245,18 @@ class Trainer(Generic[AnyTask]):
             if score < place.best:
                 self.run.save_best(self._model_arrays(), row)
         place.best = min(place.best, score)
+        self._answered("on_validation", row)
+
+    @property
+    def last_loss(self) -> float:
+        """The loss of the last step; on a GPU reading it waits for that step. nan before the first."""
+        return math.nan if self._last_loss is None else float(to_host(self._last_loss))
+
+    def _answered(self, name: str, *what: Any) -> bool:
+        """Whether a callback, of which all are called, wants to stop."""
+        answers = [wants_to_stop(name, getattr(callback, name)(self, *what)) for callback in self.callbacks]
+        self.stopped = any(answers)
+        return self.stopped
 
     def _speed(self) -> str:
         place = self.place

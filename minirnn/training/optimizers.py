@@ -57,12 +57,17 @@ class Optimizer:
 
     The running arrays live where the parameters are: move a model to its device first.
 
-    A subclass names its running arrays in `slots` and implements `update`.
+    To add an optimiser, write a subclass here that names its running arrays in `slots` and implements `update`, and
+    give it a `name` and a place in `__all__`: `--optimizer`, the exports and the tests find it by these. One that is
+    written elsewhere is used like any other, and on the command line as `--optimizer FILE.py:NAME`.
 
     Raises:
         InputError: there is no parameter, or a number is out of its range.
         TypeError: something is not a parameter.
     """
+
+    name: ClassVar[str] = ""
+    """What the optimiser is called on the command line."""
 
     slots: tuple[str, ...] = ()
     decoupled: ClassVar[bool] = False
@@ -158,6 +163,8 @@ class Optimizer:
 class SGD(Optimizer):
     """Stochastic gradient descent: p ← p - η g, or with momentum μ: v ← μ v + g, p ← p - η v."""
 
+    name = "sgd"
+
     def __init__(
         self,
         parameters: Parameters,
@@ -182,6 +189,7 @@ class SGD(Optimizer):
 class RMSProp(Optimizer):
     """Divide by a running root mean square (Tieleman & Hinton 2012): s ← α s + (1-α) g², p ← p - η g / (√s + ε)."""
 
+    name = "rmsprop"
     slots = ("square",)
 
     def __init__(
@@ -211,6 +219,7 @@ class Adam(Optimizer):
     t counts the steps of the optimiser, the same for all parameters.
     """
 
+    name = "adam"
     slots = ("mean", "square")
 
     def __init__(
@@ -244,6 +253,7 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with the weight decay outside the running means (Loshchilov & Hutter 2019): p ← p - η λ p, then Adam."""
 
+    name = "adamw"
     decoupled = True
 
     def __init__(
@@ -252,4 +262,12 @@ class AdamW(Adam):
         super().__init__(parameters, learning_rate, weight_decay=weight_decay, **options)
 
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "rmsprop": RMSProp, "adam": Adam, "adamw": AdamW}
+def _named(base: type[Optimizer]) -> dict[str, type[Optimizer]]:
+    found = {vars(base)["name"]: base} if vars(base).get("name") else {}
+    for subclass in base.__subclasses__():
+        found |= _named(subclass)
+    return found
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = _named(Optimizer)
+"""The optimisers by name."""

@@ -1,6 +1,6 @@
 """A run directory: everything one training leaves behind, and all that is needed to go on or to use the model.
 
-run.json            what is trained, on what, and how
+run.json            what is trained, on what, and how, and the version of minirnn that began it
 last.safetensors    the model, the optimiser and the place in the run, to resume from
 best.safetensors    the model with the lowest validation loss so far
 metrics.jsonl       a line for each validation
@@ -29,6 +29,7 @@ import numpy as np
 from minirnn.data.writing import open_in_place, write_atomically
 from minirnn.errors import InputError
 from minirnn.training.checkpoint import count_numbers, load_checkpoint, save_checkpoint, subset
+from minirnn.version import __version__, is_newer
 
 FORMAT = 1
 WRITTEN = ("run.json", "last.safetensors", "best.safetensors", "metrics.jsonl")
@@ -73,9 +74,9 @@ class Run:
             found = config["format"]
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(f"{config_file}: damaged: {error}") from error
-        if found != FORMAT:
-            raise InputError(f"{config_file}: expected format {FORMAT}, found {found!r}")
         self.config: dict[str, Any] = config
+        if found != FORMAT:
+            raise InputError(f"{config_file}: expected format {FORMAT}, found {found!r}{self._newer()}")
         self._place: tuple[int, int] | None = None  # the directory while it is locked
 
     def __repr__(self) -> str:
@@ -89,7 +90,7 @@ class Run:
             InputError: the path exists and is not an empty directory, or another process is making it; nothing of it is
                 touched.
         """
-        path, data = Path(path), _to_json(config)
+        path, data = Path(path), _to_json({"minirnn": __version__, **config})
         taken = f"{path} exists already: choose another directory, or resume the run if it is one"
         if path.exists() and not (path.is_dir() and _is_empty(path)):
             raise InputError(taken)
@@ -112,6 +113,22 @@ class Run:
                 continue
             return cls.create(path, config)
         raise AssertionError("unreachable")
+
+    @property
+    def version(self) -> str | None:
+        """The version of the minirnn that began the run; None of one from before that was recorded."""
+        version = self.config.get("minirnn")
+        return version if isinstance(version, str) else None
+
+    def damaged(self, what: object) -> InputError:
+        """The error that its run.json cannot be used, to be raised: damaged, or made by a later minirnn."""
+        how = "cannot be read here" if is_newer(self.version) else "damaged"
+        return InputError(f"{self.path / 'run.json'}: {how}: {what}{self._newer()}")
+
+    def _newer(self) -> str:
+        if not is_newer(self.version):
+            return ""
+        return f" (minirnn {self.version} made the run, and this is {__version__}: update minirnn)"
 
     def update(self, config: Mapping[str, Any]) -> None:
         """Change parts of the configuration, also in run.json."""
@@ -157,12 +174,14 @@ class Run:
         """The parameters in the best or last checkpoint; of the last if there is no best yet.
 
         Raises:
-            InputError: there is no checkpoint, it is damaged, or the best is gone.
+            InputError: there is no checkpoint, it is damaged or from before the first step, or the best is gone.
         """
         path = self.best if which == "best" and self.best.exists() else self.last
         if not path.exists():
             raise InputError(f"{self.path} has no checkpoint yet: let its training run a little longer")
         arrays, meta = load_checkpoint(path)
+        if meta.get("step") == 0 and path == self.last:
+            raise InputError(f"{self.path} has not been trained yet: let its training run a little longer")
         if which == "best" and path == self.last and meta.get("best", math.inf) != math.inf:
             raise InputError(
                 f"{self.best} is missing, the weights with the best measure: copy {self.last} there to use the last"

@@ -17,8 +17,8 @@ from minirnn.models import EncoderDecoder
 from minirnn.models.decoders import DecoderState
 
 if TYPE_CHECKING:
-    from minirnn.training.loop import Carry
     from minirnn.training.rewards import Asked, Rewards
+    from minirnn.training.task import Carry
 
 
 REWARDED = "held-out: nats per token; training: a loss with the gradient of the reward"

@@ -17,7 +17,16 @@ from minirnn.cli.catalogue import all_cases
 CASES = all_cases()
 
 
-@pytest.mark.parametrize(("name", "function", "inputs"), CASES, ids=[name for name, _, _ in CASES])
+def marks(number, name):
+    """Whole models are made of what is checked by itself: one of six of them is checked every time."""
+    whole = name.startswith(("translation ", "captions ", "chat ", "drawing "))
+    return [pytest.mark.slow] if whole and number % 6 else []
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "inputs"),
+    [pytest.param(*case, id=case[0], marks=marks(number, case[0])) for number, case in enumerate(CASES)],
+)
 def test_the_catalogue_passes(name, function, inputs):
     assert gradcheck(function, inputs) <= 1e-6
 

@@ -76,6 +76,7 @@ def test_training_steps_leave_nothing_behind():
     assert growth.left_after("lstm", layers.Shape(5, 4, 8, 8), 300) < 50_000
 
 
+@pytest.mark.slow
 def test_everything_runs_and_says_on_what(tmp_path, capsys):
     assert main(["layers", "growth", "products", "threads", "--quick", "--out", str(tmp_path), "--device", "cpu"]) == 0
     rows = json.loads((tmp_path / "layers.json").read_text())

@@ -58,6 +58,7 @@ def tables(folder):
     return found
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_it_runs_through(double_for_children, tmp_path):
     process = start(tmp_path)
@@ -95,6 +96,7 @@ def test_killed_at_any_moment_it_leaves_whole_tables(double_for_children, tmp_pa
     assert found[-1]["gpu_machine"]
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_a_kernel_that_never_ends_is_reported_and_the_others_go_on(double_for_children, monkeypatch):
     monkeypatch.setenv("CUDA_EMULATION_HANGS", "backward")

@@ -273,7 +273,7 @@ SMALL_OF = {
 }
 
 
-@pytest.mark.parametrize("task", SMALL_OF)
+@pytest.mark.parametrize("task", ["lm", *(pytest.param(t, marks=pytest.mark.slow) for t in SMALL_OF if t != "lm")])
 def test_every_task_lets_its_gates_begin_open(task, text, capsys, monkeypatch):
     monkeypatch.setattr(corpora, "VALID_QUESTIONS", 5)
     monkeypatch.setattr(corpora, "TEST_QUESTIONS", 5)
@@ -362,6 +362,7 @@ def test_bad_input_to_gradcheck(capsys):
     assert "no case matches 'nothing'" in refused(capsys, "gradcheck", "nothing")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_a_command_killed_again_and_again_ends_with_the_same_weights(text):
     command = [sys.executable, "-m", "minirnn", "train", "lm"]

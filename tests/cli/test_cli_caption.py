@@ -11,13 +11,13 @@ from trainings import TRAININGS, write_pictures
 
 from minirnn import EncoderDecoder, HandoverDecoder, PictureEncoder, load_checkpoint
 from minirnn.cli.captioned import is_true
-from minirnn.cli.captions import load_captioner
 from minirnn.cli.collected import load, part_of
 from minirnn.cli.train.caption import _weights_used
 from minirnn.data import moving as moving_module
 from minirnn.data import scenes as scenes_module
 from minirnn.data.moving import moving
 from minirnn.data.scenes import scenes
+from minirnn.runs.captions import load_captioner
 from minirnn.training import Run
 
 QUICK = ("--hidden", 6, "--epochs", 1, "--quiet")

@@ -14,7 +14,14 @@ from commands import beside_results, refused, run
 from trainings import spoken
 
 from minirnn import AttentionDecoder, ContextDecoder, InputError, load_checkpoint, save_checkpoint
-from minirnn.cli.chats import (
+from minirnn.cli.conversing import asked, distinct, exactly, learn, load, talk_of
+from minirnn.data import SPECIALS
+from minirnn.data import dialogues as built_in
+from minirnn.models.copying import CopyingDecoder
+from minirnn.partner import Answer, Partner
+from minirnn.plots import common
+from minirnn.reranking import Reranker
+from minirnn.runs.chats import (
     HIDDEN,
     MODELS,
     ONE_TURN,
@@ -27,13 +34,6 @@ from minirnn.cli.chats import (
     load_chat,
     turns_of,
 )
-from minirnn.cli.conversing import asked, distinct, exactly, learn, load, talk_of
-from minirnn.data import SPECIALS
-from minirnn.data import dialogues as built_in
-from minirnn.models.copying import CopyingDecoder
-from minirnn.partner import Answer, Partner
-from minirnn.plots import common
-from minirnn.reranking import Reranker
 from minirnn.training import Run
 
 TINY = ("--hidden", 6, "--embedding", 4, "--epochs", 1, "--quiet")

@@ -11,8 +11,8 @@ from trainings import TRAININGS, write_data
 from minirnn import Run, load_checkpoint
 from minirnn.cli import corpora, rewarding
 from minirnn.cli.train import translate
-from minirnn.cli.translation import OPTIONS
 from minirnn.plots import common
+from minirnn.runs.translation import OPTIONS
 from minirnn.training import loop
 
 TASKS = {

@@ -518,7 +518,7 @@ def damages(config):
 def test_every_damage_to_a_run_is_one_line(copy, capsys):
     config = json.loads((copy / "run.json").read_text())
     missing = [
-        {key: ...} for key in config if key not in ("rules", "kernels", "threads")
+        {key: ...} for key in config if key not in ("rules", "kernels", "threads", "minirnn")
     ]  # which runs have not had from the beginning
     for damage in [*damages(config), *missing]:
         damaged = {k: v for k, v in {**config, **damage}.items() if v is not ...}

@@ -14,6 +14,7 @@ HELPER = Path(__file__).with_name("hostile_files.py")
 COUNT = 20_000 if os.environ.get("MINIRNN_THOROUGH") else 100
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is limited and read as Linux does")
 @pytest.mark.parametrize("kind", ["damaged", "hostile"])
 def test_files_that_are_not_what_they_should_be(kind, tmp_path):

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from commands import beside_results, refused, run
 
-from minirnn import Run
-from minirnn.cli.lm import read_config
+from minirnn import Run, classifier
 from minirnn.cli.reader import of_run
 from minirnn.cli.texts import load_corpus
 from minirnn.cli.train import recipe
-from minirnn.cli.train.classify import encode, read_learned
-from minirnn.cli.translation import build_codecs
 from minirnn.data import Pair, tokenize
+from minirnn.runs.classify import read_learned
+from minirnn.runs.lm import read_config
+from minirnn.runs.translation import build_codecs
 
 COMPOSED = "L'élève a été là 👍🏽 ."
 DECOMPOSED = unicodedata.normalize("NFD", COMPOSED)
@@ -33,6 +33,10 @@ def here(tmp_path, monkeypatch):
     lines = (f"{'ab'[i % 2]}\t{DECOMPOSED} {i}\n" for i in range(40))
     (tmp_path / "labelled.tsv").write_text("".join(lines), encoding="utf-8")
     return tmp_path
+
+
+def encode(texts, learned, tokens):
+    return classifier.encode(texts, learned.vocabulary, tokens, 99, learned.rules)
 
 
 def change_config(path, **changes):
@@ -62,7 +66,7 @@ def test_a_run_that_was_begun_by_the_first_rules_keeps_them(task, here, monkeypa
     elif task == "cloze":
         assert run("cloze", "old", f"{DECOMPOSED} _") == 0
     else:
-        (ids,) = encode([DECOMPOSED], read_learned(Run("old")), {"tokens": "word", "max-length": 99})
+        (ids,) = encode([DECOMPOSED], read_learned(Run("old")), "word")
         np.testing.assert_array_equal(ids, [vocabulary.index(piece) for piece in pieces])
         assert run("classify", "old", DECOMPOSED) == 0
     assert capsys.readouterr().err == ""  # nothing is read as <unk>
@@ -100,11 +104,11 @@ def test_characters_that_are_only_read_are_composed(here, capsys):
     assert run("train", "classify", "--data", "labelled.tsv", *SMALL, "--out", "run") == 0
     learned = read_learned(Run("run"))
     assert "\u0301" not in learned.vocabulary
-    one, other = encode([COMPOSED, DECOMPOSED], learned, {"tokens": "char", "max-length": 99})
+    one, other = encode([COMPOSED, DECOMPOSED], learned, "char")
     np.testing.assert_array_equal(one, other)
     assert not (one == 0).any()
     first = learned._replace(rules=1)
-    assert len(encode([DECOMPOSED], first, {"tokens": "char", "max-length": 99})[0]) == len(DECOMPOSED) > len(one)
+    assert len(encode([DECOMPOSED], first, "char")[0]) == len(DECOMPOSED) > len(one)
 
 
 @pytest.mark.parametrize(("rules", "left"), [(1, "l e le ve a e te la"), (2, "l l ve a t l")])

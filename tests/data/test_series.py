@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from minirnn import InputError
-from minirnn.cli.train.forecast import _digest, _repeat_last, errors_by_distance
+from minirnn.cli.train.forecast import _repeat_last, errors_by_distance
 from minirnn.data.series import noisy_sine, read_series, standardize
+from minirnn.runs.forecast import digest
 
 
 @pytest.fixture
@@ -83,8 +84,8 @@ def test_what_is_too_far_from_what_is_learned_from_is_refused():
 def test_a_series_is_known_again():
     """Whether it was read as float32 or as float64; but not where float32 cannot tell it from another."""
     series = np.array([0.1, 0.2, 0.2, 20.3])
-    assert _digest(series) == _digest(series.astype(np.float32))
-    assert _digest(series) != _digest(series + 0.1)
+    assert digest(series) == digest(series.astype(np.float32))
+    assert digest(series) != digest(series + 0.1)
     far = np.array(FAR)
-    assert _digest(far) != _digest(far.astype(np.float32))
-    assert _digest(far) != _digest(far[::-1])
+    assert digest(far) != digest(far.astype(np.float32))
+    assert digest(far) != digest(far[::-1])

@@ -122,7 +122,9 @@ def test_the_picture_is_of_the_network_that_was_asked_for(tmp_path, monkeypatch)
     drawn = []
     monkeypatch.setattr(forecast, "plot_forecast", lambda *arguments: drawn.append(arguments))
     values = {RecurrentForecaster: 0.0, WindowForecaster: 1.0}  # of the standardized series: 0 is its mean
-    monkeypatch.setattr(forecast, "k_steps_ahead", lambda model, x, k: np.full((k, len(x)), values[type(model)]))
+    monkeypatch.setattr(
+        "minirnn.forecaster.k_steps_ahead", lambda model, x, k: np.full((k, len(x)), values[type(model)])
+    )
     assert run("train", "forecast", "--cell", "lstm", *SMALL, "--epochs", 1, "--out", tmp_path / "run") == 0
     ((series, num_train, predictions, name, errors, *_),) = drawn
     assert name == "lstm" == next(iter(errors))

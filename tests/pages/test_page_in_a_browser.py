@@ -15,6 +15,8 @@ from minirnn.cells import Cell
 from minirnn.pages.stepping.backward_pass import page
 from minirnn.pages.stepping.lessons import MOST_LETTERS, MOST_UNITS, attention, recurrent
 
+QUICK = ("rnn", "gru", "lstm", "lstm-peephole")
+LARGE = ("lstm-layer-norm", "gru-layer-norm", "lstm-fgr")
 GRADIENTS = "Object.fromEntries(Object.entries(state.gradients).filter(([, v]) => v.d).map(([k, v]) => [k, v.d]))"
 
 
@@ -40,7 +42,7 @@ def same(found, expected, rtol=1e-9, atol=1e-12):
         np.testing.assert_allclose(values, np.ravel(expected[name]), rtol=rtol, atol=atol, err_msg=name)
 
 
-@pytest.mark.parametrize("cell", CELL_NAMES)
+@pytest.mark.parametrize("cell", [c if c in QUICK else pytest.param(c, marks=pytest.mark.slow) for c in CELL_NAMES])
 def test_every_cell_has_a_page_that_opens_without_a_network_and_computes_what_the_engine_computes(open_page, cell):
     lesson = recurrent(cell)
     shown = open_page(lesson)
@@ -336,7 +338,7 @@ def test_nothing_sticks_out_of_a_screen(open_page, driver, width):
             driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-@pytest.mark.parametrize("cell", CELL_NAMES)
+@pytest.mark.parametrize("cell", [c if c in LARGE else pytest.param(c, marks=pytest.mark.slow) for c in CELL_NAMES])
 def test_the_largest_page_is_no_larger_than_400_kb_and_always_the_same(cell):
     lesson = recurrent(cell, "abcdefghi"[:MOST_LETTERS], MOST_UNITS)
     written = page(lesson)

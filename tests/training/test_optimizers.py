@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+import minirnn
 from minirnn import SGD, Adam, AdamW, InputError, Linear, Parameter, RMSProp
-from minirnn.training import OPTIMIZERS
+from minirnn.training import OPTIMIZERS, Optimizer
+from minirnn.training.optimizers import _named
 
 
 def quadratic(optimizer, steps=400):
@@ -29,6 +31,39 @@ def quadratic(optimizer, steps=400):
 )
 def test_every_optimizer_finds_a_minimum(optimizer):
     np.testing.assert_allclose(quadratic(optimizer), 3, atol=0.05)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_that_has_a_name_is_exported_and_does_what_all_do(name):
+    kind = OPTIMIZERS[name]
+    assert kind.name == name
+    assert kind.__name__ in minirnn.__all__
+    assert getattr(minirnn, kind.__name__) is getattr(minirnn.training, kind.__name__) is kind
+    # Some rate, without weight decay, leads to the minimum.
+    ends = [quadratic(lambda p, rate=rate: kind(p, rate, weight_decay=0.0)) for rate in (0.1, 0.02, 0.005)]
+    assert min(abs(end - 3).max() for end in ends) < 0.05
+    p = Parameter(np.ones((2, 3), np.float32))
+    optimizer = kind({"p": p}, 0.1)
+    for _ in range(2):
+        p.grad = np.full((2, 3), 0.5, np.float32)
+        optimizer.step()
+    assert p.dtype == np.float32
+    assert (p.data < 1).all()
+    state = optimizer.state_dict()
+    assert set(state) == {"num_steps", *(f"{slot}.p" for slot in optimizer.slots)}
+    again, q = kind({"p": (q := Parameter(p.data.copy()))}, 0.1), q
+    again.load_state_dict(state)
+    for one, parameter in ((optimizer, p), (again, q)):
+        parameter.grad = np.full((2, 3), -0.25, np.float32)
+        one.step()
+    np.testing.assert_array_equal(p.data, q.data)
+
+
+def test_a_subclass_without_a_name_of_its_own_is_not_offered():
+    class Mine(Adam):
+        pass
+
+    assert Mine not in _named(Optimizer).values()
 
 
 def test_weight_decay_pulls_towards_zero():

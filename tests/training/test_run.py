@@ -10,6 +10,7 @@ import pytest
 from minirnn import InputError, Run, load_checkpoint, save_checkpoint
 from minirnn.training.checkpoint import subset, write_atomically
 from minirnn.training.run import FORMAT
+from minirnn.version import __version__
 
 
 @pytest.fixture
@@ -18,12 +19,15 @@ def run(tmp_path):
 
 
 def test_a_run_is_what_was_written_down(run):
-    assert json.loads((run.path / "run.json").read_text()) == {"format": 1, "task": "lm", "size": 3} == run.config
+    began = {"format": 1, "minirnn": __version__}
+    assert json.loads((run.path / "run.json").read_text()) == {**began, "task": "lm", "size": 3} == run.config
     assert FORMAT == 1
     run.update({"size": 4, "more": "é"})
     again = Run(str(run.path))
-    assert again.config == run.config == {"format": 1, "task": "lm", "size": 4, "more": "é"}
-    people_read_it = '{\n "format": 1,\n "task": "lm",\n "size": 4,\n "more": "\\u00e9"\n}'
+    assert again.config == run.config == {**began, "task": "lm", "size": 4, "more": "é"}
+    people_read_it = (
+        f'{{\n "format": 1,\n "minirnn": "{__version__}",\n "task": "lm",\n "size": 4,\n "more": "\\u00e9"\n}}'
+    )
     assert (run.path / "run.json").read_text() == people_read_it
 
 
@@ -43,7 +47,7 @@ def test_a_run_of_another_format_is_refused(found, run):
 
 def test_a_run_may_begin_in_an_empty_directory_and_nowhere_else(tmp_path):
     (tmp_path / "empty").mkdir()
-    assert Run.create(tmp_path / "empty", {}).config == {"format": 1}
+    assert Run.create(tmp_path / "empty", {}).config == {"format": 1, "minirnn": __version__}
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thing").touch()
     (tmp_path / "file").write_text("text")

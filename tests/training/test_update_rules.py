@@ -62,6 +62,10 @@ RULES = {
 }
 
 
+def test_every_optimizer_has_its_formula_here():
+    assert {rule.split(",")[0] for rule in RULES} == set(OPTIMIZERS)
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_three_steps_are_those_of_the_formula(rule):
     make, formula = RULES[rule]

@@ -9,7 +9,6 @@ import numpy as np
 
 from minirnn.cli.caption import read_given
 from minirnn.cli.captioned import looks
-from minirnn.cli.captions import load_captioner
 from minirnn.cli.collected import Part
 from minirnn.cli.computing import add_device
 from minirnn.cli.lines import sentence
@@ -17,11 +16,12 @@ from minirnn.cli.notes import UnknownTokens
 from minirnn.cli.options import number, path
 from minirnn.cli.pictures import add_out, check_picture, draw, tell
 from minirnn.cli.runs import open_run
-from minirnn.cli.translators import load_translator
 from minirnn.data.pictures import read_picture
 from minirnn.errors import InputError
 from minirnn.plots import plot_attention
 from minirnn.plots.looks import plot_looks
+from minirnn.runs.captions import load_captioner
+from minirnn.runs.translators import load_translator
 from minirnn.training import Run
 
 PICTURE_PIXELS = 256
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _of_a_picture(opened: Run, arguments: argparse.Namespace) -> int:
     """Print the caption and where each word looked most, and draw the maps."""
-    captioner, learned, options = load_captioner(opened, device=arguments.device)
+    captioner, learned, _ = load_captioner(opened, device=arguments.device)
     if captioner.attention is None:
         raise InputError(f"the model in {arguments.RUN} does not attend: train one with --inject attention")
     if (arguments.name or arguments.picture) and learned.look is not None:
@@ -80,7 +80,7 @@ def _of_a_picture(opened: Run, arguments: argparse.Namespace) -> int:
         file = path(arguments.SENTENCE)
     except argparse.ArgumentTypeError as error:
         raise InputError(str(error)) from error
-    part = read_given([file], learned, options)[0]
+    part = read_given([file], captioner)[0]
     name = part.names[0] if arguments.name is None else arguments.name
     if name not in part.names:
         raise InputError(f"{file}: there is no {name!r} among its names, such as {part.names[0]!r}")

@@ -6,13 +6,13 @@ import argparse
 from typing import Any
 
 from minirnn.cells import CELL_NAMES
-from minirnn.cli.cells import CELL_HELP
 from minirnn.cli.options import check_output, number, path
 from minirnn.data.reading import unify
 from minirnn.data.writing import write_atomically
 from minirnn.errors import InputError
 from minirnn.pages.stepping.backward_pass import page
 from minirnn.pages.stepping.lessons import MOST_LETTERS, MOST_UNITS, attention, recurrent
+from minirnn.runs.cells import CELL_HELP
 
 
 def add_parser(pictures: Any) -> None:

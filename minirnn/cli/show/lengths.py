@@ -11,13 +11,13 @@ from minirnn.cli.options import number, path
 from minirnn.cli.pictures import add_out, check_picture, draw, tell
 from minirnn.cli.progress import Progress
 from minirnn.cli.runs import open_run
-from minirnn.cli.tasks import read_run_options
-from minirnn.cli.translation import OPTIONS, build_codecs
-from minirnn.cli.translators import read_codecs
 from minirnn.data import Codec, Pair, length_histogram
 from minirnn.data.codec import SENTENCE_TOKENS
 from minirnn.errors import InputError
 from minirnn.plots import plot_lengths
+from minirnn.runs.tasks import read_run_options
+from minirnn.runs.translation import OPTIONS, build_codecs
+from minirnn.runs.translators import read_codecs
 
 
 def add_parser(pictures: Any) -> None:

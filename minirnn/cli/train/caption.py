@@ -11,7 +11,6 @@ from minirnn import backend
 from minirnn.captioner import reference_words, written_words
 from minirnn.cli import rewarding
 from minirnn.cli.captioned import is_true, looks, scored
-from minirnn.cli.captions import OPTIONS, Learned, build_model, load_captioner, read_learned
 from minirnn.cli.collected import Collection, Part, digest, learn, load, mismatch, write_picture
 from minirnn.cli.options import quoted
 from minirnn.cli.pictures import attempt, tell
@@ -21,6 +20,7 @@ from minirnn.errors import InputError
 from minirnn.layers import Conv2d
 from minirnn.models import EncoderDecoder, PictureEncoder, VideoEncoder
 from minirnn.plots.looks import plot_looks
+from minirnn.runs.captions import OPTIONS, Learned, build_model, load_captioner, read_learned
 from minirnn.training import Run, Trainer
 from minirnn.training.captioning import Captioned, Captioning
 

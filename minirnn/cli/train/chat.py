@@ -8,13 +8,13 @@ import numpy as np
 
 from minirnn import backend
 from minirnn.cli import rewarding
-from minirnn.cli.chats import OPTIONS, Learned, build_model, load_chat, read_learned, turns_of
 from minirnn.cli.conversing import Conversations, digest, in_order, learn, load, measure, mismatch, talk_of
 from minirnn.cli.options import quoted
 from minirnn.cli.pictures import attempt, tell
 from minirnn.cli.train.recipe import Recipe
 from minirnn.cli.training import Command, draw_losses, make_schedule, make_trainer
 from minirnn.data.vocabulary import UNKNOWN_ID
+from minirnn.runs.chats import OPTIONS, Learned, build_model, load_chat, read_learned, turns_of
 from minirnn.training import Run, Trainer
 from minirnn.training.chatting import Chatting
 

@@ -4,32 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from minirnn import backend
-from minirnn.cli.cells import cell_options, cell_settings
-from minirnn.cli.lm import OPTIONS as LM_OPTIONS
-from minirnn.cli.options import number, quoted, quoted_text
+from minirnn.blanks import BLANK
+from minirnn.cli.options import quoted, quoted_text
 from minirnn.cli.pictures import attempt, tell
 from minirnn.cli.texts import Corpus, digest, hold_out, load_corpus, mismatch
 from minirnn.cli.train.recipe import Recipe
-from minirnn.cli.training import Command, Options, draw_losses, make_trainer, optimization_options, read_options
-from minirnn.data import UNKNOWN, Vocabulary, detokenize
-from minirnn.errors import InputError
-from minirnn.models.cloze import SIDES, ClozeModel
+from minirnn.cli.training import Command, draw_losses, make_trainer
+from minirnn.data import Vocabulary, detokenize
+from minirnn.models.cloze import SIDES
+from minirnn.runs.cloze import OPTIONS, build_models, read_vocabulary
+from minirnn.runs.options import read_options
 from minirnn.training import Run, Trainer
-from minirnn.training.cloze import Cloze, ClozeModels
-
-BLANK = "_"
-_SHARED = ("data", "tokens", "clean", "min-frequency", "valid-fraction", "dropout", "batch-size", "steps")
-OPTIONS: Options = {
-    **{name: LM_OPTIONS[name] for name in _SHARED},
-    **cell_options("gru"),
-    "max-tokens": (150_000, LM_OPTIONS["max-tokens"][1]),
-    "hidden": (96, LM_OPTIONS["hidden"][1]),
-    "embedding": (32, {"type": number(int, 1), "metavar": "N", "help": "features of the embedding"}),
-    **optimization_options(lr=0.004, epochs=5),
-}
+from minirnn.training.cloze import Cloze
 
 
 def add_parser(tasks: Any) -> None:
@@ -50,29 +37,6 @@ def _learn(corpus: Corpus, options: dict[str, Any]) -> Vocabulary:
 
 def _keep(vocabulary: Vocabulary) -> dict[str, Any]:
     return {"vocabulary": vocabulary.tokens}
-
-
-def read_vocabulary(run: Run) -> Vocabulary:
-    """The vocabulary in a run's run.json.
-
-    Raises:
-        InputError: it is damaged.
-    """
-    try:
-        vocabulary = Vocabulary(run.config["vocabulary"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{run.path / 'run.json'}: the vocabulary is damaged: {error!r}") from error
-    if UNKNOWN not in vocabulary:
-        raise InputError(f"{run.path / 'run.json'}: the vocabulary has no {UNKNOWN}")
-    return vocabulary
-
-
-def build_models(size: int, options: dict[str, Any], rng: np.random.Generator) -> ClozeModels:
-    """The three models that a run's options describe, on their device, for a vocabulary of that size."""
-    settings = {"embedding_size": options["embedding"], "dropout": options["dropout"], **cell_settings(options)}
-    models = ClozeModels(**{s: ClozeModel(size, options["hidden"], sides=s, rng=rng, **settings) for s in SIDES})
-    models.to(options["device"])
-    return models
 
 
 def _trainer(corpus: Corpus, vocabulary: Vocabulary, options: dict[str, Any], progress: bool) -> Trainer[Cloze]:

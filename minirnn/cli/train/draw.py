@@ -10,7 +10,6 @@ import numpy as np
 
 from minirnn import backend
 from minirnn.artist import Artist
-from minirnn.cli.drawings import OPTIONS, Learned, build_model, load_artist, read_learned
 from minirnn.cli.drawn import measure
 from minirnn.cli.gallery import Gallery, digest, drawn, learn, load, mismatch, titles
 from minirnn.cli.options import quoted
@@ -19,6 +18,7 @@ from minirnn.cli.progress import Progress
 from minirnn.cli.train.recipe import Recipe
 from minirnn.cli.training import Command, draw_losses, make_schedule, make_trainer
 from minirnn.plots.drawings import plot_drawings
+from minirnn.runs.drawings import OPTIONS, Learned, build_model, load_artist, read_learned
 from minirnn.training import Run, Trainer
 from minirnn.training.drawing import Drawing
 

@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import numpy as np
 
 from minirnn import backend
-from minirnn.cli.cells import cell_options, cell_settings
-from minirnn.cli.options import number, path
 from minirnn.cli.pictures import attempt, tell
 from minirnn.cli.train.recipe import Recipe
-from minirnn.cli.training import Command, Options, make_trainer, optimization_options
-from minirnn.data.series import NOISE, noisy_sine, read_series, standardize
-from minirnn.errors import InputError
-from minirnn.models.forecasting import RecurrentForecaster, WindowForecaster, k_steps_ahead
+from minirnn.cli.training import Command, make_trainer
+from minirnn.data.series import NOISE, standardize
+from minirnn.forecaster import Forecaster
 from minirnn.plots import bars, chart
 from minirnn.plots.forecast import plot_forecast
+from minirnn.runs.forecast import OPTIONS, Units, build_model, count_train, digest, learn, load, mismatch
 from minirnn.training import Run, Trainer
-from minirnn.training.forecasting import Forecasting, SideBySide
+from minirnn.training.forecasting import Forecasting
 
-_count: dict[str, Any] = {"type": number(int, 1), "metavar": "N"}
-OPTIONS: Options = {
-    "data": (None, {"type": path, "metavar": "FILE", "help": "one number a line (default: a noisy sine)"}),
-    "train-fraction": (0.6, {"type": number(float, 0, 1), "metavar": "X", "help": "the beginning to learn from"}),
-    "window": (4, {**_count, "help": "values that the linear model and the MLP see"}),
-    **cell_options("gru"),
-    "hidden": (32, {**_count, "help": "units of the MLP and of the recurrent network"}),
-    "batch-size": (16, {**_count, "help": "pieces in a batch"}),
-    "steps": (48, {**_count, "help": "predictions in a piece"}),
-    **optimization_options(lr=0.005, epochs=500),
-    "validate-every": (50, {**_count, "help": "epochs between validations"}),
-}
 AHEAD = (1, 4, 16, 64)
 
 
@@ -48,43 +33,16 @@ def add_parser(tasks: Any) -> None:
     )
 
 
-def _series(options: dict[str, Any]) -> np.ndarray:
-    return read_series(options["data"]) if options["data"] else noisy_sine()
-
-
-def _digest(series: np.ndarray) -> str:
-    """Of the values in float32 where that tells all of them apart, else in float64. (A run may have been begun with a
-    series that was read in float32, and goes on unless that had lost something of it.)"""
-    rounded = series.astype(np.float32)
-    lossless = len(np.unique(rounded)) == len(np.unique(series))
-    return hashlib.sha256((rounded if lossless else series).tobytes()).hexdigest()
-
-
-def _mismatch(options: dict[str, Any]) -> str:
-    return f"{options['data'] or 'the noisy sine'} is not the series that"
-
-
-def _trainer(series: np.ndarray, _: None, options: dict[str, Any], progress: bool) -> Trainer[Forecasting]:
+def _trainer(series: np.ndarray, _: Any, options: dict[str, Any], progress: bool) -> Trainer[Forecasting]:
     rng = backend.generator(options["seed"])
-    num_train = int(len(series) * options["train-fraction"])
-    if not num_train:
-        raise InputError(f"a series of {len(series)} values has nothing to learn from")
-    window, hidden = options["window"], options["hidden"]
-    model = SideBySide(
-        {
-            "linear": WindowForecaster(window, rng=rng),
-            "mlp": WindowForecaster(window, hidden, rng=rng),
-            "recurrent": RecurrentForecaster(hidden_size=hidden, **cell_settings(options), rng=rng),
-        }
-    )
-    model.to(options["device"])
-    values = standardize(series, num_train)[0]
+    num_train = count_train(series, options)
+    model, values = build_model(options, rng), standardize(series, num_train)[0]
     sizes = {"batch_size": options["batch-size"], "num_steps": options["steps"]}
     task = Forecasting(model, values, num_train, **sizes, rng=rng)
     return make_trainer(task, options, progress)
 
 
-RECIPE: Recipe[np.ndarray, None] = Recipe(_series, _digest, _mismatch, _trainer)
+RECIPE: Recipe[np.ndarray, Any] = Recipe(load, digest, mismatch, _trainer, learn, Units.to_json)
 
 
 def _announce(trainer: Trainer[Forecasting], options: dict[str, Any]) -> str:
@@ -100,13 +58,9 @@ def _report(run: Run, trainer: Trainer[Forecasting]) -> None:
     """The errors by distance, as a table, a chart and a picture."""
     task, options = trainer.task, run.config["options"]
     task.model.load_state_dict(run.model_state())  # the best on held-out values
-    series = _series(options)
-    _, mean, deviation = standardize(series, task.num_train)
+    series = load(options)
     furthest = min(AHEAD[-1], len(series) - task.num_train)
-    ahead = {
-        name: k_steps_ahead(model, task.series, furthest) * deviation + mean
-        for name, model in task.model.models().items()
-    }
+    ahead = Forecaster(task.model, *learn(series, options)).ahead(series, furthest)
     cell = options["cell"]
     found = {cell: ahead["recurrent"], "linear": ahead["linear"], "MLP": ahead["mlp"]}
     found["last value"] = _repeat_last(series, furthest)

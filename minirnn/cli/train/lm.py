@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from minirnn import backend
-from minirnn.cli.lm import OPTIONS, build_model, load_writer, read_config
 from minirnn.cli.options import quoted
 from minirnn.cli.pictures import attempt, tell
 from minirnn.cli.progress import Progress
@@ -13,9 +12,9 @@ from minirnn.cli.texts import Corpus, digest, hold_out, load_corpus, mismatch
 from minirnn.cli.train.recipe import Recipe
 from minirnn.cli.training import Command, draw_losses, make_trainer
 from minirnn.data import Vocabulary, detokenize
-from minirnn.decoding import sampler
 from minirnn.errors import InputError
 from minirnn.models import NGram
+from minirnn.runs.lm import OPTIONS, build_model, load_writer, read_config
 from minirnn.training import LanguageModeling, Run, Trainer
 
 
@@ -101,8 +100,7 @@ def _report(run_directory: Run, trainer: Trainer) -> None:
     if "train_perplexity" in last:
         print(f"perplexity on training text: {last['train_perplexity']:.3f} (last epoch)")
     tell(attempt(draw_losses, run_directory, trainer))
-    prefix = read_config(run_directory).prefix
-    print(f"\na sample, after {prefix!r}:\n")
-    write = load_writer(run_directory, prefix, device=trainer.task.model.parameters()[0].device)
-    print(write(300, sampler(backend.generator(0), temperature=0.8)))
+    writer = load_writer(run_directory, device=trainer.task.model.parameters()[0].device)
+    print(f"\na sample, after {writer.prefix!r}:\n")
+    print(writer.generate(length=300, temperature=0.8, seed=0))
     print(f"\nmore: minirnn generate {quoted(run_directory.path)} --prefix TEXT")

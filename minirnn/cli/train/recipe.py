@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from minirnn.cli.progress import Progress
-from minirnn.cli.texts import read_rules
-from minirnn.cli.training import check_data
 from minirnn.data.words import RULES
+from minirnn.runs.data import check_data
+from minirnn.runs.options import read_rules
 from minirnn.training import Run, Trainer
 
 Data = TypeVar("Data")

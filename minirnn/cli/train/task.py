@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from minirnn.cli import rewarding
-from minirnn.cli.tasks import OPTIONS, complete
 from minirnn.cli.train import translate
 from minirnn.cli.training import Command
+from minirnn.runs.tasks import OPTIONS, complete
 from minirnn.training import Run, Trainer
 
 

@@ -12,17 +12,17 @@ from minirnn.cli.notes import EMPTY
 from minirnn.cli.options import quoted, quoted_text
 from minirnn.cli.pictures import Drawn, attempt, tell
 from minirnn.cli.progress import Progress
-from minirnn.cli.tasks import read_run_options
 from minirnn.cli.train.recipe import Recipe
 from minirnn.cli.training import Command, draw_losses, make_trainer
 from minirnn.cli.translate import BEAM_PENALTY
-from minirnn.cli.translation import OPTIONS, build_codecs, build_model
-from minirnn.cli.translators import load_translator, read_codecs
 from minirnn.data import Codec, Pair, encode_pairs, length_histogram
 from minirnn.decoding import power_penalty
 from minirnn.errors import InputError
 from minirnn.metrics import corpus_bleu, exact_match
 from minirnn.plots import AttentionMap, plot_attentions, plot_lengths
+from minirnn.runs.tasks import read_run_options
+from minirnn.runs.translation import OPTIONS, build_codecs, build_model
+from minirnn.runs.translators import load_translator, read_codecs
 from minirnn.training import Run, Trainer, Translation
 from minirnn.training.schedules import (
     FORCING,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from minirnn import backend
-from minirnn.cli.runs import load_model
-from minirnn.cli.tasks import read_run_options
-from minirnn.cli.translation import build_model
 from minirnn.data import Codec
 from minirnn.errors import InputError
+from minirnn.runs.tasks import read_run_options
+from minirnn.runs.translation import build_model
+from minirnn.runs.weights import load_model
 from minirnn.training import Run
 from minirnn.translator import Translator
 
@@ -24,7 +24,7 @@ def read_codecs(run: Run) -> tuple[Codec, Codec]:
         if isinstance(error.__cause__, ImportError):  # then it is not the file that is to blame
             raise
         said = error if isinstance(error, InputError) else repr(error)
-        raise InputError(f"{run.path / 'run.json'}: the vocabulary is damaged: {said}") from error
+        raise run.damaged(f"the vocabulary: {said}") from error
     return source, target
 
 

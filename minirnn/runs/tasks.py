@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from minirnn.cli import translation
-from minirnn.cli.options import number
-from minirnn.cli.training import Options, read_options
 from minirnn.data.tasks import TASKS
+from minirnn.runs import translation
+from minirnn.runs.options import Options, number, read_options
+from minirnn.runs.own import EXAMPLE, TASK, chosen_task
 from minirnn.training import Run
 
 _OF_CORPORA = (
@@ -19,7 +19,11 @@ _DEFAULTS = {"cell": "lstm", "embedding": 16, "dropout": 0.0, "batch-size": 128,
 OPTIONS: Options = {
     "task": (
         "reverse",
-        {"choices": tuple(TASKS), "help": "; ".join(f"{name}: {task.about}" for name, task in TASKS.items())},
+        {
+            **TASK.settings(),
+            "help": "; ".join(f"{name}: {task.about}" for name, task in TASKS.items())
+            + f"; {EXAMPLE}: a function of your own, from a numpy.random.Generator to a question and its answer",
+        },
     ),
     "examples": (20_000, {"type": number(int, 1, 1_000_001), "metavar": "N", "help": "pairs to learn from"}),
     **{
@@ -33,7 +37,7 @@ OPTIONS: Options = {
 def complete(options: dict[str, Any]) -> dict[str, Any]:
     """The options of a task's run with those of a translation run that follow from them."""
     rest = {name: translation.OPTIONS[name][0] for name in _OF_CORPORA}
-    return {**rest, "tokens": TASKS[options["task"]].tokens, "clean": "none", **options}
+    return {**rest, "tokens": chosen_task(options["task"]).tokens, "clean": "none", **options}
 
 
 def read_run_options(run: Run) -> dict[str, Any]:

@@ -8,18 +8,12 @@ import numpy as np
 
 from minirnn import backend
 from minirnn.captioner import Captioner
-from minirnn.cli import rewarding
-from minirnn.cli.cells import cell_options, cell_settings
-from minirnn.cli.options import number, path
-from minirnn.cli.runs import load_model
-from minirnn.cli.training import FLAG, Options, optimization_options, read_options, schedule_options
 from minirnn.data import Codec
 from minirnn.data.codec import SENTENCE_TOKENS
 from minirnn.data.pictures import Preprocessing
-from minirnn.data.sights import Pictures, Regions, Sights, Videos
+from minirnn.data.sights import Sights, sights_of
 from minirnn.data.text import CLEANING
 from minirnn.errors import InputError
-from minirnn.layers.attention import SCORES
 from minirnn.models import (
     AttentionDecoder,
     ContextDecoder,
@@ -31,6 +25,11 @@ from minirnn.models import (
     VideoEncoder,
 )
 from minirnn.models.encoders import Encoder
+from minirnn.runs import rewarding
+from minirnn.runs.cells import cell_options, cell_settings
+from minirnn.runs.options import FLAG, Options, number, optimization_options, path, read_options, schedule_options
+from minirnn.runs.own import SCORE, chosen_score
+from minirnn.runs.weights import load_model
 from minirnn.training import Run
 
 _file = {"type": path, "metavar": "FILE"}
@@ -51,7 +50,7 @@ OPTIONS: Options = {
                     "brought (default: 32, or 24 for videos)"}),
     "inject": ("attention", {"choices": INJECT, "help": "where the picture goes: looked at at every step, the first "
                              "state, the input of each step, or the output"}),
-    "score": ("additive", {"choices": tuple(SCORES), "help": "the attention score"}),
+    "score": ("additive", {**SCORE.settings(), "help": "the attention score"}),
     "normalize": ("softmax", {"choices": ("softmax", "hard"), "help": "look at all regions more or less, or, hard, "
                               "at one at a time"}),
     "attend": ("after", {"choices": ("before", "after"), "help": "before the step as Xu, or after it, when the word "
@@ -143,9 +142,7 @@ class Learned(NamedTuple):
 
     def sights(self, seen: Any) -> Sights:
         """What was read, as the encoder takes it."""
-        if self.look is None:
-            return Regions(seen)
-        return Pictures(seen, self.look) if isinstance(seen, np.ndarray) else Videos(seen, self.look)
+        return sights_of(seen, self.look)
 
     def to_json(self) -> dict[str, Any]:
         """As run.json has it."""
@@ -172,7 +169,7 @@ def read_learned(run: Run) -> Learned:
         if isinstance(error.__cause__, ImportError):  # then it is not the file that is to blame
             raise
         said = error if isinstance(error, InputError) else repr(error)
-        raise InputError(f"{run.path / 'run.json'}: damaged: {said}") from error
+        raise run.damaged(said) from error
     return Learned(codec, look, shape, grid, most)
 
 
@@ -200,7 +197,7 @@ def build_model(learned: Learned, options: dict[str, Any], rng: np.random.Genera
     if attends:
         decoder = AttentionDecoder(
             *sizes,
-            score=options["score"],
+            score=chosen_score(options["score"]),
             normalize=options["normalize"],
             attend=options["attend"],
             attention_size=ATTENTION_SIZE,
@@ -247,7 +244,7 @@ def load_captioner(
     model = load_model(
         run, lambda: build_model(learned, {**options, "device": device}, backend.generator(0)), checkpoint
     )
-    return Captioner(model, learned.codec, learned.max_length), learned, options
+    return Captioner(model, learned.codec, learned.max_length, learned.look, learned.shape), learned, options
 
 
 def grid_of(captioner: Captioner, learned: Learned) -> tuple[int, int] | None:

@@ -7,20 +7,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minirnn import backend
-from minirnn.cli import rewarding
-from minirnn.cli.cells import cell_options, cell_settings
-from minirnn.cli.options import number, path
-from minirnn.cli.runs import load_model
-from minirnn.cli.training import FLAG, Options, optimization_options, read_options, schedule_options
 from minirnn.data import Codec
 from minirnn.data.codec import SENTENCE_TOKENS
 from minirnn.data.text import CLEANING
 from minirnn.data.vocabulary import SPECIALS
 from minirnn.errors import InputError
-from minirnn.layers.attention import SCORES
 from minirnn.models import AttentionDecoder, ContextDecoder, EncoderDecoder
 from minirnn.models.copying import CopyingDecoder
 from minirnn.models.history_encoders import FlatEncoder, HierarchicalEncoder
+from minirnn.partner import Partner
+from minirnn.reranking import Reranker
+from minirnn.runs import rewarding
+from minirnn.runs.cells import cell_options, cell_settings
+from minirnn.runs.options import FLAG, Options, number, optimization_options, path, read_options, schedule_options
+from minirnn.runs.own import SCORE, chosen_score
+from minirnn.runs.weights import load_model
 from minirnn.training import Run
 
 _count = {"type": number(int, 1), "metavar": "N"}
@@ -44,7 +45,7 @@ OPTIONS: Options = {
     "model": ("attentive", {"choices": MODELS, "help": "how the history is read: turn by turn, looking at turns and "
                             "words; turn by turn; as one text, looking at words; only the last turn; or backward: from "
                             "an answer to what it answers, for chat --rerank"}),
-    "score": ("additive", {"choices": tuple(SCORES), "help": "the attention score"}),
+    "score": ("additive", {**SCORE.settings(), "help": "the attention score"}),
     "matching": (None, {"choices": SWITCH, "help": "read turn by turn, compare the words of each turn with those of "
                         "the latest (default: on with attentive)"}),
     "copying": (None, {"choices": SWITCH, "help": "take over words that are looked at, even unknown ones (default: on "
@@ -132,7 +133,7 @@ def read_learned(run: Run) -> Learned:
         if isinstance(error.__cause__, ImportError):  # then it is not the file that is to blame
             raise
         said = error if isinstance(error, InputError) else repr(error)
-        raise InputError(f"{run.path / 'run.json'}: damaged: {said}") from error
+        raise run.damaged(said) from error
     return Learned(codec, most, placeholders)
 
 
@@ -154,7 +155,7 @@ def build_model(learned: Learned, options: dict[str, Any], rng: np.random.Genera
     if options["model"] == "hierarchical":
         decoder = ContextDecoder(V, E, H, encoder.output_size, **common)
     else:
-        how: dict[str, Any] = {"score": options["score"], "attend": "after", "input_feeding": True}
+        how: dict[str, Any] = {"score": chosen_score(options["score"]), "attend": "after", "input_feeding": True}
         kind = CopyingDecoder if is_on(options, "copying") else AttentionDecoder
         decoder = kind(V, E, H, encoder.output_size, **how, **common)
     model = EncoderDecoder(encoder, decoder, bridge="learned", tied=options["tied"], rng=rng)
@@ -177,3 +178,24 @@ def load_chat(
         run, lambda: build_model(learned, {**options, "device": device}, backend.generator(0)), checkpoint
     )
     return model, learned, options
+
+
+def partner_of(model: EncoderDecoder, learned: Learned, options: dict[str, Any]) -> Partner:
+    """A model that answers, with its language."""
+    limits = {"turns": turns_of(options), "max_length": learned.max_length, "cut": options["max-length"]}
+    return Partner(model, learned.codec, placeholders=learned.placeholders, **limits)
+
+
+def reranker_of(model: EncoderDecoder, learned: Learned, options: dict[str, Any], weight: float = 0.5) -> Reranker:
+    """A backward model, with its language."""
+    return Reranker(model, learned.codec, weight, cut=options["max-length"])
+
+
+def load_partner(run: Run, checkpoint: str = "best", device: str = "cpu") -> Partner | Reranker:
+    """The trained model of a run with its language; a backward model answers nothing, but reranks.
+
+    Raises:
+        InputError: the run is another task's, is damaged, or has no checkpoint.
+    """
+    model, learned, options = load_chat(run, checkpoint, device)
+    return (reranker_of if options["model"] == "backward" else partner_of)(model, learned, options)

@@ -8,11 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minirnn import backend
-from minirnn.artist import Artist
-from minirnn.cli.cells import cell_options, cell_settings
-from minirnn.cli.options import number, path
-from minirnn.cli.runs import load_model
-from minirnn.cli.training import Options, optimization_options, read_options, schedule_options
+from minirnn.artist import Artist, told_of
 from minirnn.data import Codec
 from minirnn.data.colours import Colours, colours_from_json
 from minirnn.data.pictures import MOST_SIZE
@@ -20,8 +16,11 @@ from minirnn.errors import InputError
 from minirnn.models.conditions import CaptionCondition, ClassCondition, Condition
 from minirnn.models.drawing import ORDERS, PictureModel, RasterModel
 from minirnn.models.grid_drawing import DiagonalModel, RowModel
+from minirnn.runs.cells import cell_options, cell_settings
+from minirnn.runs.options import Options, number, optimization_options, path, read_options, schedule_options
+from minirnn.runs.weights import load_model
 from minirnn.training import Run
-from minirnn.training.drawing import Captions, Classes, Told
+from minirnn.training.drawing import Told
 
 BUILT_IN = ("sketches", "digits")
 MODELS = ("diagonal", "row", "raster")
@@ -146,17 +145,9 @@ class Learned(NamedTuple):
         """What pictures are of, as the model's condition reads it.
 
         Raises:
-            InputError: it is told something that this model is not, or there is no such class.
+            InputError: there is no such class.
         """
-        if self.codec is not None and captions is not None:
-            return Captions([[self.codec.encode(text) for text in of_one] for of_one in captions])
-        if self.classes is not None and classes is not None:
-            number_of = {name: i for i, name in enumerate(self.classes)}
-            for name in classes:
-                if name not in number_of:
-                    raise InputError(f"there is no class {name!r}: expected one of {', '.join(self.classes)}")
-            return Classes(np.array([number_of[name] for name in classes]))
-        return None
+        return told_of(captions, classes, self.codec, self.classes)
 
     def to_json(self) -> dict[str, Any]:
         """As run.json has it."""
@@ -186,7 +177,7 @@ def read_learned(run: Run) -> Learned:
         if isinstance(error.__cause__, ImportError):  # then it is not the file that is to blame
             raise
         said = error if isinstance(error, InputError) else repr(error)
-        raise InputError(f"{run.path / 'run.json'}: damaged: {said}") from error
+        raise run.damaged(said) from error
     return Learned(colours, size, classes, codec)
 
 
@@ -229,4 +220,4 @@ def load_artist(run: Run, checkpoint: str = "best", device: str = "cpu") -> tupl
     model = load_model(
         run, lambda: build_model(learned, {**options, "device": device}, backend.generator(0)), checkpoint
     )
-    return Artist(model, learned.colours), learned, options
+    return Artist(model, learned.colours, learned.classes, learned.codec), learned, options

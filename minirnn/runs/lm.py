@@ -1,27 +1,21 @@
-"""A language model and its run directory: building it, loading it, letting it write."""
+"""What `minirnn train lm` can be told, what a run keeps of its text, and the model built from both."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from minirnn import backend
-from minirnn.cli.cells import cell_options, cell_settings
-from minirnn.cli.notes import UnknownTokens
-from minirnn.cli.options import number, path
-from minirnn.cli.runs import load_model
-from minirnn.cli.texts import read_rules
-from minirnn.cli.training import FLAG, Options, optimization_options, read_options
-from minirnn.data import UNKNOWN, Vocabulary, detokenize, tokenize
+from minirnn.data import UNKNOWN, Vocabulary
 from minirnn.data.text import CLEANING, TOKENS
-from minirnn.decoding import generate
-from minirnn.decoding.sampling import Choose
-from minirnn.errors import InputError
 from minirnn.layers.recurrent import RECURRENT_INITS
 from minirnn.models import LanguageModel
+from minirnn.runs.cells import cell_options, cell_settings
+from minirnn.runs.options import FLAG, Options, number, optimization_options, path, read_options, read_rules
+from minirnn.runs.weights import load_model
 from minirnn.training import Run
+from minirnn.writer import Writer
 
 OPTIONS: Options = {
     "data": (
@@ -72,7 +66,7 @@ def read_config(run_directory: Run) -> LanguageModelConfig:
             raise ValueError(f"the vocabulary has no {UNKNOWN}")
         return LanguageModelConfig(options, Vocabulary(config["vocabulary"]), config["prefix"], config["sha256"], rules)
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{run_directory.path / 'run.json'}: damaged: {error}") from error
+        raise run_directory.damaged(error) from error
 
 
 def build_model(vocabulary_size: int, options: dict[str, Any], rng: np.random.Generator) -> LanguageModel:
@@ -92,44 +86,13 @@ def build_model(vocabulary_size: int, options: dict[str, Any], rng: np.random.Ge
     return model
 
 
-def load_language_model(run_directory: Run, checkpoint: str, device: str) -> tuple[LanguageModel, Vocabulary]:
-    """The trained model of a run, ready to be used, and its vocabulary.
+def load_writer(run_directory: Run, checkpoint: str = "best", device: str = "cpu") -> Writer:
+    """The trained model of a run with its vocabulary.
 
     Raises:
-        InputError: the run is not a language model's, or has no checkpoint.
+        InputError: the run is not a language model's, is damaged, or has no checkpoint.
     """
     config = read_config(run_directory)
-    options, size = {**config.options, "device": device}, len(config.vocabulary)
-    model = load_model(run_directory, lambda: build_model(size, options, backend.generator(0)), checkpoint)
-    return model, config.vocabulary
-
-
-def load_writer(
-    run_directory: Run, prefix: str, checkpoint: str = "best", device: str = "cpu"
-) -> Callable[[int, Choose], str]:
-    """A function that continues `prefix` by so many tokens, chosen so, with the trained model of a run.
-
-    Raises:
-        InputError: the prefix is empty, or the run cannot be used; in writing, that the model gives no probabilities.
-    """
-    model, vocabulary = load_language_model(run_directory, checkpoint, device)
-    config = read_config(run_directory)
-    options = config.options
-    pieces = tokenize(prefix if options["clean"] == "none" else prefix.lower(), options["tokens"], config.rules)
-    if not pieces:
-        raise InputError("the prefix must have at least one token")
-    UnknownTokens(vocabulary).note(pieces)
-    prefix_ids, unknown = vocabulary.encode(pieces).tolist(), vocabulary.ids[UNKNOWN]
-
-    def step(tokens: np.ndarray, state: Any) -> tuple[np.ndarray, Any]:
-        log_probs, state = model.step(tokens, state)
-        if np.isnan(log_probs).any():
-            raise InputError(f"the model in {run_directory.path} gives no probabilities: its training went wrong")
-        log_probs[:, unknown] = -np.inf  # there is no text to print for it
-        return log_probs, state
-
-    def write(length: int, choose: Choose) -> str:
-        ids = generate(step, prefix_ids, length, choose)[0]
-        return detokenize([*pieces, *vocabulary.decode(ids)], options["tokens"])
-
-    return write
+    options, vocabulary = {**config.options, "device": device}, config.vocabulary
+    model = load_model(run_directory, lambda: build_model(len(vocabulary), options, backend.generator(0)), checkpoint)
+    return Writer(model, vocabulary, options["tokens"], options["clean"], config.prefix, config.rules)

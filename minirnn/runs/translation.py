@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.cli import rewarding
-from minirnn.cli.cells import cell_options, cell_settings
-from minirnn.cli.options import number, path
-from minirnn.cli.training import FLAG, Options, optimization_options
 from minirnn.data import Codec, Pair
 from minirnn.data.codec import SENTENCE_TOKENS
 from minirnn.data.text import CLEANING
 from minirnn.errors import InputError
-from minirnn.layers.attention import NORMALIZE, SCORES
+from minirnn.layers.attention import NORMALIZE
 from minirnn.models import AttentionDecoder, ContextDecoder, Decoder, EncoderDecoder, HandoverDecoder, RecurrentEncoder
 from minirnn.models.encoders import BRIDGES
+from minirnn.runs import rewarding
+from minirnn.runs.cells import cell_options, cell_settings
+from minirnn.runs.options import FLAG, Options, number, optimization_options, path
+from minirnn.runs.own import SCORE, chosen_score
 from minirnn.training.schedules import FORCING
 
 _file = {"type": path, "metavar": "FILE"}
@@ -45,7 +45,7 @@ OPTIONS: Options = {
     "shared-vocabulary": (False, {**FLAG, "help": "one vocabulary for both languages"}),
     "max-length": (60, {"type": number(int, 2), "metavar": "N", "help": "cut longer sentences in training"}),
     "decoder": ("attention", {"choices": ("attention", "context", "handover"), "help": "how the source is used"}),
-    "score": ("additive", {"choices": tuple(SCORES), "help": "the attention score"}),
+    "score": ("additive", {**SCORE.settings(), "help": "the attention score"}),
     "normalize": ("softmax", {"choices": NORMALIZE, "help": "scores to weights; hard: one position at a time"}),
     "attend": ("before", {"choices": ("before", "after"), "help": "the step, as Bahdanau, or after it, as Luong"}),
     "attention-size": (None, {**_count, "help": "features compared by additive scores (default: as --hidden)"}),
@@ -168,7 +168,7 @@ def _build_decoder(target_size: int, memory_size: int, options: dict[str, Any], 
         return {"context": ContextDecoder, "handover": HandoverDecoder}[options["decoder"]](*sizes, **common)
     return AttentionDecoder(
         *sizes,
-        score=options["score"],
+        score=chosen_score(options["score"]),
         normalize=options["normalize"],
         attention_size=options["attention-size"],
         attend=options["attend"],
