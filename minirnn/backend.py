@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.errors import DeviceError, InputError
+from minirnn.errors import DeviceError, InputError, install
 
 Array = Any  # numpy.ndarray or cupy.ndarray; the two share no base class
 DEVICES = ("cpu", "gpu")
@@ -94,7 +94,7 @@ def gpu_library() -> ModuleType:
         import cupy
     except ImportError as error:
         raise DeviceError(
-            "no GPU support: cupy is not installed (pip install 'minirnn[gpu-cuda12]' or 'minirnn[gpu-cuda13]')"
+            f"no GPU support: cupy is not installed ({install('gpu-cuda12')} or 'minirnn[gpu-cuda13]')"
         ) from error
     if not cupy.is_available():
         raise DeviceError("no GPU: cupy is installed but finds no usable CUDA device")
