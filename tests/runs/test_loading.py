@@ -280,3 +280,14 @@ def test_a_gpu_that_is_not_there_is_said_before_anything_is_read(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "cupy", None)
     with pytest.raises(minirnn.DeviceError):
         load("gone", device="gpu")
+
+
+def test_a_chat_that_compared_turns_in_another_way_is_to_be_trained_anew(small_runs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(small_runs / "chat", "chat")
+    assert Run("chat").config["options"]["matching"] in (None, "on")
+    change_config(tmp_path / "chat", minirnn=None)
+    assert "chat was trained when turns were compared in another way: train it anew" in refused("chat")
+    options = Run("chat").config["options"]
+    change_config(tmp_path / "chat", options={**options, "matching": "off"})
+    assert "another way" not in refused("chat")  # its weights are of another shape now, which is said instead
