@@ -44,7 +44,12 @@ def test_what_commands_write_is_ignored_and_nothing_else():
     assert git("ls-files", "-ci", "--exclude-standard").stdout == "", "of what is tracked nothing"
 
 
-DOCUMENTS = [ROOT / "benchmarks" / "README.md", ROOT / ".ci" / "run", *sorted((ROOT / "minirnn").rglob("*.py"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "benchmarks" / "README.md",
+    ROOT / ".ci" / "run",
+    *sorted((ROOT / "minirnn").rglob("*.py")),
+]
 
 
 def test_an_install_from_the_clone_leaves_it_editable():
