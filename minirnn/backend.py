@@ -20,7 +20,7 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minirnn.errors import DeviceError, InputError
+from minirnn.errors import DeviceError, InputError, install
 
 # Or cupy.ndarray. The two share no base class; what they have in common is all that is used of either, so that type
 # checkers may take both for NumPy's.
@@ -99,7 +99,7 @@ def gpu_library() -> ModuleType:
         import cupy
     except ImportError as error:
         raise DeviceError(
-            "no GPU support: cupy is not installed (pip install 'minirnn[gpu-cuda12]' or 'minirnn[gpu-cuda13]')"
+            f"no GPU support: cupy is not installed ({install('gpu-cuda12')} or 'minirnn[gpu-cuda13]')"
         ) from error
     if not cupy.is_available():
         raise DeviceError("no GPU: cupy is installed but finds no usable CUDA device")

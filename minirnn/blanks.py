@@ -77,7 +77,7 @@ class BlankFiller:
             InputError: the text has no blank, or `n_best` is below 1.
         """
         n_best = integer("n_best", n_best)
-        pieces = tokenize(text if self.clean == "none" else text.lower(), self.tokens, self.rules)
+        pieces = self.cut(text)
         blanks = [t for t, piece in enumerate(pieces) if piece == BLANK]
         if not blanks:
             raise InputError(f"the text has no blank: write {BLANK} where a token is to be found")
@@ -86,6 +86,10 @@ class BlankFiller:
             pieces[t] = self.vocabulary.tokens[int(probs["both"][t].argmax())]
         guesses = [{sides: self._best(found[t], n_best) for sides, found in probs.items()} for t in blanks]
         return Filled(detokenize(pieces, self.tokens), guesses)
+
+    def cut(self, text: str) -> list[str]:
+        """The tokens of a text, blanks among them."""
+        return tokenize(text if self.clean == "none" else text.lower(), self.tokens, self.rules)
 
     def _probabilities(self, pieces: list[str]) -> dict[str, np.ndarray]:
         """By what is seen, how probable each token is at each place: (T, V)."""

@@ -84,6 +84,10 @@ class Classifier:
             return np.zeros((0, len(self.labels)), np.float32)
         return np.exp(predict(self.model, self.encode(texts)))
 
+    def read(self, text: str) -> list[str]:
+        """The tokens of a text, as many as are read."""
+        return cut(text[: LONGEST_TOKEN * self.max_length], self.tokens, self.rules)[: self.max_length]
+
     def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
         """The ids of texts, as the model reads them."""
         return encode(texts, self.vocabulary, self.tokens, self.max_length, self.rules)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -98,6 +98,7 @@ class Translator:
         exact: bool = False,
         max_steps: int = 20_000,
         allow_unknown: bool = True,
+        step: Callable[[int], Any] = lambda count: None,
     ) -> list[list[Translated]]:
         """Translate.
 
@@ -110,6 +111,7 @@ class Translator:
             exact: find the best-scored of all translations, by branch and bound after a beam search of `beam_size`;
                 `max_steps` limits the work on each sentence.
             allow_unknown: whether `<unk>` may be written.
+            step: called with how many sentences more are translated, for a progress bar.
 
         Returns:
             For each sentence its translations, best first. An empty sentence has the empty translation; of a very long
@@ -131,12 +133,14 @@ class Translator:
         full = np.flatnonzero([len(sentence) > 1 for sentence in ids])
         if not len(full):
             return result
-        step = sentence_step(self.model, (PAD_ID, BOS_ID) if allow_unknown else (PAD_ID, BOS_ID, UNKNOWN_ID))
+        step(len(ids) - len(full))
+        next_words = sentence_step(self.model, (PAD_ID, BOS_ID) if allow_unknown else (PAD_ID, BOS_ID, UNKNOWN_ID))
         for part in length_batches([len(ids[i]) for i in full], 1 if exact else BATCH):
             at = full[part]
-            found = self._find(step, [ids[i] for i in at], search, choose, max_steps if exact else None)
+            found = self._find(next_words, [ids[i] for i in at], search, choose, max_steps if exact else None)
             for i, best in zip(at, found, strict=True):
                 result[i] = [self._translated(ids[i], one, proven) for one, proven in best]
+            step(len(at))
         return result
 
     def evaluate(
@@ -176,6 +180,10 @@ class Translator:
         task = Translation(self.model, sides, ([], []), batch_size=BATCH, rng=np.random.default_rng(0))
         with no_grad():
             return perplexity(*task.nll(*sides))
+
+    def read(self, sentence: str) -> list[str]:
+        """The tokens of a sentence that are read: of a very long one the first, as `translate` says."""
+        return self.source.cut(sentence[:MOST_CHARACTERS])[: MOST_TOKENS - 1]
 
     def _checked(
         self,

@@ -31,3 +31,9 @@ def refused(capsys, *arguments):
     assert captured.err.startswith("minirnn")
     assert "error: " in captured.err
     return captured.err
+
+
+def beside_results(error):
+    """What is on stderr, without the notes on what a small model does not know and cannot say."""
+    lines = error.splitlines(keepends=True)
+    return "".join(line for line in lines if "not in the vocabulary" not in line and " empty" not in line)

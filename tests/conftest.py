@@ -10,8 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from minirnn.cli import progress
+
 settings.register_profile("minirnn", deadline=None, max_examples=25, derandomize=True, print_blob=False)
 settings.load_profile("minirnn")
+
+progress.AFTER = 60.0  # so that what is on stderr does not depend on how fast a machine is; see `cli/test_progress.py`
 
 
 @pytest.fixture

@@ -56,6 +56,10 @@ def gradcheck(
         GradcheckError: names the input, the index of its worst element, both values, and whether a kink (such
             as relu at 0) is the likely cause.
         InputError: an input is not float64, or not an array on the CPU that can be changed; or inside no_grad().
+
+        >>> x = np.array([0.5, -1.0, 2.0])
+        >>> gradcheck(lambda x: x * x * x, x) < 1e-9
+        True
     """
     if isinstance(inputs, Tensor) or is_array(inputs):
         inputs = [inputs]

@@ -25,7 +25,11 @@ Reduction = Literal["mean", "sum", "none"]
 
 @explains_keywords
 def log_softmax(a: Tensor, axis: int = -1) -> Tensor:
-    """log(exp(a) / Σ exp(a)) along `axis`, computed as (a - m) - log Σ exp(a - m) with m = max(a)."""
+    """log(exp(a) / Σ exp(a)) along `axis`, computed as (a - m) - log Σ exp(a - m) with m = max(a).
+
+    >>> np.round(log_softmax(Tensor([0.0, 0.0])).numpy().astype(float), 4).tolist()
+    [-0.6931, -0.6931]
+    """
     require_tensor(a)
     xp = array_module(a.data)
     shifted = a.data - a.data.max(axis=axis, keepdims=True)
@@ -42,6 +46,9 @@ def softmax(a: Tensor, axis: int = -1, mask: Array | None = None) -> Tensor:
         axis: the axis along which the result sums to 1.
         mask: boolean, broadcastable to `a`. Where it is false the result is exactly 0 and no gradient flows;
             a line without any true element is all 0.
+
+        >>> softmax(Tensor([[1.0, 1.0, 5.0]]), mask=np.array([True, True, False])).numpy().tolist()
+        [[0.5, 0.5, 0.0]]
     """
     require_tensor(a)
     xp = array_module(a.data)
@@ -81,6 +88,12 @@ def cross_entropy(
 
     Raises:
         InputError: a shape does not fit, a target is out of range, the reduction is unknown, or ε is not in [0, 1).
+
+        >>> logits = Tensor([[2.0, 0.0], [0.0, 2.0]])
+        >>> round(cross_entropy(logits, np.array([0, 0])).item(), 4)
+        1.1269
+        >>> round(cross_entropy(logits, np.array([0, -1]), ignore_index=-1).item(), 4)
+        0.1269
     """
     _check_reduction(reduction)
     require_tensor(logits)

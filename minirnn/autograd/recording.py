@@ -16,7 +16,14 @@ recording: ContextVar[bool] = ContextVar("recording", default=True)
 
 @contextmanager
 def no_grad() -> Iterator[None]:
-    """Inside this block operations compute but record nothing. Also usable as a decorator."""
+    """Inside this block operations compute but record nothing. Also usable as a decorator.
+
+    >>> x = Tensor([1.0], requires_grad=True)
+    >>> with no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
     token = recording.set(False)
     try:
         yield

@@ -41,6 +41,12 @@ class Tensor(Recorded):
 
     Raises:
         InputError: the data is no array of real numbers, or of a floating type other than float32 and float64.
+
+        >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+        >>> loss = (x * x).sum()
+        >>> loss.backward()
+        >>> loss.item(), x.grad.tolist()
+        (14.0, [2.0, 4.0, 6.0])
     """
 
     __slots__ = ()
@@ -313,6 +319,12 @@ def grad(output: Tensor, inputs: Tensor | Sequence[Tensor], gradient: Array | No
 
     Raises:
         ValueError, TypeError, StaleGraphError: as `Tensor.backward`.
+
+        >>> x = Tensor([3.0], requires_grad=True)
+        >>> y = x * x
+        >>> dx, dy = grad((y * y).sum(), [x, y])
+        >>> dx.tolist(), dy.tolist()
+        ([108.0], [18.0])
     """
     inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     require_tensor(output, *inputs)

@@ -37,6 +37,9 @@ def make_cell(name: str | Cell) -> Cell:
 
     Raises:
         InputError: there is no such cell.
+
+        >>> make_cell("lstm").gates
+        'ifgo'
     """
     if isinstance(name, Cell):
         return name

@@ -51,7 +51,8 @@ class Cell:
     """The names of the ready-made configurations, each with the arguments of the constructor."""
 
     gates: str = ""
-    """One letter for each block of H rows of W, in order."""
+    """One letter for each block of H rows of W, in order. What `forward` makes of a block it calls by that letter: so
+    `minirnn show gates` finds the gates of every cell."""
 
     memory_gate: MemoryGate | None = None
     """The gate that keeps the memory, whose initial bias decides how long a fresh layer remembers; None without one."""

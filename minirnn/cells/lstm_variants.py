@@ -28,17 +28,17 @@ class LSTMVariantCell(Cell):
     see the memory c; each P is diagonal (a weight per unit, so that P c is p * c) or full. With M inputs, H units and
     n = M + H + 1:
 
-        name                 what differs from "lstm-peephole", the paper's vanilla LSTM      parameters
-        lstm-peephole        nothing                                                          4Hn + 3H
-        lstm-nig             no input gate: i = 1                                             3Hn + 2H
-        lstm-nfg             no forget gate: f = 1                                            3Hn + 2H
-        lstm-nog             no output gate: o = 1                                            3Hn + 2H
-        lstm-niaf            no input activation: g = a_g                                     4Hn + 3H
-        lstm-noaf            no output activation: h = o * c                                  4Hn + 3H
-        lstm-cifg            coupled input and forget gate: f = 1 - i                         3Hn + 2H
-        lstm-fgr             full gate recurrence: the gates see those of the step before     4Hn + 3H + 9H²
-        lstm-full-peephole   every gate sees all of c                                         4Hn + 3H²
-        lstm-coupled         as lstm-cifg, without peepholes                                  3Hn
+        name                 what it is                                                         parameters
+        lstm-peephole        an LSTM whose gates see the memory: the paper's vanilla LSTM       4Hn + 3H
+        lstm-nig             a peephole LSTM without input gate: i = 1                          3Hn + 2H
+        lstm-nfg             a peephole LSTM without forget gate: f = 1                         3Hn + 2H
+        lstm-nog             a peephole LSTM without output gate: o = 1                         3Hn + 2H
+        lstm-niaf            a peephole LSTM without input activation: g = a_g                  4Hn + 3H
+        lstm-noaf            a peephole LSTM without output activation: h = o * c               4Hn + 3H
+        lstm-cifg            a peephole LSTM with coupled input and forget gate: f = 1 - i      3Hn + 2H
+        lstm-fgr             a peephole LSTM whose gates see those of the step before, too      4Hn + 3H + 9H²
+        lstm-full-peephole   an LSTM whose gates see the memory of every unit                   4Hn + 3H²
+        lstm-coupled         an LSTM with coupled input and forget gate, without peepholes      3Hn
 
     (The paper's NP, without peepholes, is "lstm", with 4Hn.) A constant gate and a coupled one have no rows in W, U, b.
 

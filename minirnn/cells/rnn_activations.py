@@ -17,6 +17,13 @@ class ActivatedRNNCell(Cell):
         (1)  a   = W x_t + U h_{t-1} + b
         (2)  h_t = φ(a)
 
+        name             what it is
+        rnn-relu         an RNN with max(a, 0) instead of tanh(a)
+        rnn-relu6        an RNN with min(max(a, 0), 6) instead of tanh(a)
+        rnn-leaky-relu   an RNN with a, and 0.01 a below 0, instead of tanh(a)
+        rnn-elu          an RNN with a, and exp(a) - 1 below 0, instead of tanh(a)
+        rnn-sigmoid      an RNN with σ(a) instead of tanh(a)
+
     and back, from dh = dL/dh_t:
 
         (3)  da       = dh * φ'(a)
@@ -66,6 +73,10 @@ class RampRNNCell(Cell):
 
         (1)  a   = W x_t + U h_{t-1} + b
         (2)  h_t = max(a, 0) + p * min(a, 0)
+
+        name        what it is
+        rnn-prelu   an RNN with a, and p a below 0, instead of tanh(a): p is learned for each unit
+        rnn-rrelu   an RNN with a, and p a below 0, instead of tanh(a): in training p is drawn at every step
 
     and back, from dh = dL/dh_t:
 

@@ -7,9 +7,12 @@ from typing import Any
 
 from minirnn.captioner import Captioner
 from minirnn.cli.collected import Part
+from minirnn.cli.computing import add_device
+from minirnn.cli.notes import EmptyResults
 from minirnn.cli.options import number, path
+from minirnn.cli.progress import Progress
 from minirnn.cli.runs import open_run
-from minirnn.cli.translate import add_search_options, search_options
+from minirnn.cli.translate import OUTPUT, SEARCH, add_search_options, search_options
 from minirnn.errors import InputError
 from minirnn.runs.captions import load_captioner
 
@@ -27,8 +30,11 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("RUN", type=path, help="the run directory")
     parser.add_argument("PICTURE", nargs="+", type=path, help="what to caption")
     add_search_options(parser)
-    parser.add_argument("--n-best", type=number(int, 1), metavar="N", help="show the N best, with their scores")
-    parser.add_argument("--no-unknown", action="store_true", help="never write <unk>")
+    parser.section(OUTPUT).add_argument(
+        "--n-best", type=number(int, 1), metavar="N", help="show the N best, with their scores"
+    )
+    parser.section(SEARCH).add_argument("--no-unknown", action="store_true", help="never write <unk>")
+    add_device(parser)
     parser.set_defaults(run=run)
 
 
@@ -39,13 +45,20 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(f"--n-best {n_best} needs a beam at least as wide: add --beam {n_best}")
     search = caption_search(arguments) | {"n_best": n_best, "allow_unknown": not arguments.no_unknown}
     captioner, learned, _ = load_captioner(open_run(arguments), arguments.checkpoint, arguments.device)
-    for part in read_given(arguments.PICTURE, captioner):
-        found = captioner.caption(learned.sights(part.seen), **search)
+    with Progress("reading the pictures"):
+        parts = read_given(arguments.PICTURE, captioner)
+    empty = EmptyResults("caption", "greedy" if arguments.beam == 1 else "beam")
+    for part in parts:
+        with Progress("captioning"):
+            found = captioner.caption(learned.sights(part.seen), **search)
         for name, best in zip(part.names, found, strict=True):
             before = f"{name}\t" if len(arguments.PICTURE) > 1 or len(part.names) > 1 else ""
+            if not best[0].text:
+                empty.note(name)
             for one in best:
                 score = f"{one.score:.4f}\t" if arguments.n_best else ""
                 print(f"{before}{score}{' '.join(one.text.split())}", flush=True)
+    empty.end()
     return 0
 
 

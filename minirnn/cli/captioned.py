@@ -14,6 +14,7 @@ from minirnn.autograd.recording import no_grad
 from minirnn.captioner import Caption, Captioner, check_features, reference_words
 from minirnn.cli.collected import Collection, Part, digest, load, mismatch, read_part
 from minirnn.cli.computing import in_words
+from minirnn.cli.progress import Progress
 from minirnn.data import moving, scenes
 from minirnn.data.moving import Moving
 from minirnn.data.scenes import Scene
@@ -62,7 +63,8 @@ def evaluate(run: Run, arguments: argparse.Namespace, search: Mapping[str, Any])
 def _collection(run: Run, options: dict[str, Any]) -> Collection:
     if not (options["images"] or options["features"]):
         return load({**options, "examples": 1})  # of the built-in ones, the test part alone is needed
-    return load_again(run, options, load, digest, mismatch, "give pictures with --images and --captions")
+    with Progress("reading the data of the run"):
+        return load_again(run, options, load, digest, mismatch, "give pictures with --images and --captions")
 
 
 def scored(
@@ -84,10 +86,11 @@ def scored(
     """
     sights, search = learned.sights(part.seen), dict(search or {})
     started = time.perf_counter()
-    found = [best[0] for best in captioner.caption(sights, **search)]
+    kind = "videos" if isinstance(part.seen, list) else "pictures"
+    with Progress(f"captioning {len(part.names):,} {what} {kind}"):
+        found = [best[0] for best in captioner.caption(sights, **search)]
     seconds = time.perf_counter() - started
     beam = search.get("beam_size", 1)
-    kind = "videos" if isinstance(part.seen, list) else "pictures"
     how = "greedy" if beam == 1 else f"beam {beam}"
     print(f"{len(found):,} {what} {kind}, {how}: {seconds:.1f} s, at most {in_words(num_threads())}")
     references = [[reference_words(captioner.codec, text) for text in of_one] for of_one in part.captions]
@@ -122,7 +125,7 @@ def _print_seen(captioner: Captioner, learned: Learned, part: Part, found: Seque
     captioned = Captioned(learned.sights(part.seen), ids)
     task = Captioning(captioner.model, captioned, captioned, batch_size=32, rng=np.random.default_rng(0))
     N = len(part.names)
-    with no_grad():
+    with no_grad(), Progress("measuring the perplexity"):
         own = perplexity(*task.nll(captioned))
         line = f"perplexity    {own:.3f}  (each token given the true ones before it)"
         if N > 1:
@@ -149,10 +152,11 @@ def _print_time(
         return 100 * float(np.mean([moving.verbs_and_order_right(caption.text, one) for caption, one in pairs]))
 
     print(f"what happens, in order: right of {right(found):.1f} %")
-    backwards = [best[0] for best in captioner.caption(learned.sights([frames[::-1] for frames in part.seen]))]
+    with Progress("captioning the videos backwards, and without their motion"):
+        backwards = [best[0] for best in captioner.caption(learned.sights([frames[::-1] for frames in part.seen]))]
+        single = learned.sights([frames[len(frames) // 2 :][:1] for frames in part.seen])
+        still = right([best[0] for best in captioner.caption(single)])
     other = np.mean([a.text != b.text for a, b in zip(found, backwards, strict=True)])
-    single = learned.sights([frames[len(frames) // 2 :][:1] for frames in part.seen])
-    still = right([best[0] for best in captioner.caption(single)])
     print(f"backwards another caption of {100 * other:.1f} %; with the middle frame alone, right of {still:.1f} % "
           f"(chance {100 / len(moving.VERBS) ** 2:.1f} %)")  # fmt: skip
 

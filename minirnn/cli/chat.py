@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 
 from minirnn import backend
+from minirnn.cli.computing import add_device
 from minirnn.cli.lines import at_terminal, read_lines, sentence
+from minirnn.cli.notes import EmptyResults, UnknownTokens
 from minirnn.cli.options import number, path
 from minirnn.cli.runs import open_run
+from minirnn.cli.translate import SAMPLING, SEARCH
 from minirnn.decoding import greedy, sampler
 from minirnn.errors import InputError
 from minirnn.partner import Answer, Partner
@@ -35,15 +38,16 @@ def add_parser(commands: Any) -> None:
         epilog="example: minirnn chat runs/chat-1",
     )
     parser.add_argument("RUN", type=path, help="the run directory")
-    parser.add_argument("--beam", type=number(int, 1), default=1, metavar="N", help="beam size (default: 1, greedy)")
-    parser.add_argument("--sample", action="store_true", help="draw answers at random")
-    parser.add_argument("--temperature", type=number(float, above=0), metavar="X", help="of --sample (default: 1)")
-    parser.add_argument("--top-k", type=number(int, 1), metavar="K", help="with --sample: from the K most probable")
-    parser.add_argument(
+    search, drawn = parser.section(SEARCH), parser.section(SAMPLING)
+    search.add_argument("--beam", type=number(int, 1), default=1, metavar="N", help="beam size (default: 1, greedy)")
+    drawn.add_argument("--sample", action="store_true", help="draw answers at random")
+    drawn.add_argument("--temperature", type=number(float, above=0), metavar="X", help="of --sample (default: 1)")
+    drawn.add_argument("--top-k", type=number(int, 1), metavar="K", help="with --sample: from the K most probable")
+    drawn.add_argument(
         "--top-p", type=number(float, above=0), metavar="P", help="with --sample: from the most probable that sum to P"
     )
-    parser.add_argument("--seed", type=number(int, 0), metavar="N", help="of --sample (default: 0)")
-    parser.add_argument(
+    drawn.add_argument("--seed", type=number(int, 0), metavar="N", help="of --sample (default: 0)")
+    search.add_argument(
         "--anti-lm",
         type=number(float, 0),
         default=0.0,
@@ -51,22 +55,22 @@ def add_parser(commands: Any) -> None:
         help="against answers that fit everything: take X times their log-probability without a history off the first "
         "tokens (default: 0)",
     )
-    parser.add_argument(
+    search.add_argument(
         "--rerank",
         type=path,
         metavar="RUN",
         help="with --beam: of what the beam has found, the answer that best explains what it answers, by a run of "
         "train chat --model backward",
     )
-    parser.add_argument(
+    search.add_argument(
         "--rerank-weight",
         type=number(float, 0),
         metavar="X",
         help="of --rerank, beside the answer's own log-probability (default: 0.5)",
     )
-    parser.add_argument("--no-unknown", action="store_true", help="never write <unk>")
+    search.add_argument("--no-unknown", action="store_true", help="never write <unk>")
     parser.add_argument("--checkpoint", choices=("best", "last"), default="best", help="which weights (default: best)")
-    parser.add_argument("--device", choices=backend.DEVICES, default="cpu", help="where to compute (default: cpu)")
+    add_device(parser)
     parser.set_defaults(run=run)
 
 
@@ -79,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     partner = partner_of(model, learned, options)
     said: list[str] = []
     answer: Answer | None = None
-    noted = False
+    noted, unknown, empty = False, UnknownTokens(learned.codec.vocabulary), EmptyResults("answer", _how(arguments))
     if at_terminal():
         print(HELP, file=sys.stderr)
     for line in map(sentence, read_lines("answer", "turn")):
@@ -91,14 +95,22 @@ def run(arguments: argparse.Namespace) -> int:
             print("\n".join(why(partner, said[:-1], answer)), flush=True)
         elif words:
             said.append(words)
+            if not learned.placeholders:  # else they are read as what they are
+                unknown.note(learned.codec.cut(words))
             (answer,) = partner.answer([said], **search)
             said.append(answer.text)
             print(" ".join(answer.text.split()) or "…", flush=True)
+            if not answer.text:
+                empty.note(words)
             if len(said) >= partner.turns and not noted and options["model"] != "last":
                 noted = True
                 print(f"note: from now on only the latest {partner.turns} turns are remembered", file=sys.stderr)
             said = said[-partner.turns - 1 :]
     return 0
+
+
+def _how(arguments: argparse.Namespace) -> str:
+    return "sample" if arguments.sample else "greedy" if arguments.beam == 1 else "beam"
 
 
 def _search(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from minirnn.cli.lines import read_lines
+from minirnn.cli.notes import UnknownTokens
 from minirnn.cli.options import path
 from minirnn.cli.runs import open_run
 from minirnn.data.reading import unify
@@ -29,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print a line for each text."""
     classifier = load_classifier(open_run(arguments))
     texts = arguments.TEXT or list(read_lines("label", "text"))
+    UnknownTokens(classifier.vocabulary).note(token for text in texts for token in classifier.read(text))
     for text, found in zip(texts, classifier.classify(texts), strict=True):
         best = list(found.probabilities.items())[:3]
         print(text.replace("\n", " ") + "\t" + "  ".join(f"{label} {probability:.3f}" for label, probability in best))

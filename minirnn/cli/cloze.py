@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from minirnn.blanks import BLANK
+from minirnn.cli.notes import UnknownTokens
 from minirnn.cli.options import path
 from minirnn.cli.runs import open_run
 from minirnn.data.reading import unify
@@ -27,7 +28,9 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the filled text, and the three best for every blank by what is seen."""
-    filled = load_blank_filler(open_run(arguments)).fill(arguments.TEXT)
+    filler = load_blank_filler(open_run(arguments))
+    filled = filler.fill(arguments.TEXT)
+    UnknownTokens(filler.vocabulary).note(piece for piece in filler.cut(arguments.TEXT) if piece != BLANK)
     print(filled.text)
     for number, guesses in enumerate(filled.blanks, 1):
         for sides, best in guesses.items():

@@ -16,7 +16,7 @@ from minirnn.data.moving import Moving
 from minirnn.data.pictures import Preprocessing, read_captions, read_frames, read_picture
 from minirnn.data.scenes import Scene
 from minirnn.data.writing import write_atomically
-from minirnn.errors import InputError
+from minirnn.errors import InputError, install
 from minirnn.runs.captions import Learned, check
 
 SPARE = 10
@@ -168,7 +168,7 @@ def write_picture(seen: np.ndarray, to: Path) -> None:
     try:
         from PIL import Image
     except ImportError as error:
-        raise InputError("writing pictures needs Pillow: pip install 'minirnn[images]'") from error
+        raise InputError(f"writing pictures needs Pillow: {install('images')}") from error
     files = {to: seen}
     if seen.ndim == 4:
         to.mkdir(exist_ok=True)

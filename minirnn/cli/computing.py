@@ -5,23 +5,33 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from minirnn.cli.options import number
+from minirnn import backend
+from minirnn.cli.options import Parser, number
+from minirnn.cli.sections import COMPUTING
 from minirnn.errors import InputError
 from minirnn.training import Run
 
 MOST_THREADS = 1024
 
 
-def add_options(parser: argparse.ArgumentParser, default: Any = argparse.SUPPRESS) -> None:
+def add_device(parser: Parser) -> None:
+    """Add the option of commands that can compute on a GPU."""
+    parser.section(COMPUTING).add_argument(
+        "--device", choices=backend.DEVICES, default="cpu", help="where to compute (default: cpu)"
+    )
+
+
+def add_options(parser: Parser, default: Any = argparse.SUPPRESS) -> None:
     """Add the options, which may stand before the command and after it."""
-    parser.add_argument(
+    section = parser.section(COMPUTING)
+    section.add_argument(
         "--kernels",
         action=argparse.BooleanOptionalAction,
         default=default,
         help="compute with compiled kernels where there are any (default: on a GPU, and in a training that is resumed "
         "as it began)",
     )
-    parser.add_argument(
+    section.add_argument(
         "--threads",
         type=number(int, 1, MOST_THREADS + 1),
         default=default,

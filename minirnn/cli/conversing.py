@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minirnn.autograd.recording import no_grad
+from minirnn.cli.progress import Progress
 from minirnn.data import Codec
 from minirnn.data.conversations import read_conversations, split
 from minirnn.data.dialogues import DISTANCES, SPLITS, Dialogue, dialogues
@@ -98,7 +99,8 @@ def evaluate(run: Run, arguments: argparse.Namespace) -> None:
     """Print the measures of a run on its test part."""
     model, learned, options = load_chat(run, arguments.checkpoint, arguments.device)
     if options["data"]:
-        conversations = load_again(run, options, load, digest, mismatch, "train it again")
+        with Progress("reading the data of the run"):
+            conversations = load_again(run, options, load, digest, mismatch, "train it again")
     else:
         conversations = load({**options, "examples": 1})  # of the built-in ones the test part alone is needed
     measure(model, learned, conversations, options)
@@ -113,7 +115,8 @@ def measure(
     counted = None if conversations.truth else talk_of(conversations.train, learned, options)
     _print_perplexities(model, talk, counted)
     started = time.perf_counter()
-    answers = partner.answer([in_order(test[c], options)[:i] for c, i in talk.answers])
+    with Progress(f"writing {len(talk):,} answers"):
+        answers = partner.answer([in_order(test[c], options)[:i] for c, i in talk.answers])
     seconds = time.perf_counter() - started
     texts = [one.text for one in answers]
     words = [text.split() for text in texts]
@@ -139,13 +142,14 @@ def _print_perplexities(model: EncoderDecoder, talk: Talk, counted: Talk | None)
     """With the true, the shuffled and no history, by how many turns were before the answer: a model that makes use of
     the history is surprised where it is another's. Beside it what models know that have counted words."""
     before = np.array([i for _, i in talk.answers])
-    with no_grad():
+    with no_grad(), Progress("measuring the perplexity, with other histories too"):
         found = {history: nats_of(model, talk, history=history) for history in HISTORIES}
     tokens = found["true"][1]
     costs = {history: nats for history, (nats, _) in found.items()}
     if counted is not None:
         size = len(model.decoder.output.weight)
-        costs |= {name: _counted_nats(counted, talk, size, n) for name, n in (("bigram", 2), ("trigram", 3))}
+        with Progress("counting n-grams, to compare with"):
+            costs |= {name: _counted_nats(counted, talk, size, n) for name, n in (("bigram", 2), ("trigram", 3))}
     print(f"{len(talk):,} answers of {len(talk.conversations):,} test conversations; perplexity, each token given the "
           "true ones before it")  # fmt: skip
     print(f"{'turns before':>16} {'answers':>8}" + "".join(f"{name:>12}" for name in costs))
@@ -236,5 +240,6 @@ def _print_exact(found: Sequence[Asked]) -> None:
 def _print_unseen(partner: Partner, strange: Sequence[Dialogue]) -> None:
     """The same for names that were never heard before."""
     histories = [one.turns[: question.turn + 1] for one in strange for question in one.questions]
-    found = asked(partner, strange, partner.answer(histories))
+    with Progress("answering those with unseen names"):
+        found = asked(partner, strange, partner.answer(histories))
     print(f"exact with unseen names {_share([one.right for one in found])}  (of {len(found):,} questions)")

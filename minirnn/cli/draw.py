@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from minirnn import backend
 from minirnn.cli.collected import write_picture
+from minirnn.cli.computing import add_device
 from minirnn.cli.options import check_output, number, path
 from minirnn.cli.pictures import Drawn, check_picture, draw, tell
+from minirnn.cli.progress import Progress
 from minirnn.cli.runs import open_run
 from minirnn.data import sketches
 from minirnn.data.pictures import read_picture
@@ -47,34 +48,35 @@ def add_parser(commands: Any) -> None:
         epilog="example: minirnn draw runs/draw-1 --complete picture.png --keep 0.5",
     )
     parser.add_argument("RUN", type=path, help="the run directory")
-    parser.add_argument(
+    what, chosen, output = (parser.section(title) for title in ("what to draw", "how colours are chosen", "output"))
+    what.add_argument(
         "--samples", type=number(int, 1, MOST_SAMPLES + 1), default=16, metavar="N", help="how many (default: 16)"
     )
-    parser.add_argument(
+    chosen.add_argument(
         "--temperature",
         type=number(float, 0),
         default=1.0,
         metavar="T",
         help="below 1 the probable becomes more probable, 0 takes the most probable colour (default: 1)",
     )
-    parser.add_argument("--seed", type=number(int, 0), default=0, metavar="S", help="of the draws (default: 0)")
-    parser.add_argument("--caption", metavar="TEXT", help="what to draw, of a model that is told captions")
-    parser.add_argument("--class", dest="of_class", metavar="NAME", help="what to draw, of one that is told classes")
-    parser.add_argument("--complete", type=path, metavar="PICTURE", help="a picture to be completed")
-    parser.add_argument(
+    chosen.add_argument("--seed", type=number(int, 0), default=0, metavar="S", help="of the draws (default: 0)")
+    what.add_argument("--caption", metavar="TEXT", help="what to draw, of a model that is told captions")
+    what.add_argument("--class", dest="of_class", metavar="NAME", help="what to draw, of one that is told classes")
+    what.add_argument("--complete", type=path, metavar="PICTURE", help="a picture to be completed")
+    what.add_argument(
         "--keep",
         type=share,
         metavar="SHARE",
         help="the part of it that is kept, from where drawing begins (default: 0.5)",
     )
-    parser.add_argument(
+    output.add_argument(
         "--frames", type=number(int, 0, 1001), default=8, metavar="N", help="of the work in progress (default: 8)"
     )
-    parser.add_argument(
+    output.add_argument(
         "--out", type=path, metavar="PNG", help="the picture (default: drawings.png in the run, or completions.png)"
     )
     parser.add_argument("--checkpoint", choices=("best", "last"), default="best", help="which weights (default: best)")
-    parser.add_argument("--device", choices=backend.DEVICES, default="cpu", help="where to compute (default: cpu)")
+    add_device(parser)
     parser.set_defaults(run=run)
 
 
@@ -92,15 +94,16 @@ def run(arguments: argparse.Namespace) -> int:
     told = None if texts is None else learned.told([[text] for text in texts], texts)
     begun = _begun(arguments, learned)
     N = arguments.samples
-    stages = artist.draw(
-        N,
-        told=told,
-        begun=begun,
-        keep=keep,
-        temperature=arguments.temperature,
-        seed=arguments.seed,
-        stages=max(1, min(arguments.frames, learned.size**2)),
-    )
+    with Progress(f"drawing {N} picture{'s' * (N != 1)}"):
+        stages = artist.draw(
+            N,
+            told=told,
+            begun=begun,
+            keep=keep,
+            temperature=arguments.temperature,
+            seed=arguments.seed,
+            stages=max(1, min(arguments.frames, learned.size**2)),
+        )
     shown, titles = stages[-1], texts
     if begun is not None:
         # What was kept, the completions, and what the picture was.

@@ -10,6 +10,7 @@ import numpy as np
 from minirnn.artist import Artist
 from minirnn.autograd.recording import no_grad
 from minirnn.cli.gallery import Gallery, digest, drawn, load, mismatch
+from minirnn.cli.progress import Progress
 from minirnn.data import sketches
 from minirnn.data.scenes import is_true
 from minirnn.models.neighbour_counts import NeighbourCounts
@@ -26,7 +27,9 @@ MOST_COUNTED = 2**23
 def evaluate(run: Run, arguments: argparse.Namespace) -> None:
     """Print the measures of a run on its test part."""
     artist, learned, options = load_artist(run, arguments.checkpoint, arguments.device)
-    measure(artist, learned, load_again(run, options, load, digest, mismatch, "train it again"))
+    with Progress("reading the data of the run"):
+        gallery = load_again(run, options, load, digest, mismatch, "train it again")
+    measure(artist, learned, gallery)
 
 
 def measure(artist: Artist, learned: Learned, gallery: Gallery) -> None:
@@ -36,18 +39,19 @@ def measure(artist: Artist, learned: Learned, gallery: Gallery) -> None:
     test, N = drawn(gallery.test, learned), len(gallery.test.pictures)
     pixels = learned.size**2
     with no_grad():
-        nats = float(nats_of(model, test).mean())
+        with Progress(f"measuring {N:,} test pictures"):
+            nats = float(nats_of(model, test).mean())
         print(f"{N:,} test pictures of {learned.size} x {learned.size}, {learned.colours.describe()}: "
               f"{nats:.3f} nats a picture, {bits(nats, pixels):.4f} bits a pixel")  # fmt: skip
         if test.told is not None and N > 1:
-            others = float(nats_of(model, Drawn(test.pictures, _shuffled(test.told))).mean())
+            with Progress("measuring them once more, told of others"):
+                others = float(nats_of(model, Drawn(test.pictures, _shuffled(test.told))).mean())
             print(f"told of other pictures' {'classes' if learned.classes else 'captions'}: {others:.3f} nats")
     pictures = learned.colours.to_ids(np.concatenate([gallery.train.pictures, gallery.valid.pictures]))
     some = "" if pictures.size <= MOST_COUNTED else f", of {max(1, MOST_COUNTED // pixels):,} pictures to learn from"
     pictures = pictures[: max(1, MOST_COUNTED // pixels)]
-    rows = [("each place by itself", by_place(pictures, test.pictures, learned.colours.num_colours))]
-    counted = NeighbourCounts(pictures, learned.colours.num_colours, max(NEIGHBOURS)).nats(test.pictures).mean(axis=1)
-    rows += [(f"{k} nearest earlier pixels", float(counted[k])) for k in NEIGHBOURS]
+    with Progress("counting colours, to compare with"):
+        rows = _counted(pictures, test.pictures, learned.colours.num_colours)
     print(f"models that count colours{some}, and are told nothing:")
     for name, cost in rows:
         print(f"  {name:26} {cost:9.3f} nats a picture  {bits(cost, pixels):7.4f} bits a pixel")
@@ -56,10 +60,18 @@ def measure(artist: Artist, learned: Learned, gallery: Gallery) -> None:
           f"the model needs {100 * (nats / best - 1):.1f} % more than the best of them")  # fmt: skip
     if gallery.sketches and learned.codec is not None and gallery.test.captions is not None:
         captions = [of_one[0] for of_one in gallery.test.captions]
-        pictures = artist.draw(N, told=learned.told([[text] for text in captions], None), seed=0)[-1]
+        with Progress(f"drawing {N:,} pictures"):
+            pictures = artist.draw(N, told=learned.told([[text] for text in captions], None), seed=0)[-1]
         print(f"true {100 * true_of(pictures, captions).mean():.1f} %  (of drawings all that their caption says is "
               f"there, pixel for pixel, and nothing else; of another caption "
               f"{100 * true_of(pictures, np.roll(captions, 1).tolist()).mean():.1f} %)")  # fmt: skip
+
+
+def _counted(pictures: np.ndarray, test: np.ndarray, num_colours: int) -> list[tuple[str, float]]:
+    """Nats a picture of models that count colours, by what they are."""
+    found = NeighbourCounts(pictures, num_colours, max(NEIGHBOURS)).nats(test).mean(axis=1)
+    near = [(f"{k} nearest earlier pixels", float(found[k])) for k in NEIGHBOURS]
+    return [("each place by itself", by_place(pictures, test, num_colours)), *near]
 
 
 def true_of(pictures: np.ndarray, captions: list[str]) -> np.ndarray:

@@ -10,11 +10,12 @@ import numpy as np
 
 from minirnn.cli import captioned, conversing, drawn
 from minirnn.cli.caption import caption_search
-from minirnn.cli.computing import in_words
+from minirnn.cli.computing import add_device, in_words
 from minirnn.cli.corpora import digest, load_corpora, mismatch, test_pairs
 from minirnn.cli.options import check_output, number, path
+from minirnn.cli.progress import Progress
 from minirnn.cli.runs import open_run
-from minirnn.cli.translate import add_search_options, search_options
+from minirnn.cli.translate import OUTPUT, SEARCH, add_search_options, search_options
 from minirnn.data import Pair, read_aligned, read_pairs
 from minirnn.data.writing import write_atomically
 from minirnn.errors import InputError
@@ -42,26 +43,28 @@ def add_parser(commands: Any) -> None:
         epilog="example: minirnn evaluate runs/translate-1 --source test.de --target test.en --beam 5",
     )
     parser.add_argument("RUN", type=path, help="the run directory")
-    parser.add_argument(
+    data = parser.section("data")
+    data.add_argument(
         "--data", type=path, metavar="FILE", help="tab-separated pairs, with the columns of the training data"
     )
-    parser.add_argument(
+    data.add_argument(
         "--source", type=path, metavar="FILE", help="instead: sentences to translate, one a line (also .gz)"
     )
-    parser.add_argument("--target", type=path, metavar="FILE", help="and their translations, line by line")
-    parser.add_argument("--max-pairs", type=number(int, 1), metavar="N", help="the first N pairs only")
-    parser.add_argument("--images", type=path, metavar="DIR", help="of a caption model: pictures, or videos")
-    parser.add_argument("--features", type=path, metavar="FILE", help="or an .npz with features of pictures")
-    parser.add_argument("--captions", type=path, metavar="FILE", help="and their captions: file name, tab, caption")
+    data.add_argument("--target", type=path, metavar="FILE", help="and their translations, line by line")
+    data.add_argument("--max-pairs", type=number(int, 1), metavar="N", help="the first N pairs only")
+    data.add_argument("--images", type=path, metavar="DIR", help="of a caption model: pictures, or videos")
+    data.add_argument("--features", type=path, metavar="FILE", help="or an .npz with features of pictures")
+    data.add_argument("--captions", type=path, metavar="FILE", help="and their captions: file name, tab, caption")
     add_search_options(parser)
-    parser.add_argument(
+    parser.section(SEARCH).add_argument(
         "--exact",
         action="store_true",
         help="also find the most probable translations, and say how often the search did",
     )
-    parser.add_argument(
+    parser.section(OUTPUT).add_argument(
         "--output", type=path, metavar="FILE", help="write the translations, tokens separated by spaces"
     )
+    add_device(parser)
     parser.set_defaults(run=run)
 
 
@@ -86,10 +89,13 @@ def run(arguments: argparse.Namespace) -> int:
     translator = load_translator(run_directory, arguments.checkpoint, arguments.device)
     started = time.perf_counter()
     search = search_options(arguments)
-    found = [best[0] for best in translator.translate([pair.source for pair in pairs], **search)]
+    sources = [pair.source for pair in pairs]
+    with Progress("translating", len(pairs), unit="sentence") as doing:
+        found = [best[0] for best in translator.translate(sources, **search, step=doing.step)]
     seconds = time.perf_counter() - started
     hypotheses = [one.words for one in found]
-    measured = translator.measure(pairs, hypotheses)
+    with Progress("measuring the perplexity"):
+        measured = translator.measure(pairs, hypotheses)
     bleu = measured.bleu
     how = "greedy" if arguments.beam == 1 else f"beam {arguments.beam}"
     print(f"{len(pairs):,} {what}, {how}: {seconds:.1f} s, at most {in_words(num_threads())}")
@@ -151,7 +157,8 @@ def _pairs(run_directory: Run, arguments: argparse.Namespace) -> tuple[list[Pair
     corpora = None
     if options["data"] or options["source"]:
         advice = "give pairs with --data, or --source and --target"
-        corpora = load_again(run_directory, options, load_corpora, digest, mismatch, advice)
+        with Progress("reading the data of the run"):
+            corpora = load_again(run_directory, options, load_corpora, digest, mismatch, advice)
     found, what = test_pairs(options, corpora)
     if not found:
         raise InputError(f"{run_directory.path} held nothing out: give --data, or --source and --target")
@@ -163,7 +170,9 @@ def _compare_with_exact(
 ) -> None:
     """How far the search is from the optimum of the very score that it looks for."""
     search = {"length_penalty": search["length_penalty"]}
-    best = [one[0] for one in translator.translate([pair.source for pair in pairs], exact=True, **search)]
+    sources = [pair.source for pair in pairs]
+    with Progress("searching exactly", len(pairs), unit="sentence") as doing:
+        best = [one[0] for one in translator.translate(sources, exact=True, **search, step=doing.step)]
     proven = [(a, b) for a, b in zip(found, best, strict=True) if b.proven]
     missed = [b.score - a.score for a, b in proven if b.score - a.score > 1e-6]
     print(f"exact search  proven for {len(proven):,} of {len(pairs):,} sentences; the search above missed the best of "

@@ -13,7 +13,7 @@ from minirnn.data import Codec, sketches
 from minirnn.data.colours import Binary, Colours, GreyLevels, Palette
 from minirnn.data.drawable import Drawable, read_drawable, split
 from minirnn.data.pictures import read_captions
-from minirnn.errors import InputError
+from minirnn.errors import InputError, install
 from minirnn.runs.drawings import RANDOM, Learned, check, condition_of
 from minirnn.training.drawing import Drawn
 
@@ -64,7 +64,7 @@ def _digits() -> Drawable:
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
-        raise InputError("the built-in digits need scikit-learn: pip install 'minirnn[images]'") from error
+        raise InputError(f"the built-in digits need scikit-learn: {install('images')}") from error
     found = load_digits()
     grey = np.rint(found.images * 255 / 16).astype(np.uint8)
     pictures = np.repeat(grey[..., None], 3, axis=3)

@@ -15,6 +15,7 @@ import numpy as np
 from minirnn import __version__, use_kernels
 from minirnn.cli import (
     caption,
+    cells,
     chat,
     classify,
     cloze,
@@ -45,6 +46,7 @@ COMMANDS: tuple[Any, ...] = (
     chat,
     cloze,
     fetch,
+    cells,
     gradcheck,
     read,
     exercise,

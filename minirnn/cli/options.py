@@ -15,14 +15,34 @@ from minirnn.runs.data import describe as describe
 from minirnn.runs.options import number as number
 from minirnn.runs.options import path as path
 
+BRIEF = 8
+"""A command with more options than this does not list them in its usage, but only where they are explained."""
+
+
+class Formatter(argparse.HelpFormatter):
+    """Help whose first line can be read, however many options there are."""
+
+    def _format_usage(self, usage: str | None, actions: Any, groups: Any, prefix: str | None) -> str:
+        arguments = [action for action in actions if not action.option_strings]
+        if usage is not None or len(actions) - len(arguments) <= BRIEF:
+            return super()._format_usage(usage, actions, groups, prefix)
+        line = super()._format_usage(None, arguments, [], prefix)
+        return line.replace(self._prog, f"{self._prog} [options]", 1)
+
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line, and whose options cannot be abbreviated (an abbreviation that works
     today would be ambiguous after the next option is added)."""
 
     def __init__(self, **options: Any):
-        super().__init__(**{"allow_abbrev": False, **options})
+        super().__init__(**{"allow_abbrev": False, "formatter_class": Formatter, **options})
         self.intermixed = False  # whether options may stand between the arguments of a list
+
+    def section(self, title: str) -> argparse._ArgumentGroup:
+        """The options of the help under a title, to which more can be added."""
+        return next((group for group in self._action_groups if group.title == title), None) or self.add_argument_group(
+            title
+        )
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse, which on its own takes a list of arguments for ended, even for empty, where an option stands."""
@@ -51,6 +71,11 @@ def quoted(path: str | Path) -> str:
     """A path as a shell and a command take it: with its spaces and quotes, and not as an option."""
     text = str(path)
     return shlex.quote(f"./{text}" if text.startswith("-") else text)
+
+
+def quoted_text(text: str) -> str:
+    """A text as a shell and a command take it: on one line, and without what would make it an option."""
+    return shlex.quote(" ".join(text.split()).lstrip("-"))
 
 
 def check_output(file: str) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from minirnn.cli.options import check_output, describe, path
-from minirnn.errors import InputError, MinirnnError
+from minirnn.cli.progress import Progress
+from minirnn.errors import InputError, MinirnnError, install
 from minirnn.plots.common import format_of, has_matplotlib
 
-NOT_INSTALLED = "matplotlib is not installed (pip install 'minirnn[plot]')"
+NOT_INSTALLED = f"matplotlib is not installed ({install('plot')})"
 
 
 def add_out(parser: argparse.ArgumentParser, default: str) -> None:
@@ -57,7 +58,7 @@ def draw(plot: Callable[..., Path | None], *arguments: Any) -> Drawn:
     Raises:
         InputError, OSError: it cannot be drawn or written.
     """
-    with _explained():
+    with _explained(), Progress("drawing the picture"):
         found = plot(*arguments)
     return Drawn(found, "" if found else NOT_INSTALLED)
 

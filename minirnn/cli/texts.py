@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from minirnn.data import built_in_text, read_text, tokenize
 from minirnn.data.text import simplified
+
+Tokens = TypeVar("Tokens", list[str], np.ndarray)
 
 
 class Corpus(NamedTuple):
@@ -40,7 +42,7 @@ def mismatch(options: dict[str, Any]) -> str:
     return f"{options['data'] or 'the built-in text'} is not the text that"
 
 
-def hold_out(ids: np.ndarray, fraction: float) -> tuple[np.ndarray, np.ndarray]:
-    """The text to learn from, and its end, that part of the whole, to be judged by."""
-    end = len(ids) - int(len(ids) * fraction)
-    return ids[:end], ids[end:]
+def hold_out(tokens: Tokens, fraction: float) -> tuple[Tokens, Tokens]:
+    """The tokens or ids to learn from, and the end, that part of the whole, to be judged by."""
+    end = len(tokens) - int(len(tokens) * fraction)
+    return tokens[:end], tokens[end:]

@@ -13,6 +13,8 @@ from typing import Any
 from minirnn import backend, use_kernels
 from minirnn.cli.computing import in_words, kept_threads
 from minirnn.cli.options import path, quoted
+from minirnn.cli.progress import progress
+from minirnn.cli.sections import RUN, TITLES, section_of
 from minirnn.errors import InputError
 from minirnn.layers import Module
 from minirnn.parallel import FEWEST_OF_A_STEP, num_threads, set_num_threads, worthwhile
@@ -23,6 +25,7 @@ from minirnn.runs.weights import believed
 from minirnn.training import Optimizer, Run, Trainer
 from minirnn.training.loop import AnyTask
 from minirnn.training.schedules import Schedule, cosine, product, warmup
+from minirnn.training.task import loss_unit
 
 RATE_AFTER = 0.1
 """Of the learning rate of a run, what is left for one that begins with its weights."""
@@ -69,20 +72,32 @@ class Command:
     def add_to(self, tasks: Any, help_line: str, description: str, example: str) -> None:
         """Add the command to the parser's `train` tasks."""
         parser = tasks.add_parser(self.task, help=help_line, description=description, epilog=f"example: {example}")
-        for name, (default, settings) in self.options.items():
-            shown = "" if default is None or default is False else f" (default: {default})"
-            parser.add_argument(
-                f"--{name}", default=argparse.SUPPRESS, **{**settings, "help": settings["help"] + shown}
-            )
+        sections = {name: self._section(name, settings) for name, (_, settings) in self.options.items()}
+        for title in (title for title in TITLES if title in {*sections.values(), RUN}):
+            for name in (name for name, own in sections.items() if own == title):
+                default, settings = self.options[name]
+                shown = "" if default is None or default is False else f" (default: {default})"
+                parser.section(title).add_argument(
+                    f"--{name}", default=argparse.SUPPRESS, **{**settings, "help": settings["help"] + shown}
+                )
+            if title == RUN:
+                self._add_places(parser.section(RUN))
+        parser.set_defaults(run=self.run)
+
+    def _section(self, name: str, settings: dict[str, Any]) -> str:
+        return section_of(name, self.rewarding, settings.get("type") is path)
+
+    def _add_places(self, section: Any) -> None:
+        """Where a run is, and where it comes from."""
         stem = f"runs/{self.task}"
-        parser.add_argument(
+        section.add_argument(
             "--out", type=path, metavar="DIR", help=f"the run directory to make (default: {stem}-1, {stem}-2, …)"
         )
-        parser.add_argument(
+        section.add_argument(
             "--resume", type=path, metavar="RUN", help="go on with an interrupted run, or with more --epochs"
         )
         if self.rewarding:
-            parser.add_argument(
+            section.add_argument(
                 "--from",
                 dest="source_run",
                 type=path,
@@ -90,11 +105,14 @@ class Command:
                 help="begin with the best weights of this run, on its data, and with its options but for how to train: "
                 "unless they are given, one epoch at a tenth of its learning rate",
             )
-        parser.add_argument("--quiet", action="store_true", help="no progress bar")
-        parser.set_defaults(run=self.run)
+        section.add_argument("--quiet", action="store_true", help="no progress bar")
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Train, or go on training, and show what came of it."""
+        with progress(not arguments.quiet):
+            return self._run(arguments)
+
+    def _run(self, arguments: argparse.Namespace) -> int:
         asked = vars(arguments)
         given = {name: value for name in self.options if (value := asked.get(name.replace("-", "_"))) is not None}
         source = getattr(arguments, "source_run", None)
@@ -269,4 +287,4 @@ def make_optimizer(model: Module, options: Mapping[str, Any]) -> Optimizer:
 
 def draw_losses(run: Run, trainer: Trainer) -> Path | None:
     """The loss curve in the run directory; None if matplotlib is not installed."""
-    return plot_losses({run.path.name: trainer.history}, run.path / "loss.png")
+    return plot_losses({run.path.name: trainer.history}, run.path / "loss.png", loss_unit(trainer.task))

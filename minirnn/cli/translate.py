@@ -4,47 +4,51 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 from minirnn import backend
+from minirnn.cli.computing import add_device
 from minirnn.cli.lines import at_terminal, read_lines, sentence
-from minirnn.cli.options import number, path
+from minirnn.cli.notes import EmptyResults, UnknownTokens, note
+from minirnn.cli.options import Parser, number, path
 from minirnn.cli.pictures import check_picture, draw
+from minirnn.cli.progress import Progress
 from minirnn.cli.runs import open_run
-from minirnn.data.vocabulary import SPECIALS
 from minirnn.decoding import gnmt_penalty, power_penalty, sampler
 from minirnn.decoding.hypotheses import LengthPenalty
-from minirnn.errors import InputError
+from minirnn.errors import InputError, install
 from minirnn.plots import AttentionMap, plot_attentions
 from minirnn.plots.common import has_matplotlib
 from minirnn.runs.translators import load_translator
 from minirnn.translator import BATCH, Translated, Translator
 
 MOST_MAPS = 16
+SEARCH, SAMPLING, OUTPUT = "search", "drawing at random instead", "output"
+"""Titles of the help."""
 BEAM_PENALTY = 0.75  # without any, a beam prefers sentences that are too short
 PENALTIES = {"power": power_penalty, "gnmt": gnmt_penalty}
 
 
-def add_search_options(parser: argparse.ArgumentParser) -> None:
+def add_search_options(parser: Parser) -> None:
     """How to search, for all commands that translate."""
-    count = number(int, 1)
-    parser.add_argument("--beam", type=count, default=1, metavar="N", help="beam size; 1 is greedy (default: 1)")
-    parser.add_argument(
+    count, search = number(int, 1), parser.section(SEARCH)
+    search.add_argument("--beam", type=count, default=1, metavar="N", help="beam size; 1 is greedy (default: 1)")
+    search.add_argument(
         "--length-penalty",
         type=number(float, 0, 100),  # beyond, length^A may be more than a number holds
         default=None,
         metavar="A",
         help=f"divide log-probabilities by length^A (default: {BEAM_PENALTY} with a beam, else 0)",
     )
-    parser.add_argument(
+    search.add_argument(
         "--penalty",
         choices=tuple(PENALTIES),
         default="power",
         help="length^A, or GNMT's ((5+length)/6)^A (default: power)",
     )
-    parser.add_argument(
+    search.add_argument(
         "--coverage-penalty",
         type=number(float, 0),
         default=0.0,
@@ -52,7 +56,6 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
         help="prefer translations that looked at every source word (default: 0)",
     )
     parser.add_argument("--checkpoint", choices=("best", "last"), default="best", help="which weights (default: best)")
-    parser.add_argument("--device", choices=backend.DEVICES, default="cpu", help="where to compute (default: cpu)")
 
 
 def add_parser(commands: Any) -> None:
@@ -69,24 +72,26 @@ def add_parser(commands: Any) -> None:
         "SENTENCE", nargs="*", type=sentence, help="what to translate (default: the lines of the standard input)"
     )
     add_search_options(parser)
-    parser.add_argument("--n-best", type=number(int, 1), metavar="N", help="show the N best, with their scores")
-    parser.add_argument(
+    search, drawn, output = (parser.section(title) for title in (SEARCH, SAMPLING, OUTPUT))
+    output.add_argument("--n-best", type=number(int, 1), metavar="N", help="show the N best, with their scores")
+    output.add_argument(
         "--attention", type=path, metavar="PNG", help=f"draw where the model looked (at most {MOST_MAPS} sentences)"
     )
-    parser.add_argument("--exact", action="store_true", help="find the most probable translation there is (slow)")
-    parser.add_argument("--sample", action="store_true", help="draw translations at random")
-    parser.add_argument("--temperature", type=number(float, above=0), metavar="X", help="of --sample (default: 1)")
-    parser.add_argument(
+    search.add_argument("--exact", action="store_true", help="find the most probable translation there is (slow)")
+    drawn.add_argument("--sample", action="store_true", help="draw translations at random")
+    drawn.add_argument("--temperature", type=number(float, above=0), metavar="X", help="of --sample (default: 1)")
+    drawn.add_argument(
         "--top-k", type=number(int, 1), metavar="K", help="with --sample: draw from the K most probable tokens only"
     )
-    parser.add_argument(
+    drawn.add_argument(
         "--top-p",
         type=number(float, above=0),
         metavar="P",
         help="with --sample: draw from the most probable that sum to P only",
     )
-    parser.add_argument("--seed", type=number(int, 0), metavar="N", help="of --sample (default: 0)")
-    parser.add_argument("--no-unknown", action="store_true", help="never write <unk>")
+    drawn.add_argument("--seed", type=number(int, 0), metavar="N", help="of --sample (default: 0)")
+    search.add_argument("--no-unknown", action="store_true", help="never write <unk>")
+    add_device(parser)
     parser.set_defaults(run=run)
 
 
@@ -103,21 +108,34 @@ def run(arguments: argparse.Namespace) -> int:
         search["choose"] = sampler(
             backend.generator(arguments.seed or 0), temperature, arguments.top_k, arguments.top_p
         )
-    if arguments.SENTENCE:
-        _note_unknown(translator, arguments.SENTENCE)
+    unknown = UnknownTokens(translator.source.vocabulary)
+    empty = EmptyResults("translation", _how(arguments))
     maps: list[AttentionMap] = []
     given = arguments.SENTENCE or map(sentence, read_lines("translate", "sentence"))
-    for sentences in _groups(_note_composed(translator, given)):
-        for found in translator.translate(sentences, **search):
+    for sentences in _groups(_note_composed(translator, given), at_once=1 if arguments.exact else 4 * BATCH):
+        unknown.note(token for one in sentences for token in translator.read(one))
+        with Progress("translating"):
+            translated = translator.translate(sentences, **search)
+        for asked, found in zip(sentences, translated, strict=True):
             _print(found, arguments.n_best is not None)
+            if not found[0].text and len(found[0].source) > 1:
+                empty.note(asked)
             if arguments.attention and len(maps) < MOST_MAPS and found[0].attention is not None:
                 maps.append(AttentionMap(found[0].attention, found[0].source, found[0].target))
         sys.stdout.flush()
+    empty.end()
     if arguments.attention:
         if not maps:
             raise InputError(f"{arguments.attention}: there was nothing to draw")
         draw(plot_attentions, maps, arguments.attention)
     return 0
+
+
+def _how(arguments: argparse.Namespace) -> str:
+    """The kind of search that was asked for."""
+    if arguments.exact or arguments.sample:
+        return "exact" if arguments.exact else "sample"
+    return "greedy" if arguments.beam == 1 else "beam"
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -142,7 +160,7 @@ def _check(arguments: argparse.Namespace) -> None:
     if arguments.attention:
         check_picture(arguments.attention)
         if not has_matplotlib():
-            raise InputError("--attention needs matplotlib: pip install 'minirnn[plot]'")
+            raise InputError(f"--attention needs matplotlib: {install('plot')}")
 
 
 def _note_composed(translator: Translator, sentences: Iterable[str]) -> Iterator[str]:
@@ -151,17 +169,8 @@ def _note_composed(translator: Translator, sentences: Iterable[str]) -> Iterator
     for one in sentences:
         if not noted and (noted := translator.source.recomposes(one)):
             word = next((word for word in one.split() if translator.source.recomposes(word)), one)
-            said = f"read in Unicode's composed form (NFC), an accented letter as one: {word[:40]!r}"
-            print(f"note: {said}", file=sys.stderr)
+            note(f"read in Unicode's composed form (NFC), an accented letter as one: {word[:40]!r}")
         yield one
-
-
-def _note_unknown(translator: Translator, sentences: Sequence[str]) -> None:
-    vocabulary = translator.source.vocabulary
-    tokens = dict.fromkeys(token for sentence in sentences for token in translator.source.cut(sentence))
-    if unknown := [token for token in tokens if token not in vocabulary or token in SPECIALS]:
-        more = ", …" if len(unknown) > 5 else ""
-        print(f"not in the vocabulary, read as <unk>: {', '.join(map(repr, unknown[:5]))}{more}", file=sys.stderr)
 
 
 def search_options(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -177,9 +186,9 @@ def search_options(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _groups(sentences: Iterable[str]) -> Iterator[list[str]]:
+def _groups(sentences: Iterable[str], at_once: int) -> Iterator[list[str]]:
     """So many sentences at a time as are translated together; from a terminal one by one, to answer at once."""
-    size = 1 if at_terminal() else 4 * BATCH
+    size = 1 if at_terminal() else at_once
     rest = iter(sentences)
     while group := list(islice(rest, size)):
         yield group

@@ -27,6 +27,10 @@ def sequential_batches(
 
     Raises:
         InputError: the text is too short for one batch, or a number is below 1.
+
+        >>> inputs, targets = next(sequential_batches(np.arange(9), batch_size=2, num_steps=3))
+        >>> inputs.T.tolist(), targets.T.tolist()
+        ([[0, 1, 2], [4, 5, 6]], [[1, 2, 3], [5, 6, 7]])
     """
     batch_size, num_steps = _checked(len(corpus), batch_size, num_steps)
     slack = len(corpus) - 1 - batch_size * num_steps

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from minirnn.data.writing import write_atomically
-from minirnn.errors import MinirnnError
+from minirnn.errors import MinirnnError, install
 
 BASE_URL = "https://d2l-data.s3-accelerate.amazonaws.com/"
 PIECE = 2**16
@@ -174,6 +174,6 @@ def _pooch() -> Any:
     try:
         import pooch
     except ImportError as error:
-        raise MinirnnError("downloads need pooch: pip install 'minirnn[data]'") from error
+        raise MinirnnError(f"downloads need pooch: {install('data')}") from error
     pooch.get_logger().setLevel("ERROR")  # what it does, the progress bar says
     return pooch

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minirnn.data.reading import read_text, split_lines
-from minirnn.errors import InputError
+from minirnn.errors import InputError, install
 
 
 class Labelled(NamedTuple):
@@ -70,7 +70,7 @@ def names(seed: int = 0) -> tuple[list[Labelled], list[Labelled], list[Labelled]
     try:
         from babel import Locale
     except ImportError as error:
-        raise InputError("the names need babel: pip install 'minirnn[data]'") from error
+        raise InputError(f"the names need babel: {install('data')}") from error
     by_thing: dict[tuple[str, str], list[Labelled]] = {}
     owners: dict[str, set[str]] = {}
     for language in LANGUAGES:

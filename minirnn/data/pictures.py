@@ -15,7 +15,7 @@ import numpy as np
 from minirnn.arguments import integer, number
 from minirnn.data.reading import read_text, split_lines
 from minirnn.data.refusing import refusing
-from minirnn.errors import InputError
+from minirnn.errors import InputError, install
 
 MOST_PIXELS, MOST_FRAMES = 50_000_000, 1000
 """Pixels that a picture may have in its file, and pictures that a folder may hold."""
@@ -80,7 +80,7 @@ def pillow() -> Any:
     try:
         import PIL.Image
     except ImportError as error:
-        raise InputError("reading pictures needs Pillow: pip install 'minirnn[images]'") from error
+        raise InputError(f"reading pictures needs Pillow: {install('images')}") from error
     return PIL
 
 

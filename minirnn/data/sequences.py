@@ -68,6 +68,10 @@ def pad(sequences: Sequence[np.ndarray], pad_id: int = 0) -> tuple[np.ndarray, n
 
     Raises:
         InputError: there are no sequences, or one is not made of ids.
+
+        >>> ids, lengths = pad([np.array([1, 2, 3]), np.array([4])])
+        >>> ids.T.tolist(), lengths.tolist()
+        ([[1, 2, 3], [4, 0, 0]], [3, 1])
     """
     if not len(sequences):
         raise InputError("expected at least one sequence to pad, found none")

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from minirnn.arguments import integer, strings
-from minirnn.errors import InputError
+from minirnn.errors import InputError, install
 
 SPACE = "▁"
 
@@ -123,5 +123,5 @@ def _sentencepiece() -> Any:
     try:
         import sentencepiece
     except ImportError as error:
-        raise InputError("subwords need sentencepiece: pip install 'minirnn[data]'") from error
+        raise InputError(f"subwords need sentencepiece: {install('data')}") from error
     return sentencepiece

@@ -16,7 +16,7 @@ import numpy as np
 
 from minirnn.arguments import integer
 from minirnn.data.parallel import Pair
-from minirnn.errors import InputError
+from minirnn.errors import InputError, install
 
 PATIENCE = 2000
 """After so many questions in a row that were there already, a task has no more."""
@@ -27,10 +27,11 @@ Ask = Callable[[np.random.Generator], tuple[str, str]]
 class GeneratedTask(NamedTuple):
     """A task.
 
-    make: a function that returns the function that draws a question and its answer, a pair of texts; called once for a
-        corpus.
-    tokens: what questions and answers are cut into; see `tokenize`.
-    about: a line for users.
+    Attributes:
+        make: a function that returns the function that draws a question and its answer, a pair of texts; called once
+            for a corpus.
+        tokens: what questions and answers are cut into; see `tokenize`.
+        about: a line for users.
     """
 
     make: Callable[[], Ask]
@@ -79,7 +80,7 @@ def _dates() -> Ask:
     try:
         from babel.dates import format_date
     except ImportError as error:
-        raise InputError("the dates need babel: pip install 'minirnn[data]'") from error
+        raise InputError(f"the dates need babel: {install('data')}") from error
     forms = [(locale, form) for locale in LOCALES for form in ("medium", "long", "full", "d MMM y", "EEE d MMMM y")]
 
     def ask(rng: np.random.Generator) -> Pair:

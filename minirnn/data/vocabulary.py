@@ -29,6 +29,14 @@ class Vocabulary:
 
     Raises:
         InputError: no tokens, or one that occurs twice.
+
+        >>> vocabulary = Vocabulary.build("to be or not to be".split())
+        >>> vocabulary.tokens
+        ['<unk>', 'be', 'to', 'not', 'or']
+        >>> vocabulary.encode(["be", "happy"]).tolist()
+        [1, 0]
+        >>> vocabulary.decode([2, 1])
+        ['to', 'be']
     """
 
     def __init__(self, tokens: Sequence[str]):

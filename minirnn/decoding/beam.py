@@ -63,6 +63,11 @@ def decode(
     Raises:
         InputError: an argument is out of range, the step returns something else than log-probabilities, or a sentence
             has no possible continuation.
+
+        >>> table = np.log([[0.1, 0.6, 0.3], [0.3, 0.1, 0.6], [0.9, 0.05, 0.05]])  # from a token to the next; 0 ends
+        >>> [hypothesis] = decode(lambda tokens, state: (table[tokens], state), None, [0], eos=0, max_length=5)
+        >>> hypothesis.tokens, hypothesis.finished
+        ((1, 2), True)
     """
     start, eos = as_ids("start", start), integer("eos", eos, least=0)
     batch = len(start)
@@ -143,6 +148,13 @@ def beam_search(
     Raises:
         InputError: an argument is out of range, the step returns something else than log-probabilities, or a sentence
             has no possible continuation.
+
+        >>> table = np.log([[0.1, 0.6, 0.3], [0.5, 0.1, 0.4], [0.9, 0.05, 0.05]])  # from a token to the next; 0 ends
+        >>> def step(tokens, state):
+        ...     return table[tokens], state
+        >>> [found] = beam_search(step, None, [0], beam_size=3, eos=0, max_length=5, n_best=2)
+        >>> [(hypothesis.tokens, round(float(np.exp(hypothesis.log_prob)), 3)) for hypothesis in found]
+        [((1,), 0.3), ((2,), 0.27)]
     """
     beam_size, n_best = check_beam(beam_size, n_best)
     search = Search(

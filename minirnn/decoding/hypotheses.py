@@ -97,6 +97,9 @@ def power_penalty(alpha: float) -> LengthPenalty:
 
     Raises:
         InputError: α is negative or not finite.
+
+        >>> power_penalty(0.5)(4)
+        2.0
     """
     alpha = number("the length penalty's alpha", alpha, least=0)
     return lambda length: float(length) ** alpha

@@ -25,6 +25,9 @@ def greedy(log_probs: np.ndarray) -> np.ndarray:
 
     Raises:
         InputError: a row has nothing to choose from.
+
+        >>> greedy(np.log([[0.2, 0.8], [0.7, 0.3]])).tolist()
+        [1, 0]
     """
     tokens = log_probs.argmax(axis=-1)
     _check_best(np.take_along_axis(log_probs, tokens[..., None], axis=-1))  # argmax takes nan for the largest
@@ -55,6 +58,10 @@ def sampler(
 
     Raises:
         InputError: an argument is out of its range; in drawing, that a row has nothing to draw from.
+
+        >>> choose = sampler(rng=0, top_k=2)
+        >>> choose(np.log([[0.5, 0.4, 0.1]] * 1000)).max()
+        np.int64(1)
     """
     generator, temperature = backend.generator(rng), number("the temperature", temperature, above=0)
     top_k = None if top_k is None else integer("top-k", top_k)
@@ -101,6 +108,10 @@ def generate(
     Raises:
         InputError: the prefix is empty or not made of ids, a number is below 1, the step returns something else than
             log-probabilities, or there is nothing to choose from.
+
+        >>> table = np.log([[0.1, 0.8, 0.1], [0.1, 0.1, 0.8], [0.8, 0.1, 0.1]])  # from a token to the next
+        >>> generate(lambda tokens, state: (table[tokens], state), [0], 5, greedy).tolist()
+        [[1, 2, 0, 1, 2]]
     """
     length, batch = integer("length", length), integer("batch", batch)
     prefix_ids = as_ids("prefix", prefix)

@@ -14,7 +14,7 @@ import numpy as np
 
 from minirnn.backend import Array, array_module, gpu_library
 from minirnn.cells.cell import Cell, Weights
-from minirnn.errors import DeviceError
+from minirnn.errors import DeviceError, install
 from minirnn.parallel import look_again, multiplies_unpacked
 
 _wanted: list[bool | None] = [None]
@@ -61,7 +61,7 @@ def _imported() -> tuple[Any, str]:
     try:
         module = importlib.import_module("minirnn.fast.steps")
     except ImportError as error:
-        return None, f"{error} (pip install 'minirnn[kernels]')"
+        return None, f"{error} ({install('kernels')})"
     except RuntimeError as error:  # Numba finds no folder to keep what it compiles
         return None, str(error)
     look_again()  # SciPy has a BLAS of its own

@@ -7,6 +7,7 @@ says nothing, for when text is to be written there is nothing yet on the right.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,14 @@ class NextToken(Module):
 
 
 def train(
-    model: NextToken, ids: np.ndarray, *, steps: int, num_steps: int = 50, batch_size: int = 32, seed: int = 0
+    model: NextToken,
+    ids: np.ndarray,
+    *,
+    steps: int,
+    num_steps: int = 50,
+    batch_size: int = 32,
+    seed: int = 0,
+    done: Callable[[], Any] = lambda: None,
 ) -> np.ndarray:
     """Train as if nothing were wrong; the loss (nats per token) of every step, (steps,).
 
@@ -69,6 +77,7 @@ def train(
         ids: (tokens,) the text.
         steps: how many batches, of `batch_size` pieces of `num_steps` tokens.
         seed: of the pieces.
+        done: called after each step, for a progress bar.
 
     Raises:
         InputError: the text is too short, or a number is below 1.
@@ -87,6 +96,7 @@ def train(
         clip_grad_norm(model.parameters(), 1.0)
         optimizer.step()
         losses[step] = loss.item()
+        done()
     return losses
 
 

@@ -1,4 +1,4 @@
-"""Every cell on the same task with the same budget: parameters against error.
+"""Every cell on the same task with the same budget: which errs least, and how many parameters it has for that.
 
 After the charts of "LSTM: A Search Space Odyssey" (Greff et al. 2017) and "An Empirical Exploration of Recurrent
 Network Architectures" (Jozefowicz, Zaremba & Sutskever 2015). All cells get the same data in the same order, the same

@@ -1,21 +1,25 @@
 """What the gates of a recurrent layer do: how open each is at every step, and what happens when they stand still.
 
-The gates are recomputed from the inputs and outputs of the layer by the equations of the cell, which is tested by
-putting h together from them again.
+A cell calls the activation of each of its gates by the gate's letter, as its equations do. So the gates of any cell,
+also of one that was added today, are the variables of these names in its `forward`, and are taken from there while it
+runs: there is no second set of equations that could say something else.
 """
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from minirnn.autograd.recording import no_grad
 from minirnn.autograd.tensor import Tensor
-from minirnn.backend import sigmoid, to_host
-from minirnn.cells.gru import GRUCell, GRUResetAfterCell
-from minirnn.cells.lstm import LSTMCell
-from minirnn.cells.lstm_variants import LSTMVariantCell
+from minirnn.backend import float_dtype, to_host
+from minirnn.cells import Cell
+from minirnn.cells.bptt import input_products
 from minirnn.errors import InputError
 from minirnn.layers import Recurrent
 
@@ -23,56 +27,70 @@ NAMES = {"i": "input gate i", "f": "forget gate f", "o": "output gate o", "r": "
 
 
 def gates(layer: Recurrent, x: np.ndarray) -> dict[str, np.ndarray]:
-    """The activations of the gates of the layer that reads x, the first of a deep one.
+    """What each block of rows of W becomes at every step, gates and candidates, in the layer that reads x: the first of
+    a deep one.
 
     Args:
-        layer: of the cell "gru", "gru-after", "lstm" or "lstm-peephole", from left to right; on the CPU.
+        layer: of any cell, from left to right.
         x: (T, B, I).
 
     Returns:
-        (T, B, H) by the letter of the gate: r, z, n, or i, f, g, o; n and g are the candidates, between -1 and 1.
+        (T, B, H) by the letters of `cell.gates`: of a GRU r, z, n, of an LSTM i, f, g, o. `opening` finds the gates
+        among them.
 
     Raises:
-        InputError: the gates of this cell or direction are not known here, or x has another shape or dtype.
+        InputError: the layer reads in another direction, x has another shape or dtype, or the `forward` of the cell has
+            no variable of a gate's name.
     """
     x = np.asarray(x)
-    kind = type(layer.cell)
-    peephole = kind is LSTMVariantCell and vars(layer.cell) == vars(LSTMVariantCell())
-    known = kind in (GRUCell, GRUResetAfterCell, LSTMCell) or peephole
-    if not known or layer.num_directions > 1 or layer.reverse:
+    if layer.num_directions > 1 or layer.reverse:
+        raise InputError("gates are shown of layers that read from left to right, not of another direction")
+    if x.ndim != 3 or not len(x) or x.shape[2] != layer.input_size:
         raise InputError(
-            "gates are shown of gru, gru-after, lstm and lstm-peephole that read from left to right, not of "
-            f"{kind.__name__.removesuffix('Cell')} or another direction"
+            f"expected an x of shape (time, batch, features), with {layer.input_size} features and at least one step, "
+            f"not {x.shape}"
         )
-    w = {name: to_host(p.data) for name, p in layer.named_parameters().items()}
-    with no_grad():
-        single = Recurrent(layer.cell, layer.input_size, layer.hidden_size, rng=0, dtype=x.dtype)
-        single.load_state_dict({name: w[name] for name in single.named_parameters()})
-        h = single(Tensor(x))[0].data
-    h_prev = np.concatenate((np.zeros_like(h[:1]), h[:-1]))
-    wx = x @ w["W_l0"].T + w["b_l0"]
-    return (_lstm if "i" in layer.cell.gates else _gru)(wx, h_prev, w)
+    cell, H = layer.cell, layer.hidden_size
+    dtype = float_dtype(x.dtype)
+    own = {name.removesuffix("_l0"): p.data for name, p in layer.named_parameters().items() if name.endswith("_l0")}
+    w = SimpleNamespace(**{name: to_host(data).astype(dtype) for name, data in own.items()})
+    state = (np.zeros((H, x.shape[1]), dtype),) * cell.num_states
+    found: dict[str, list[np.ndarray]] = {letter: [] for letter in cell.gates}
+    for wx in input_products(cell, w, x):
+        with _variables_of(cell) as variables:
+            state, _ = cell.forward(w, wx, state)
+        for letter, steps in found.items():
+            if getattr(variables.get(letter), "shape", None) != state[0].shape:
+                raise InputError(
+                    f"{type(cell).__name__}.forward has no variable {letter} of shape (hidden_size, batch): give the "
+                    f"activation of its gate {letter!r} that name, as the other cells do"
+                )
+            steps.append(variables[letter].T)
+    return {letter: np.stack(steps) for letter, steps in found.items()}
 
 
-def _gru(wx: np.ndarray, h_prev: np.ndarray, w: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    wx_r, wx_z, wx_n = np.split(wx, 3, axis=-1)
-    U_r, U_z, U_n = np.split(w["U_l0"], 3)
-    r, z = sigmoid(wx_r + h_prev @ U_r.T), sigmoid(wx_z + h_prev @ U_z.T)
-    recurrent = r * (h_prev @ U_n.T + w["b_u_l0"]) if "b_u_l0" in w else (r * h_prev) @ U_n.T
-    return {"r": r, "z": z, "n": np.tanh(wx_n + recurrent)}
+def opening(found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Those of `gates` that are gates: between 0, shut, and 1, open, at every step. The others are candidates, of what
+    is to be written, or the new state itself, which is called h."""
+    return {letter: v for letter, v in found.items() if letter != "h" and v.min() >= 0 and v.max() <= 1}
 
 
-def _lstm(wx: np.ndarray, h_prev: np.ndarray, w: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    a_i, a_f, a_g, a_o = np.split(wx + h_prev @ w["U_l0"].T, 4, axis=-1)
-    p_i, p_f, p_o = w.get("p_l0", np.zeros((3, 1), wx.dtype))
-    g = np.tanh(a_g)
-    c, steps = np.zeros_like(g[0]), []
-    for t in range(len(wx)):
-        i, f = sigmoid(a_i[t] + p_i * c), sigmoid(a_f[t] + p_f * c)
-        c = f * c + i * g[t]
-        steps.append((i, f, sigmoid(a_o[t] + p_o * c)))
-    i_all, f_all, o_all = (np.stack(gate) for gate in zip(*steps, strict=True))
-    return {"i": i_all, "f": f_all, "g": g, "o": o_all}
+@contextmanager
+def _variables_of(cell: Cell) -> Iterator[dict[str, Any]]:
+    """The variables that `forward` of the cell has at its end, when it has been called inside the block: of its class,
+    and of those from which that inherits and which it calls."""
+    found: dict[str, Any] = {}
+
+    def on_event(frame: FrameType, event: str, _: Any) -> None:
+        if event == "return" and frame.f_code.co_name == "forward" and frame.f_locals.get("self") is cell:
+            found.update(frame.f_locals)
+
+    before = sys.getprofile()
+    sys.setprofile(on_event)
+    try:
+        yield found
+    finally:
+        sys.setprofile(before)
 
 
 def saturation(gate: np.ndarray, low: float = 0.1, high: float = 0.9) -> tuple[np.ndarray, np.ndarray]:

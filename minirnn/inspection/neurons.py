@@ -35,7 +35,10 @@ def _inside(text: Sequence[str], opening: str, closing: str) -> np.ndarray:
 
 
 def _since(text: Sequence[str], marks: str) -> np.ndarray:
-    """How many characters ago the last of the marks stood, 0 at the mark, at most 40."""
+    """How many characters ago the last of the marks stood, 0 at the mark, at most 40; without any mark, 0 everywhere:
+    what a unit does at the beginning of a text is no trace of a line."""
+    if not any(token in marks for token in text):
+        return np.zeros(len(text))
     count, found = 0, []
     for token in text:
         count = 0 if token in marks else count + 1
@@ -65,12 +68,24 @@ PROPERTIES: dict[str, Callable[[Sequence[str]], np.ndarray]] = {
 """What a unit might track: for each token a number."""
 
 
+SHIFTS = 8
+
+
 class Tracker(NamedTuple):
-    """A unit, the property it follows most closely of all units, and the correlation of the two, from -1 to 1."""
+    """A unit that follows a property more closely than any other.
+
+    Attributes:
+        what, unit: the property, and the unit.
+        correlation: of the two, from -1 to 1.
+        chance: the largest correlation, without its sign, of any unit with the property moved to other places of the
+            text, where it means nothing. Some unit of many always comes near to something, the nearer the shorter the
+            text is; what is not clearly above this is no finding.
+    """
 
     what: str
     unit: int
     correlation: float
+    chance: float
 
 
 def trackers(h: np.ndarray, text: Sequence[str]) -> list[Tracker]:
@@ -95,10 +110,12 @@ def trackers(h: np.ndarray, text: Sequence[str]) -> list[Tracker]:
         value = measure(text)
         if value.std() == 0:
             continue
-        covariance = centred.T @ (value - value.mean()) / len(value)
-        correlation = np.divide(covariance, deviation * value.std(), out=np.zeros_like(deviation), where=deviation > 0)
+        moved = np.stack([np.roll(value, k * len(value) // (SHIFTS + 1)) for k in range(SHIFTS + 1)])
+        covariance = (moved - value.mean()) @ centred / len(value)  # the first with the property in its place
+        scale = deviation * value.std()
+        correlation, *others = np.divide(covariance, scale, out=np.zeros_like(covariance), where=deviation > 0)
         unit = int(abs(correlation).argmax())
-        found.append(Tracker(what, unit, float(correlation[unit])))
+        found.append(Tracker(what, unit, float(correlation[unit]), float(np.max(np.abs(others)))))
     return sorted(found, key=lambda one: -abs(one.correlation))
 
 

@@ -241,6 +241,13 @@ class Attention(Module):
 
     Raises:
         InputError: the score or the normalisation is unknown, or a size does not fit the score.
+
+        >>> attention = Attention("additive", query_size=4, memory_size=6, attention_size=5, rng=0)
+        >>> memory = attention.remember(Tensor(np.zeros((3, 2, 6), np.float32)), lengths=[3, 2])  # of an encoder
+        >>> query, previous = Tensor(np.zeros((2, 4), np.float32)), Tensor(np.zeros((2, 3), np.float32))
+        >>> context, weights = attention(query, memory, previous)
+        >>> context.shape, weights.numpy()[1].tolist()
+        ((2, 6), [0.5, 0.5, 0.0])
     """
 
     def __init__(

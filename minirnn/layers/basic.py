@@ -93,6 +93,9 @@ class Linear(Module):
 
     Raises:
         InputError: a size is below 1 or no integer, or the dtype is another.
+
+        >>> Linear(3, 2, rng=0)(Tensor(np.zeros((5, 4, 3), np.float32))).shape
+        (5, 4, 2)
     """
 
     def __init__(
@@ -129,6 +132,9 @@ class Embedding(Module):
 
     Raises:
         InputError: a size is below 1 or no integer, or the dtype is another.
+
+        >>> Embedding(10, 3, rng=0)(np.array([[1, 2], [3, 4]])).shape
+        (2, 2, 3)
     """
 
     def __init__(

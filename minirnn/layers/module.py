@@ -34,6 +34,18 @@ class Module:
 
     Parameters and modules are found among the attributes, also inside lists, tuples and dicts, however nested; nothing
     needs registering. A subclass implements `forward`; calling the module calls it.
+
+        >>> class Perceptron(Module):
+        ...     def __init__(self):
+        ...         self.layers = [Linear(4, 8, rng=0), Linear(8, 2, rng=1)]
+        ...
+        ...     def forward(self, x):
+        ...         return self.layers[1](ops.tanh(self.layers[0](x)))
+        >>> model = Perceptron()
+        >>> list(model.named_parameters())
+        ['layers.0.weight', 'layers.0.bias', 'layers.1.weight', 'layers.1.bias']
+        >>> model.num_parameters(), model(Tensor([[1.0, 2.0, 3.0, 4.0]])).shape
+        (58, (1, 2))
     """
 
     training: bool = True

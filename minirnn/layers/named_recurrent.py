@@ -33,6 +33,10 @@ class RNN(Recurrent):
 
     Raises:
         InputError: the nonlinearity is unknown, or as `Recurrent`.
+
+        >>> output, h = RNN(3, 4, rng=0)(Tensor(np.zeros((5, 2, 3), np.float32)))
+        >>> output.shape, h.shape
+        ((5, 2, 4), (1, 2, 4))
     """
 
     def __init__(
@@ -77,6 +81,10 @@ class GRU(Recurrent):
 
     Raises:
         InputError: the reset is neither, or as `Recurrent`.
+
+        >>> output, h = GRU(3, 4, num_layers=2, rng=0)(Tensor(np.zeros((5, 2, 3), np.float32)))
+        >>> output.shape, h.shape
+        ((5, 2, 4), (2, 2, 4))
     """
 
     def __init__(
@@ -118,6 +126,10 @@ class LSTM(Recurrent):
 
     Raises:
         InputError: as `Recurrent`.
+
+        >>> output, (h, c) = LSTM(3, 4, rng=0)(Tensor(np.zeros((5, 2, 3), np.float32)))
+        >>> output.shape, h.shape, c.shape
+        ((5, 2, 4), (1, 2, 4), (1, 2, 4))
     """
 
     def __init__(

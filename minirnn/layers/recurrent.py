@@ -76,6 +76,12 @@ class Recurrent(Module):
     Raises:
         InputError: the cell or an option is unknown, a size or the dtype is out of its range, options do not go
             together, or forget_bias or chrono is given for a cell without a gate that keeps its memory.
+
+        >>> layer = Recurrent("rnn-relu", 3, 4, bidirectional=True, rng=0)
+        >>> x = Tensor(np.zeros((5, 2, 3), np.float32))  # 5 steps of 2 sequences with 3 features
+        >>> output, h = layer(x, lengths=[5, 3])
+        >>> output.shape, h.shape
+        ((5, 2, 8), (2, 2, 4))
     """
 
     def __init__(
@@ -288,6 +294,11 @@ def detach(state: AnyState) -> AnyState:
 
     Raises:
         TypeError: it is not made of Tensors.
+
+        >>> lstm, state = LSTM(3, 4, rng=0), None
+        >>> for stretch in np.zeros((6, 5, 2, 3), np.float32):  # a long sequence, 5 steps at a time
+        ...     output, state = lstm(Tensor(stretch), detach(state))
+        ...     output.sum().backward()
     """
     if state is None:
         return state

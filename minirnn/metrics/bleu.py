@@ -30,11 +30,12 @@ SMOOTHINGS: dict[Smoothing, float | None] = {"none": None, "floor": 0.1, "add-k"
 class BleuDetails(NamedTuple):
     """A BLEU score and what it was made of.
 
-    score: 0 to 100.
-    precisions: p_1 to p_N after smoothing, 0 to 100. With effective order N is that of the n-grams there are.
-    brevity_penalty: 0 to 1; 1 if the hypotheses are not shorter than the references.
-    length_ratio: hypothesis length / reference length; 0 if the references are empty.
-    hypothesis_length, reference_length: in tokens, over the corpus.
+    Attributes:
+        score: 0 to 100.
+        precisions: p_1 to p_N after smoothing, 0 to 100. With effective order N is that of the n-grams there are.
+        brevity_penalty: 0 to 1; 1 if the hypotheses are not shorter than the references.
+        length_ratio: hypothesis length / reference length; 0 if the references are empty.
+        hypothesis_length, reference_length: in tokens, over the corpus.
     """
 
     score: float
@@ -78,6 +79,11 @@ def corpus_bleu(
     Raises:
         InputError: an argument is out of its range, the numbers of hypotheses and references differ or are 0, or there
             is a string where a token list is expected, or a sentence where a token is.
+
+        >>> hypotheses = [["the", "cat", "sat", "on", "the", "mat"]]
+        >>> references = [[["the", "cat", "sat", "on", "a", "mat"], ["a", "cat", "was", "on", "the", "mat"]]]
+        >>> round(corpus_bleu(hypotheses, references), 1)
+        67.6
     """
     return bleu_details(hypotheses, references, max_order, smoothing, smooth_value).score
 
@@ -95,6 +101,9 @@ def sentence_bleu(
     A sentence of 3 tokens has no 4-grams, so its p_4 is not defined. With `effective_order` N is the longest n-gram
     that the hypothesis has; without it such a sentence scores 0. (Not under "add-k", which gives it k / k = 1.) The
     other arguments and errors are those of `corpus_bleu`.
+
+        >>> round(sentence_bleu("he likes red apples".split(), "she likes red apples".split()), 1)
+        59.5
     """
     return bleu_details([hypothesis], [references], max_order, smoothing, smooth_value, effective_order).score
 
@@ -145,6 +154,9 @@ def exact_match(hypotheses: Sequence[Tokens], references: Sequence[References]) 
 
     Raises:
         InputError: as `corpus_bleu`.
+
+        >>> exact_match([["a", "b"], ["c"]], [["a", "b"], ["d"]])
+        0.5
     """
     found = pairs(hypotheses, references)
     equal = sum(any(list(hypothesis) == list(reference) for reference in several) for hypothesis, several in found)
@@ -165,6 +177,9 @@ def d2l_bleu(prediction: Tokens, reference: Tokens, k: int) -> float:
 
     Raises:
         InputError: k is below 1, or there is a sentence where a token is expected.
+
+        >>> round(d2l_bleu("il est calme", "il est calme .", k=2), 3)
+        0.717
     """
     k = integer("k", k)
     prediction = prediction.split() if isinstance(prediction, str) else prediction

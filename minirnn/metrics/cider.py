@@ -32,8 +32,9 @@ NGram = tuple[Hashable, ...]
 class DocumentFrequencies(NamedTuple):
     """Among the references of how many pictures each n-gram is.
 
-    counts: by n-gram.
-    documents: how many pictures there are.
+    Attributes:
+        counts: by n-gram.
+        documents: how many pictures there are.
     """
 
     counts: Counter[NGram]

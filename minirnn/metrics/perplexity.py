@@ -23,6 +23,9 @@ def perplexity(total_nll: float, total_tokens: int) -> float:
 
     Raises:
         InputError: there are no tokens.
+
+        >>> round(perplexity(10 * math.log(4), 10), 6)
+        4.0
     """
     mean = total_nll / number("total_tokens", total_tokens, above=0)
     try:

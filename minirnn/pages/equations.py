@@ -9,16 +9,20 @@ and the line of code that computes one names it at the beginning of its comment:
 
 from __future__ import annotations
 
+import ast
 import inspect
 import io
 import re
+import textwrap
 import tokenize
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
 
-FIELDS = ("Args", "Returns", "Raises", "Attributes")
+FIELDS = ("Args", "Returns", "Yields", "Raises", "Attributes")
 """The headings under which a docstring lists names with what they are."""
+
+HEADING = re.compile(rf"(?:{'|'.join(FIELDS)})\b.*:\n {{4}}")
 
 NUMBERED = re.compile(r" *\((\d+)\) +(?=\S)")
 GAP = re.compile(r" {3,}(?![ =≈])")  # and not the padding that puts the = of two lines below one another
@@ -41,8 +45,9 @@ class Part:
     """A piece of a docstring between blank lines.
 
     Attributes:
-        kind: "prose", a paragraph; "block", indented lines: equations, a table, a picture; or "fields", a heading such
-            as `Args` with the names below it.
+        kind: "prose", a paragraph; "list", paragraphs that each begin with a dash; "block", indented lines: equations,
+            a table, a picture; "code", indented lines of Python; "example", what one types into Python and what comes
+            out; or "fields", a heading such as `Args` with the names below it.
         text: its lines, as they stand in the dedented docstring.
         entries: of a block, in order, its equations, and its other lines as they are.
     """
@@ -62,11 +67,32 @@ def parse(doc: str | None) -> list[Part]:
     parts = []
     for text in re.split(r"\n(?:[ \t]*\n)+", inspect.cleandoc(doc)) if doc and doc.strip() else []:
         first = text.partition("\n")[0]
-        if first.startswith(" "):
+        if first.lstrip().startswith(">>> "):
+            parts.append(Part("example", inspect.cleandoc(text)))
+        elif first.startswith(" ") and _is_code(text):
+            parts.append(Part("code", textwrap.dedent(text)))
+        elif first.startswith(" "):
             parts.append(Part("block", text, tuple(_entries(text))))
+        elif HEADING.match(text):
+            parts.append(Part("fields", text))
         else:
-            parts.append(Part("fields" if first.rstrip(":") in FIELDS and first.endswith(":") else "prose", text))
+            parts.append(Part("list" if first.startswith("- ") else "prose", text))
     return parts
+
+
+CODE = re.compile(r"^ *(?:class|def|from|import|with) |[\w)]\.[a-z_]+\(", re.MULTILINE)
+"""What is in code and in no formula, although many a formula is Python too."""
+
+
+def _is_code(text: str) -> bool:
+    """Whether a block is a piece of a program."""
+    if not CODE.search(text):
+        return False
+    try:
+        ast.parse(textwrap.dedent(text))
+    except SyntaxError:
+        return False
+    return True
 
 
 def _entries(text: str) -> Iterator[Equation | str]:
@@ -142,7 +168,8 @@ TOKEN = re.compile(
     | (?P<number>\d+(?:\.\d+)?(?:e-?\d+)?)
     | (?P<word>[{LETTER}][{LETTER}0-9]*)
     | (?<=[{LETTER}0-9)\]}}|'ᵀ])
-      (?P<script>[_^]\{{[^{{}}]*\}} | \^-?[{LETTER}0-9]+ | _[{LETTER}0-9]+(?:_[{LETTER}0-9]+)*(?:'(?!\w))?)
+      (?P<script>[_^]\{{[^{{}}]*\}} | \^\([^()]*\)
+        | \^-?[{LETTER}0-9]+ | _[{LETTER}0-9]+(?:_[{LETTER}0-9]+)*(?:'(?!\w))?)
     | (?P<raised>[{"".join(RAISED)}]+)
     | (?P<other>.)
     """,
@@ -184,7 +211,7 @@ def to_html(
                 return f"<i>{found}</i>" if italic else escape(found, quote=False)
             case "script":
                 tag = "sub" if found[0] == "_" else "sup"
-                low = found[2:-1] if found[1] == "{" else found[1:].replace("_", " ")
+                low = found[2:-1] if found[1] in "{(" else found[1:].replace("_", " ")
                 inside = f"<i>{low}</i>" if re.fullmatch("[a-z]{1,3}", low) else to_html(low)  # b and s in e_bs
                 return f"<{tag}>{inside}</{tag}>"
             case "raised":

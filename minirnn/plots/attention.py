@@ -9,18 +9,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minirnn.data.vocabulary import SPECIALS
 from minirnn.data.words import standing
 from minirnn.errors import InputError
 from minirnn.plots.common import drawable, new_figure, picture, save
 
+UPRIGHT = 2
+"""Characters that stand beside those of the next token without being turned: one, or one that is written as two."""
 _INVISIBLE = {" ": "␣", "\n": "\\n", "\t": "\\t"}
 
 
 class AttentionMap(NamedTuple):
     """What one attention picture shows.
 
-    weights: (len(target), len(source)), row i is how target token i looked at the source.
-    source, target: the tokens.
+    Attributes:
+        weights: (len(target), len(source)), row i is how target token i looked at the source.
+        source, target: the tokens.
     """
 
     weights: np.ndarray
@@ -109,6 +113,17 @@ def shown_as(token: str) -> str:
     return token if len(token) <= 20 else token[:19] + "…"
 
 
+def set_tokens(axes: Any, positions: Sequence[int] | range, tokens: Sequence[str], **style: Any) -> None:
+    """Write tokens along the horizontal axis: upright where they are characters, else turned, so that they do not run
+    into one another. (Among characters `<eos>` alone is turned.)"""
+    labels = [shown_as(token) for token in tokens]
+    # `$` is a token like any other, not the start of a formula.
+    axes.set_xticks(positions, labels, parse_math=False, **style)
+    upright = all(len(label) <= UPRIGHT for label, token in zip(labels, tokens, strict=True) if token not in SPECIALS)
+    for written, label in zip(axes.get_xticklabels(), labels, strict=True):
+        written.set_rotation(0 if upright and len(label) <= UPRIGHT else 90)
+
+
 def _edges(groups: Sequence[Sequence[tuple[Sequence[str], int]]], cell: float) -> tuple[list[float], float]:
     """Where the maps of each column begin, and where the last ends, in inches; rows in the same way.
 
@@ -131,13 +146,12 @@ def _draw_attention(axes: Any, item: AttentionMap, cell: float, largest: float) 
     image = axes.imshow(np.asarray(item.weights, dtype=np.float64), cmap=cmap, vmin=0, vmax=largest)
     # A label needs 0.12 inches; where cells are smaller, every second, third, … token has one.
     step = math.ceil(0.12 / cell)
-    # `$` is a token like any other, not the start of a formula.
-    style = {"fontsize": min(9.0, 60 * cell * step), "parse_math": False}
+    style: dict[str, Any] = {"fontsize": min(9.0, 60 * cell * step)}
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
-    for set_ticks, tokens, rotation in ((axes.set_xticks, item.source, 90), (axes.set_yticks, item.target, 0)):
-        labels = [shown_as(token) for token in tokens[::step]]
-        set_ticks(range(0, len(tokens), step), labels, rotation=rotation, **style)
+    set_tokens(axes, range(0, len(item.source), step), item.source[::step], **style)
+    rows = [shown_as(token) for token in item.target[::step]]
+    axes.set_yticks(range(0, len(item.target), step), rows, parse_math=False, **style)
     if step == 1:
         # Thin lines between the cells keep neighbours of equal weight apart.
         axes.set_xticks(np.arange(1, len(item.source)) - 0.5, minor=True)

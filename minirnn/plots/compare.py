@@ -1,4 +1,4 @@
-"""Cells side by side: parameters against error."""
+"""Cells from best to worst, with their errors and how many parameters they have."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def plot_comparison(tasks: Mapping[str, Sequence[Summary]], path: str | Path, ca
     panels = figure.subplots(1, len(tasks), squeeze=False)[0]
     for axes, (title, rows) in zip(panels, tasks.items(), strict=True):
         _draw_cells(axes, rows)
-        axes.set_xlabel("error (nats; mean and range over the seeds)")
+        axes.set_xlabel("error (nats; mean and range over the seeds)\nthe best cell first, with its parameters")
         axes.set_title(drawable(title), fontsize=10, loc="left", parse_math=False)
     _explain_marks(figure, {row.chrono for rows in tasks.values() for row in rows}, columns=len(tasks))
     return save(figure, path)

@@ -14,12 +14,15 @@ from minirnn.plots.common import add_legend, new_figure, picture, save
 
 
 @picture
-def plot_losses(runs: Mapping[str, Sequence[Mapping[str, Any]]], path: str | Path) -> Path | None:
+def plot_losses(
+    runs: Mapping[str, Sequence[Mapping[str, Any]]], path: str | Path, unit: str = "nats per token"
+) -> Path | None:
     """Draw the training and validation loss of one or more runs over their steps.
 
     Args:
         runs: for each name, the rows of the run's metrics file.
         path: the PNG to write.
+        unit: what the losses are measured in; "" where each is in another.
 
     Returns:
         The path, or None if matplotlib is not installed.
@@ -36,7 +39,7 @@ def plot_losses(runs: Mapping[str, Sequence[Mapping[str, Any]]], path: str | Pat
                 x, y = zip(*points, strict=True)
                 (handles[prefix + label],) = axes.plot(x, y, style, color=f"C{i}", marker="o", markersize=3)
     axes.set_xlabel("training step (batches)")
-    axes.set_ylabel("loss (nats per token)")
+    axes.set_ylabel(f"loss ({unit})" if unit else "loss")
     add_legend(axes, handles)
     axes.grid(alpha=0.3)
     return save(figure, path)

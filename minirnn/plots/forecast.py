@@ -29,7 +29,7 @@ def plot_forecast(
         num_train: where the values to learn from end.
         predictions: (T,) by how many steps ahead.
         name: of the model that made them.
-        errors: for each model the root mean squared error of 1, 2, … steps ahead.
+        errors: for each model the root mean squared error of 1, 2, … steps ahead; that of this name is drawn boldly.
         noise: the error of a perfect model, if known.
         path: the PNG to write.
 
@@ -44,13 +44,14 @@ def plot_forecast(
     for k, values in predictions.items():
         (lines[f"{k} step{'s' * (k > 1)} ahead"],) = left.plot(values, linewidth=1)
     left.axvline(num_train, color="0.4", linestyle=":", linewidth=1)
-    title = f"predictions of the {drawable(name)} model; learnt left of the dotted line"
+    title = f"predictions of the {drawable(name)}; learnt left of the dotted line"
     left.set_title(title, loc="left", fontsize=10, parse_math=False)
     left.set_xlabel("time step")
     left.set_ylabel("value")
     models: dict[str, Any] = {}
     for (label, values), style in zip(errors.items(), ("-", "--", "-.", ":", (0, (5, 1, 1, 1))), strict=False):
-        (models[label],) = right.plot(np.arange(1, len(values) + 1), values, linestyle=style)
+        bold = 2.2 if label == name else 1.2
+        (models[label],) = right.plot(np.arange(1, len(values) + 1), values, linestyle=style, linewidth=bold)
     if noise is not None:
         models["the noise alone"] = right.axhline(noise, color="0.5", linewidth=1)
     right.set_title("error on held-out values", loc="left", fontsize=10)

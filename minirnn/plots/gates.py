@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from minirnn.errors import InputError
-from minirnn.plots.attention import shown_as
+from minirnn.plots.attention import set_tokens
 from minirnn.plots.common import drawable, new_figure, picture, save
 
 
@@ -37,7 +37,7 @@ def plot_gates(gates: Mapping[str, np.ndarray], text: Sequence[str], path: str |
     for (name, gate), (left, right) in zip(gates.items(), rows, strict=True):
         by_mean = gate[:, np.argsort(gate.mean(axis=0))]
         image = left.imshow(by_mean[:shown].T, aspect="auto", cmap="RdBu", vmin=0, vmax=1, interpolation="nearest")
-        left.set_xticks(range(shown), [shown_as(token) for token in text[:shown]], fontsize=7, parse_math=False)
+        set_tokens(left, range(shown), text[:shown], fontsize=7)
         left.tick_params(axis="x", length=0)
         left.set_ylabel("unit (by its mean)")
         left.set_title(drawable(name), loc="left", fontsize=10, parse_math=False)
@@ -46,5 +46,5 @@ def plot_gates(gates: Mapping[str, np.ndarray], text: Sequence[str], path: str |
         right.set_xlabel("activation (0 shut, 1 open)")
         right.set_ylabel("how often")
         figure.colorbar(image, ax=left, pad=0.01)
-    rows[-1][0].set_xlabel("character of the text")
+    rows[-1][0].set_xlabel("token of the text")
     return save(figure, path)

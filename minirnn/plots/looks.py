@@ -20,10 +20,11 @@ MOST_WORDS, MOST_LOOKS = 40, 16
 class Look(NamedTuple):
     """A picture or a video, and where was looked at it.
 
-    seen: (height, width, 3) or (frames, height, width, 3), uint8; None where only its regions are known.
-    weights: (words, regions or frames).
-    words: what was written.
-    grid: of the regions, (rows, columns); None for a video, and where it is not known.
+    Attributes:
+        seen: (height, width, 3) or (frames, height, width, 3), uint8; None where only its regions are known.
+        weights: (words, regions or frames).
+        words: what was written.
+        grid: of the regions, (rows, columns); None for a video, and where it is not known.
     """
 
     seen: np.ndarray | None

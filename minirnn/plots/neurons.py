@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from minirnn.errors import InputError
-from minirnn.plots.attention import shown_as
+from minirnn.plots.attention import set_tokens
 from minirnn.plots.common import drawable, new_figure, picture, save
 
 
@@ -36,10 +36,10 @@ def plot_neurons(rows: Sequence[tuple[str, np.ndarray]], text: Sequence[str], pa
     for (title, values), axes in zip(rows, figure.subplots(len(rows), 1, squeeze=False)[:, 0], strict=True):
         part = values[:shown]
         axes.bar(range(shown), part, width=0.9, color=np.where(part > 0, "C0", "C3"))
-        axes.set_xticks(range(shown), [shown_as(token) for token in text[:shown]], fontsize=7, parse_math=False)
+        set_tokens(axes, range(shown), text[:shown], fontsize=7)
         axes.tick_params(axis="x", length=0)
         axes.set_xlim(-0.6, shown - 0.4)
         axes.set_ylabel("activation")
         axes.set_title(drawable(title), loc="left", fontsize=10, parse_math=False)
-    axes.set_xlabel("character of the text")
+    axes.set_xlabel("token of the text")
     return save(figure, path)

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from minirnn.runs.options import Options, number
-from minirnn.runs.own import CELL, chosen_cell
+from minirnn.runs.own import CELL, EXAMPLE, chosen_cell
+
+CELL_HELP = f"the recurrent cell: `minirnn cells` explains each; or your own, as {EXAMPLE}"
 
 
 def cell_options(default: str) -> Options:
     """Which cell, and how long its memory lasts before it has learned anything."""
     return {
-        "cell": (default, {**CELL.settings(), "help": "the recurrent cell"}),
+        "cell": (default, {**CELL.settings(), "metavar": "CELL", "help": CELL_HELP}),
         "forget-bias": (
             None,
             {

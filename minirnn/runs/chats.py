@@ -169,10 +169,13 @@ def load_chat(
     """The trained model of a run, what it has learned of its data, and its options.
 
     Raises:
-        InputError: the run is another task's, is damaged, or has no checkpoint.
+        InputError: the run is another task's, is damaged, or has no checkpoint; or it compares turns, and was begun
+            before they were compared by the words they share.
     """
     options = read_options(run, "chat", OPTIONS)
     check(options)
+    if is_on(options, "matching") and run.version is None:  # the weights are of the same shapes, and of no use
+        raise InputError(f"{run.path} was trained when turns were compared in another way: train it anew")
     learned = read_learned(run)
     model = load_model(
         run, lambda: build_model(learned, {**options, "device": device}, backend.generator(0)), checkpoint

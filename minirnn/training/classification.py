@@ -37,6 +37,7 @@ class Classification:
     """
 
     loss_is_nll = valid_loss_is_nll = True
+    counted, loss_unit = "sequences", "nats per sequence"
 
     def __init__(
         self,

@@ -32,6 +32,11 @@ def clip_grad_norm(parameters: Mapping[str, Tensor] | Iterable[Tensor] | Tensor,
     Raises:
         InputError: `max_norm` is not above 0, or there is no parameter.
         TypeError: something is not a parameter.
+
+        >>> w = Parameter(np.array([3.0, 4.0]))
+        >>> (w * w).sum().backward()
+        >>> float(clip_grad_norm([w], 1.0)), w.grad.round(3).tolist()
+        (10.0, [0.6, 0.8])
     """
     if not max_norm > 0:
         raise InputError(f"the clipping norm must be above 0, not {max_norm}")

@@ -48,6 +48,7 @@ class Cloze:
     """
 
     loss_is_nll = valid_loss_is_nll = False
+    counted, loss_unit = "tokens", "nats per token, the sum of the three models"
 
     def __init__(
         self,

@@ -87,6 +87,7 @@ class Drawing:
     """
 
     loss_is_nll = valid_loss_is_nll = True
+    counted, loss_unit = "pixels", "nats per pixel"
 
     def __init__(self, model: PictureModel, train: Drawn, valid: Drawn, *, batch_size: int, rng: np.random.Generator):
         if not len(train.pictures):

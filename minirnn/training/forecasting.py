@@ -46,6 +46,7 @@ class Forecasting:
     """
 
     loss_is_nll = valid_loss_is_nll = False
+    counted, loss_unit = "values", "squared error, the sum of the models"
 
     def __init__(
         self,

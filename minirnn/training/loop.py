@@ -30,7 +30,7 @@ from minirnn.training.checkpoint import load_checkpoint, subset
 from minirnn.training.optimizers import Optimizer, clip_grad_norm
 from minirnn.training.run import Run, check_rows
 from minirnn.training.schedules import Schedule, badness, waited
-from minirnn.training.task import Carry, Keeping, Place, Task
+from minirnn.training.task import Carry, Keeping, Place, Task, counted
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -218,6 +218,7 @@ class Trainer(Generic[AnyTask]):
     def _validate(self, bar: tqdm) -> None:
         """Measure on held-out text, log it, and keep the model if it is the best so far."""
         place, model = self.place, self.task.model
+        bar.set_postfix_str("validating")
         model.eval()
         with no_grad():
             measures = self.task.validate()
@@ -229,7 +230,7 @@ class Trainer(Generic[AnyTask]):
         row: dict[str, Any] = {"epoch": place.epoch + 1, "step": place.step, "train_loss": place.nll / place.tokens}
         if self.task.loss_is_nll:
             row["train_perplexity"] = perplexity(place.nll, place.tokens)
-        row["tokens_per_second"] = round(place.tokens / max(place.seconds, 1e-9))
+        row[f"{counted(self.task)}_per_second"] = round(place.tokens / max(place.seconds, 1e-9))
         if self.schedule is not None:
             row["learning_rate"] = self.optimizer.learning_rate
         row |= measures
@@ -262,7 +263,7 @@ class Trainer(Generic[AnyTask]):
         loss = place.nll / place.tokens
         shown = f", perplexity {perplexity(loss, 1):.2f}" if self.task.loss_is_nll else ""
         shown += self.task.doing() if isinstance(self.task, Keeping) else ""
-        return f"loss {loss:.3f}{shown}, {place.tokens / place.seconds:,.0f} tokens/s"
+        return f"loss {loss:.3f}{shown}, {place.tokens / place.seconds:,.0f} {counted(self.task)}/s"
 
     def save(self) -> None:
         """Write the checkpoint to resume from."""

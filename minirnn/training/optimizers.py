@@ -161,7 +161,15 @@ class Optimizer:
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent: p ← p - η g, or with momentum μ: v ← μ v + g, p ← p - η v."""
+    """Stochastic gradient descent: p ← p - η g, or with momentum μ: v ← μ v + g, p ← p - η v.
+
+    >>> w = Parameter(np.array([1.0, -2.0]))
+    >>> optimizer = SGD([w], learning_rate=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.numpy().tolist()
+    [0.8, -1.6]
+    """
 
     name = "sgd"
 
@@ -217,6 +225,15 @@ class Adam(Optimizer):
     m ← β₁ m + (1-β₁) g,   v ← β₂ v + (1-β₂) g²,   p ← p - η m̂ / (√v̂ + ε)   with m̂ = m / (1-β₁ᵗ), v̂ = v / (1-β₂ᵗ).
 
     t counts the steps of the optimiser, the same for all parameters.
+
+        >>> w = Parameter(np.array([1.0, -2.0]))
+        >>> optimizer = Adam([w], learning_rate=0.1)
+        >>> for step in range(100):
+        ...     optimizer.zero_grad()
+        ...     (w * w).sum().backward()
+        ...     optimizer.step()
+        >>> bool(abs(w.numpy()).max() < 0.01)
+        True
     """
 
     name = "adam"

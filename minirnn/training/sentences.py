@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from minirnn.training.task import Carry
 
 
+REWARDED = "held-out: nats per token; training: a loss with the gradient of the reward"
+"""What the losses of a training on rewards are measured in."""
 NEVER = (PAD_ID, BOS_ID)
 """No sentence contains these."""
 
@@ -38,6 +40,7 @@ class SentenceTask:
     rewards: Rewards | None = None
     loss_is_nll = True
     valid_loss_is_nll = True
+    counted, loss_unit = "tokens", "nats per token"
 
     def cross_entropy(self, batch: Any, step: int) -> tuple[Tensor, int]:
         """The mean loss over the tokens of a batch, and how many they are."""
@@ -49,7 +52,7 @@ class SentenceTask:
 
     def train_on(self, rewards: Rewards) -> None:
         """From now on, learn on rewards."""
-        self.rewards, self.loss_is_nll = rewards, False
+        self.rewards, self.loss_is_nll, self.loss_unit = rewards, False, REWARDED
 
     def loss(self, batch: Any, carry: Carry, step: int) -> tuple[Tensor, int, Carry]:
         """The mean over the real tokens of a batch; or, on rewards, what has the gradient that is wanted."""

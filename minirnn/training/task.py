@@ -38,8 +38,8 @@ class Task(Protocol):
         """The batches of one epoch; all chance comes from `rng`."""
 
     def loss(self, batch: Any, carry: Carry, step: int) -> tuple[Tensor, int, Carry]:
-        """The mean loss of a batch, over how many tokens, and the state to carry to the next batch (detached). `step`
-        says how many steps were done before."""
+        """The mean loss of a batch, over how many tokens (or whatever a `Counting` task counts), and the state to carry
+        to the next batch (detached). `step` says how many steps were done before."""
 
     def validate(self) -> dict[str, float]:
         """Measures of the held-out data for a row of the metrics: `valid_loss`, by which the best weights are chosen,
@@ -57,6 +57,27 @@ class Keeping(Protocol):
 
     def doing(self) -> str:
         """What the progress bar says after the loss."""
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A task whose loss is not in nats per token."""
+
+    counted: str
+    """What the second of what `loss` returns counts: "pixels"."""
+
+    loss_unit: str
+    """What the loss is measured in: "nats per pixel"."""
+
+
+def counted(task: Task) -> str:
+    """What the batches of a task are counted in: tokens, unless it says something else."""
+    return task.counted if isinstance(task, Counting) else "tokens"
+
+
+def loss_unit(task: Task) -> str:
+    """What the loss of a task is measured in: nats per token, unless it says something else."""
+    return task.loss_unit if isinstance(task, Counting) else "nats per token"
 
 
 @dataclass

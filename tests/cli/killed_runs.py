@@ -74,7 +74,7 @@ def outcome(folder):
     """What must not depend on how often a training was killed."""
     arrays, meta = load_checkpoint(folder / "last.safetensors")
     best, _ = load_checkpoint(folder / "best.safetensors")
-    rows = [{key: value for key, value in row.items() if key != "tokens_per_second"} for row in meta["history"]]
+    rows = [{key: value for key, value in row.items() if not key.endswith("_per_second")} for row in meta["history"]]
     lines = (folder / "metrics.jsonl").read_text().count("\n")
     return meta["step"], rows, lines, *({name: a.tobytes() for name, a in found.items()} for found in (arrays, best))
 

@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 import pytest
-from commands import refused, run
+from commands import beside_results, refused, run
 from trainings import spoken
 
 from minirnn import AttentionDecoder, ContextDecoder, InputError, load_checkpoint, save_checkpoint
@@ -257,11 +257,13 @@ def test_a_model_that_looks_at_nothing_says_so(there, said):
 
 def test_the_limit_of_turns_is_said_once_a_conversation(there, said):
     """Four turns: the third line is the fifth, and of the first nothing is left."""
-    assert said(["a"], "attentive")[1] == ""
-    assert said(["a", "b"], "attentive")[1] == NOTE.format(4)
-    assert said(["a", "b", "c", "d", "e"], "attentive")[1] == NOTE.format(4)
-    assert said(["a", "b", "c", "/reset", "a", "/reset", "a", "b", "c"], "attentive")[1] == 2 * NOTE.format(4)
-    assert said(["a", "b", "c"], "last")[1] == ""
+    assert beside_results(said(["a"], "attentive")[1]) == ""
+    assert beside_results(said(["a", "b"], "attentive")[1]) == NOTE.format(4)
+    assert beside_results(said(["a", "b", "c", "d", "e"], "attentive")[1]) == NOTE.format(4)
+    assert beside_results(
+        said(["a", "b", "c", "/reset", "a", "/reset", "a", "b", "c"], "attentive")[1]
+    ) == 2 * NOTE.format(4)
+    assert beside_results(said(["a", "b", "c"], "last")[1]) == ""
     out, _ = said(["a", "ask me", "thanks", "/why"], "attentive")
     listed = [line.split(": ", 1)[1] for line in out[3:7]]
     assert [listed[1], listed[3]] == ["ask me", "thanks"]

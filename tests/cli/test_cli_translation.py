@@ -15,12 +15,13 @@ import time
 
 import numpy as np
 import pytest
-from commands import refused, run
+from commands import beside_results, refused, run
 
 from minirnn import Run, load_checkpoint
 from minirnn.cells import CELL_NAMES
 from minirnn.data.codec import SENTENCE_TOKENS
 from minirnn.data.vocabulary import SPECIALS
+from minirnn.errors import install
 from minirnn.layers.attention import SCORES
 from minirnn.training import Translation
 
@@ -251,7 +252,8 @@ def test_lines_stay_lines_in_their_order(runs, monkeypatch, capsys):
     piped(monkeypatch, "\n".join(lines).encode())  # without a line break at the end
     assert run("translate", runs / "word") == 0
     captured = capsys.readouterr()
-    assert captured.err == ""
+    assert captured.err.startswith("note: not in the vocabulary, read as <unk>: 'zebra'\n")
+    assert beside_results(captured.err) == ""
     out = captured.out.split("\n")
     assert out.pop() == ""
     assert len(out) == len(lines)
@@ -290,7 +292,9 @@ def test_ten_thousand_strings_of_bytes(tokens, count, runs, monkeypatch, capsys)
     piped(monkeypatch, b"\n".join(lines) + b"\n")
     assert run("translate", runs / tokens, "--no-unknown") == 0
     captured = capsys.readouterr()
-    bytes_noted, form_noted, end = captured.err.split("\n")
+    assert captured.err.count("read as <unk>") <= 5
+    assert max(map(len, captured.err.split("\n"))) < 500
+    bytes_noted, form_noted, end = beside_results(captured.err).split("\n")
     assert bytes_noted.startswith("note: standard input line 1: expected UTF-8 text, found the byte 0x")
     assert form_noted.startswith("note: read in Unicode's composed form")
     assert end == ""
@@ -306,7 +310,7 @@ def test_unknown_words_on_the_command_line_are_named(runs, capsys):
     assert run("translate", runs / "word", "zebra cat", "\udcff", "a\nb") == 0
     captured = capsys.readouterr()
     assert captured.out.count("\n") == 3
-    assert captured.err == "not in the vocabulary, read as <unk>: 'zebra', '\\udcff', 'a', '\\n', 'b'\n"
+    assert captured.err == "note: not in the vocabulary, read as <unk>: 'zebra', '\\udcff', 'a', '\\n', 'b'\n"
 
 
 def test_a_line_break_in_a_vocabulary_makes_no_second_line(copy, capsys):
@@ -386,7 +390,7 @@ def test_without_matplotlib(runs, folder, capsys):
 def test_without_sentencepiece_the_run_is_not_called_damaged(runs, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "sentencepiece", None)
     message = refused(capsys, "translate", runs / "bpe", "red cat")
-    assert message == "minirnn: error: subwords need sentencepiece: pip install 'minirnn[data]'\n"
+    assert message == f"minirnn: error: subwords need sentencepiece: {install('data')}\n"
 
 
 @pytest.mark.parametrize(
@@ -613,10 +617,10 @@ def test_streams_that_are_closed_or_narrow(runs):
     note = (
         b"note: standard input line 1: expected UTF-8 text, found the byte 0xff: read as U+FFFD, here and further on\n"
     )
-    assert error == note
+    assert error == note + b"note: not in the vocabulary, read as <unk>: 'caf\\xe9', '\\ufffd'\n"
     status, out, error = in_a_shell(f"{translate} café", PYTHONIOENCODING="ascii", PYTHONUTF8="1")
     assert (status, out.count(b"\n")) == (0, 1)
-    assert error == b"not in the vocabulary, read as <unk>: 'caf\\xe9'\n"
+    assert error == b"note: not in the vocabulary, read as <unk>: 'caf\\xe9'\n"
 
 
 def heed_interrupts():

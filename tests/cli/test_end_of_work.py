@@ -17,8 +17,8 @@ figure = pytest.importorskip("matplotlib.figure")
 
 LAST_LINES = {
     "lm": "more: minirnn generate r --prefix TEXT\n",
-    "cloze": "more: minirnn cloze r 'The stat_ment is tr_e.'\n",
-    "translate": "more: minirnn translate r 'A sentence.' --beam 5\n      minirnn evaluate r --beam 5\n",
+    "cloze": "more: minirnn cloze r 'the q_ick _rown'\n",
+    "translate": "more: minirnn translate r 'red one' --beam 5\n      minirnn evaluate r --beam 5\n",
     "classify": "more: minirnn classify r TEXT\n",
     "caption": "/pictures/4.png\n",
     "draw": "more: minirnn draw r --samples 16 --caption TEXT\n      minirnn evaluate r\n",
@@ -160,7 +160,7 @@ def test_what_is_said_of_pictures(here, capsys):
 
 
 def test_nothing_that_varies_is_said(small_runs, here, capsys):
-    (here / "same.txt").write_text("a")
+    (here / "same.txt").write_text("a" * 300)
     show = ("show", "neurons", small_runs / "lm", "--data", "same.txt")
     assert run(*show) == 2
     assert "nothing varies in the text" in capsys.readouterr().err

@@ -5,7 +5,7 @@ import unicodedata
 
 import numpy as np
 import pytest
-from commands import refused, run
+from commands import beside_results, refused, run
 
 from minirnn import Run, classifier
 from minirnn.cli.reader import of_run
@@ -135,9 +135,12 @@ def test_a_translation_says_once_that_it_composes(here, capsys):
     capsys.readouterr()
     assert run("translate", "run", COMPOSED) == 0
     captured = capsys.readouterr()
-    assert captured.err == ""
+    assert beside_results(captured.err) == ""
     assert run("translate", "run", "a", DECOMPOSED, DECOMPOSED) == 0
     said = capsys.readouterr()
     word = DECOMPOSED.split()[0]
-    assert said.err == f"note: read in Unicode's composed form (NFC), an accented letter as one: {word!r}\n"
+    assert (
+        beside_results(said.err)
+        == f"note: read in Unicode's composed form (NFC), an accented letter as one: {word!r}\n"
+    )
     assert said.out.splitlines()[1:] == captured.out.splitlines() * 2

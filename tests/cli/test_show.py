@@ -156,6 +156,12 @@ def test_the_command_names_both_starts(here, capsys):
     names = {line[:16].strip() for line in shown.out.splitlines()}
     assert {"gru", f"gru, chrono {DELAY}", "rnn"} <= names
     assert "3/3" in shown.err
+    assert "the best cell first" in shown.out
+    errors = {line[:16].strip(): float(line[30:35]) for line in shown.out.splitlines() if " to " in line[35:50]}
+    better = {
+        cell: min(error for name, error in errors.items() if name.split(",")[0] == cell) for cell in ("gru", "rnn")
+    }
+    assert next(iter(errors)).split(",")[0] == min(better, key=better.get)
     assert LESSON not in shown.out, "after one step nothing can be seen"
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from commands import refused, run
+from commands import beside_results, refused, run
 
 from minirnn.cli.main import main
 from minirnn.cli.options import complain
@@ -36,13 +36,11 @@ def piped(monkeypatch, data):
 )
 def test_lines_are_those_of_a_file(command, data, small_runs, monkeypatch, capsys):
     assert run(command, small_runs / command, "red cat", "a", "", "big dog") == 0
-    given = capsys.readouterr().out
-    assert given.count("\n") == 4
+    given = capsys.readouterr()
+    assert given.out.count("\n") == 4
     piped(monkeypatch, data)
     assert run(command, small_runs / command) == 0
-    captured = capsys.readouterr()
-    assert captured.out == given
-    assert captured.err == ""
+    assert capsys.readouterr() == given
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -51,7 +49,7 @@ def test_what_is_no_text_is_said(command, small_runs, monkeypatch, capsys):
     assert run(command, small_runs / command) == 0
     captured = capsys.readouterr()
     assert captured.out.count("\n") == 4
-    assert captured.err == (
+    assert beside_results(captured.err) == (
         "note: standard input line 2: expected UTF-8 text, found the byte 0xff: read as U+FFFD, here and further on\n"
     )
     piped(monkeypatch, "red\ncat".encode("utf-16-le"))
@@ -95,7 +93,9 @@ def test_whoever_types_is_told(command, small_runs, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(Terminal(b"red cat\ndog\n")))
     assert run(command, small_runs / command) == 0
     captured = capsys.readouterr()
-    assert captured.err == f"one {'sentence' if command == 'translate' else 'text'} a line; Ctrl-D ends\n"
+    assert (
+        beside_results(captured.err) == f"one {'sentence' if command == 'translate' else 'text'} a line; Ctrl-D ends\n"
+    )
     assert captured.out.count("\n") == 2
 
 
@@ -106,7 +106,7 @@ def test_spaces_that_are_no_letters_are_plain_in_arguments_and_lines(small_runs,
     capsys.readouterr()
     assert run("translate", "r", "red\u202fcat", "red\u00a0cat", "red\r\ncat", "red\rcat") == 0
     captured = capsys.readouterr()
-    assert captured.err == "not in the vocabulary, read as <unk>: '\\n'\n"
+    assert captured.err.startswith("note: not in the vocabulary, read as <unk>: '\\n'\n")
     piped(monkeypatch, "red\u202fcat\nred\u00a0cat\n".encode())
     assert run("translate", "r") == 0
     assert capsys.readouterr().out.splitlines() == captured.out.splitlines()[:2]

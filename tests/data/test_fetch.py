@@ -16,7 +16,7 @@ from minirnn.cli import fetch as command
 from minirnn.cli.options import Parser
 from minirnn.data import fetch, fetch_dataset
 from minirnn.data.fetch import BASE_URL, DATASETS
-from minirnn.errors import MinirnnError
+from minirnn.errors import MinirnnError, install
 
 pooch = pytest.importorskip("pooch")
 
@@ -203,7 +203,7 @@ def test_no_server(server, monkeypatch):
 def test_without_pooch_and_without_such_a_data_set(server, monkeypatch):
     assert failure("fra") == "unknown data set 'fra': expected one of fra-eng, time-machine"
     monkeypatch.setitem(sys.modules, "pooch", None)
-    assert failure() == "downloads need pooch: pip install 'minirnn[data]'"
+    assert failure() == f"downloads need pooch: {install('data')}"
 
 
 def test_the_command(server, tmp_path, capsys):

@@ -46,6 +46,20 @@ def test_units_that_never_change_and_properties_that_do_not_occur_are_no_trouble
     assert all(one.unit == 1 for one in found if abs(one.correlation) > 0.9)
 
 
+def test_a_finding_stands_above_chance_and_in_a_short_text_nothing_does(rng):
+    """Noise comes near to everything where it has only 20 steps to come near to, and to nothing where it has many."""
+    where = lambda T: next(
+        one for one in trackers(rng.standard_normal((T, 100)), ("ab c" * T)[:T]) if "vow" in one.what
+    )
+    text = rng.permuted(list("aab c") * 400).tolist()
+    assert where(20).chance > 0.5
+    noise = rng.standard_normal((len(text), 100))
+    noise[:, 7] += PROPERTIES["a vowel"](text)
+    (found,) = [one for one in trackers(noise, text) if one.what == "a vowel"]
+    assert found.unit == 7
+    assert found.chance < 0.15 < 0.3 < found.correlation
+
+
 def test_there_are_activations_of_every_token():
     for wrong in (np.zeros((5, 2)), np.zeros((7, 2)), np.zeros(6)):
         with pytest.raises(InputError, match=r"expected the activations \(T, H\) of 6 tokens, not "):
@@ -70,8 +84,9 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     assert run("train", "lm", "--data", "text.txt", "--cell", "lstm", *small, "--out", "lm") == 0
     capsys.readouterr()
     assert run("show", "neurons", "lm", "--data", "text.txt") == 0
-    out = capsys.readouterr().out
-    assert "position in the line" in out
+    shown = capsys.readouterr().out
+    assert "position in the line" in shown
+    assert "2,000 tokens read, of text.txt" in shown
     assert (tmp_path / "neurons.png").exists()
     assert "He said" in html.unescape(re.sub("<[^>]*>", "", (tmp_path / "neurons.html").read_text(encoding="utf-8")))
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
@@ -79,6 +94,13 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     out = capsys.readouterr().out
     assert "no picture" in out
     assert out.count("\nunit ") == 1
+    assert re.search(r"\ncorrelation  chance  unit  property\n", shown)
+    assert run("show", "neurons", "lm", "--unit", 3, "--text", "a short text") == 0
+    out = capsys.readouterr().out
+    assert "12 tokens read, of the text: too few for correlations, which need 200" in out
+    assert "correlation  " not in out
+    message = refused(capsys, "show", "neurons", "lm", "--text", "a short text")
+    assert "correlations need at least 200; give a text with --text or --data, or see one unit with --unit" in message
     assert "has the units 0 to 5" in refused(capsys, "show", "neurons", "lm", "--unit", 6)
     assert "not a run directory" in refused(capsys, "show", "neurons", "nowhere")
     assert "No such file" in refused(capsys, "show", "neurons", "lm", "--data", "missing")

@@ -7,7 +7,8 @@ import pytest
 from commands import refused, run
 
 from minirnn import Adam, InputError, Run, Tensor, Trainer, gradcheck, no_grad
-from minirnn.cli.train.forecast import errors_by_distance
+from minirnn.cli.train import forecast
+from minirnn.cli.train.forecast import errors_by_distance, why_worse
 from minirnn.data.series import noisy_sine, read_series
 from minirnn.models.forecasting import RecurrentForecaster, WindowForecaster, k_steps_ahead
 from minirnn.training.forecasting import Forecasting, SideBySide
@@ -90,15 +91,45 @@ def test_bad_series_are_named(tmp_path):
 def test_errors_pile_up_with_the_distance(tmp_path, capsys):
     assert run("train", "forecast", "--quiet", "--out", tmp_path / "run") == 0
     out = capsys.readouterr().out
-    rows = {name: [float(v) for v in line[12:].split()] for line in out.splitlines()
-            if (name := line[:12].strip()) in ("linear", "mlp", "recurrent", "last value")}  # fmt: skip
-    assert len(rows) == 4
-    for name in ("linear", "mlp", "recurrent"):
+    rows = {name: [float(v) for v in line[23:].split()] for line in out.splitlines()
+            if (name := line[:22].strip()) in ERRORS and line[23:30].strip()}  # fmt: skip
+    assert list(rows) == list(ERRORS)
+    for name in list(ERRORS)[:3]:
         one, four, sixteen, far = rows[name]
-        assert 0.19 < one < rows["last value"][0] + 0.05
+        assert 0.19 < one < rows["last value (baseline)"][0] + 0.05
         assert one < four < sixteen < far
         assert far > 1.8 * one
     assert (tmp_path / "run" / "forecast.png").exists()
+    assert ("the gru is further off than the last value" in out) == (rows["gru"][-1] > rows[LAST][-1])
+
+
+LAST = "last value (baseline)"
+ERRORS = ("gru", "linear (baseline)", "MLP (baseline)", LAST)
+
+
+def test_why_a_network_loses_to_the_last_value_is_said_where_it_does():
+    good, bad = np.linspace(0.2, 0.5, 64), np.linspace(0.2, 0.8, 64)
+    last = np.linspace(0.3, 0.6, 64)
+    assert why_worse({"gru": good, LAST: last}, "gru") == ""
+    first = int(np.flatnonzero(bad > last)[0]) + 1
+    said = why_worse({"gru": bad, LAST: last}, "gru")
+    assert said.startswith(f"From {first} steps ahead on, the gru is further off than the last value.")
+    assert "0.200 after one step, 0.800 after 64" in said
+    assert "has not learned the series yet" in why_worse({"gru": last + 1, LAST: last}, "gru")
+
+
+def test_the_picture_is_of_the_network_that_was_asked_for(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(forecast, "plot_forecast", lambda *arguments: drawn.append(arguments))
+    values = {RecurrentForecaster: 0.0, WindowForecaster: 1.0}  # of the standardized series: 0 is its mean
+    monkeypatch.setattr(
+        "minirnn.forecaster.k_steps_ahead", lambda model, x, k: np.full((k, len(x)), values[type(model)])
+    )
+    assert run("train", "forecast", "--cell", "lstm", *SMALL, "--epochs", 1, "--out", tmp_path / "run") == 0
+    ((series, num_train, predictions, name, errors, *_),) = drawn
+    assert name == "lstm" == next(iter(errors))
+    for found in predictions.values():
+        np.testing.assert_allclose(found, series[:num_train].mean(), rtol=1e-5)
 
 
 def test_a_signal_upon_an_offset_is_forecast(tmp_path, capsys):
@@ -108,7 +139,7 @@ def test_a_signal_upon_an_offset_is_forecast(tmp_path, capsys):
     assert run("train", "forecast", "--data", file, *SMALL, "--epochs", 1, "--out", tmp_path / "run") == 0
     (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("last value"))
     expected = [2**0.5 * abs(np.sin(0.05 * k)) for k in (1, 4, 16, 64)]
-    np.testing.assert_allclose([float(v) for v in line[12:].split()], expected, atol=0.02)
+    np.testing.assert_allclose([float(v) for v in line[23:].split()], expected, atol=0.02)
 
 
 SMALL = ("--hidden", 4, "--steps", 10, "--batch-size", 4, "--validate-every", 1, "--quiet")

@@ -17,6 +17,7 @@ from minirnn.pages.equations import (
     pieces,
     to_html,
 )
+from minirnn.pages.prose import Prose
 
 PACKAGE = Path(minirnn.__file__).parent
 FILES = [
@@ -189,3 +190,38 @@ def test_mathematics_as_html(text, expected):
 def test_what_is_linked_is_the_callers_to_say():
     written = to_html("(4), (5) of `bptt.py` and `tape`", lambda name: name.upper(), lambda found: f"<{found}>")
     assert written == "<(4), (5) of `bptt.py`> and TAPE"
+
+
+def test_lists_and_examples_are_told_from_prose():
+    doc = "One of two:\n\n- a, which\n  is first.\n- b.\n\n    >>> one = 1\n    >>> one\n    1\n\nThe end."
+    parts = parse(doc)
+    assert [part.kind for part in parts] == ["prose", "list", "example", "prose"]
+    assert parts[2].text == ">>> one = 1\n>>> one\n1"
+    written = Prose().html(doc, None)
+    assert "<li><i>a</i>, which\n  is first.</li>\n<li><i>b</i>.</li>" in written
+    prompt = '<span class="prompt">&gt;&gt;&gt;</span>'
+    assert f'<pre class="example">{prompt} one = <span class="number">1</span>\n{prompt} one\n1</pre>' in written
+
+
+def test_an_example_of_several_lines_keeps_them():
+    doc = "    >>> with what:\n    ...     pass\n    >>> '''a\n    ... b'''\n    'a<b'"
+    shown = re.sub("<.*?>", "", Prose().html(doc, None))
+    assert html.unescape(shown) == ">>> with what:\n...     pass\n>>> '''a\n... b'''\n'a<b'"
+
+
+def test_an_exponent_in_brackets_is_one():
+    assert to_html("p_n^(1/2^n)") == "<i>p</i><sub><i>n</i></sub><sup>1/2<sup><i>n</i></sup></sup>"
+
+
+def test_a_heading_may_say_more():
+    doc = "A decoder.\n\nArgs beside those of `Decoder`:\n    score: of the attention."
+    assert [part.kind for part in parse(doc)] == ["prose", "fields"]
+    assert "<h4>Args beside those of <code>Decoder</code></h4>" in Prose().html(doc, None)
+    assert [part.kind for part in parse("Raises as `Tensor`, for example:\nnothing")] == ["prose"]
+
+
+def test_code_is_told_from_formulas():
+    doc = "As in\n\n    class One(Two):\n        three = 3\n\n    One().run(4)\n\n    h = z * n\n\nend"
+    assert [part.kind for part in parse(doc)] == ["prose", "code", "code", "block", "prose"]
+    assert '<pre class="example"><span class="keyword">class</span> ' in Prose().html(doc, None)
+    assert [part.kind for part in parse("Of\n\n    with two of the n.g(x) that is no code\n\nend")][1] == "block"

@@ -12,6 +12,8 @@ from minirnn.inspection.compare import Summary
 from minirnn.plots import AttentionMap, plot_attention, plot_attentions, plot_lengths, plot_losses
 from minirnn.plots.attention import shown_as
 from minirnn.plots.compare import plot_comparison
+from minirnn.plots.gates import plot_gates
+from minirnn.plots.neurons import plot_neurons
 
 
 def attention(rng, targets, sources):
@@ -200,3 +202,25 @@ def test_both_starts_of_a_cell_are_drawn_hollow_and_filled(tmp_path, monkeypatch
     assert large.shape[0] > small.shape[0] + 36 * 20, "a row has room for its mark"
     assert large[:40, :, :3].min() < 0.2, "the caption is above the panels"
     assert small[:10, :, :3].min() == 1
+
+
+def test_characters_stand_upright_and_words_are_turned(tmp_path, monkeypatch):
+    """Along an axis words would run into one another; characters have room."""
+    turned = {}
+
+    def see(figure, *_, **__):
+        labels = figure.axes[0].get_xticklabels()
+        turned.update({label.get_text(): label.get_rotation() for label in labels})
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", see)
+    weights = np.full((1, 4), 0.25)
+    plot_attention(weights, ["7", "+", "\n", "<eos>"], ["8"], tmp_path / "a.png")
+    assert turned == {"7": 0, "+": 0, "\\n": 0, "<eos>": 90}
+    turned.clear()
+    plot_attention(weights, ["a", "red", "cat", "<eos>"], ["un"], tmp_path / "a.png")
+    assert turned == {"a": 90, "red": 90, "cat": 90, "<eos>": 90}
+    for plot, data in ((plot_gates, {"g": np.full((2, 3), 0.5)}), (plot_neurons, [("unit", np.zeros(2))])):
+        for text, angle in ((["a", " "], 0), (["red", "cat"], 90)):
+            turned.clear()
+            plot(data, text, tmp_path / "a.png")
+            assert set(turned.values()) == {angle}

@@ -177,14 +177,15 @@ def test_forecasts_are_in_the_units_of_the_series_and_err_as_the_command_says(th
     series = np.loadtxt(there / "series.txt")
     lines = (there / "forecast.txt").read_text().splitlines()
     for name, found in forecaster.ahead(series, 16).items():
-        said = next(line for line in lines if line.startswith(name)).split()
+        label = {"linear": "linear (baseline)", "mlp": "MLP (baseline)", "recurrent": "gru"}[name]
+        said = next(line for line in lines if line.startswith(f"{label} ")).removeprefix(label).split()
         assert found.shape == (16, 60)
         follow = np.array([forecaster.forecast(series[:t], 16, model=name) for t in (20, 59)])
         for t, one in zip((20, 59), follow, strict=True):
             known = min(16, 60 - t)
             np.testing.assert_allclose(one[:known], [found[k, t + k] for k in range(known)], rtol=1e-5)
         # Errors of the last distances that the command printed: the furthest decides on which values.
-        assert len(said) == 4
+        assert len(said) == 3
         furthest = forecaster.ahead(series, 24)[name]
         first = max(36, int(np.isnan(furthest[-1]).sum()))
         error = np.sqrt(((furthest[15, first:] - series[first:]) ** 2).mean())
@@ -279,3 +280,14 @@ def test_a_gpu_that_is_not_there_is_said_before_anything_is_read(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "cupy", None)
     with pytest.raises(minirnn.DeviceError):
         load("gone", device="gpu")
+
+
+def test_a_chat_that_compared_turns_in_another_way_is_to_be_trained_anew(small_runs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(small_runs / "chat", "chat")
+    assert Run("chat").config["options"]["matching"] in (None, "on")
+    change_config(tmp_path / "chat", minirnn=None)
+    assert "chat was trained when turns were compared in another way: train it anew" in refused("chat")
+    options = Run("chat").config["options"]
+    change_config(tmp_path / "chat", options={**options, "matching": "off"})
+    assert "another way" not in refused("chat")  # its weights are of another shape now, which is said instead

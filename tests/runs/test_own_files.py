@@ -217,7 +217,7 @@ def test_help_says_that_a_file_can_be_named(capsys):
     for command, option in (("lm", "--cell"), ("lm", "--optimizer"), ("translate", "--score"), ("task", "--task")):
         assert run("train", command, "--help") == 0
         said = " ".join(capsys.readouterr().out.split())
-        assert "FILE.py:NAME}" in said[said.index(f"{option} {{") :].split("--")[1]
+        assert "FILE.py:NAME" in said[said.index(f" {option} ") :].split(" --")[1]
 
 
 def test_in_python_a_cell_or_a_score_is_given_as_it_is(own):

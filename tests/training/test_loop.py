@@ -186,7 +186,7 @@ class Bar:
     def update(self):
         self.n += 1
 
-    def set_postfix_str(self, text, refresh):
+    def set_postfix_str(self, text, refresh=True):
         self.shown.append((self.n, text, refresh))
 
     def write(self, line):
@@ -202,7 +202,8 @@ def test_what_is_shown_on_the_way(tmp_path, clock, monkeypatch):
     bar = Bar.latest
     assert (bar.total, bar.n, bar.unit, bar.disable) == (3, 3, "batch", False)
     loss = (3 * 1.0 + 1 * (0.2 - 2) ** 2) / 4
-    assert bar.shown == [(2, f"loss {loss:.3f}, perplexity {math.exp(loss):.2f}, {round(4 / 8)} tokens/s", False)]
+    speed = f"loss {loss:.3f}, perplexity {math.exp(loss):.2f}, {round(4 / 8)} tokens/s"
+    assert bar.shown == [(2, speed, False), (3, "validating", True)]
     (mean, _), *_ = by_hand(1)
     assert bar.lines == [
         f"epoch 1  step 3  train_loss {mean:.4g}  train_perplexity {math.exp(mean):.4g}  tokens_per_second 1"

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from minirnn import backend
 from minirnn.cli.caption import read_given
 from minirnn.cli.captioned import looks
 from minirnn.cli.collected import Part
+from minirnn.cli.computing import add_device
 from minirnn.cli.lines import sentence
+from minirnn.cli.notes import UnknownTokens
 from minirnn.cli.options import number, path
 from minirnn.cli.pictures import add_out, check_picture, draw, tell
 from minirnn.cli.runs import open_run
@@ -42,7 +43,7 @@ def add_parser(pictures: Any) -> None:
     parser.add_argument("--name", metavar="NAME", help="which picture of a file of features (default: the first)")
     parser.add_argument("--picture", type=path, metavar="FILE", help="the picture itself, to lay the map over it")
     parser.add_argument("--beam", type=number(int, 1), default=1, metavar="N", help="beam size (default: 1, greedy)")
-    parser.add_argument("--device", choices=backend.DEVICES, default="cpu", help="where to compute (default: cpu)")
+    add_device(parser)
     add_out(parser, "attention.png")
     parser.set_defaults(run=run)
 
@@ -58,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     translator = load_translator(opened, device=arguments.device)
     if translator.attention is None:
         raise InputError(f"the model in {arguments.RUN} does not attend: train one with --decoder attention")
+    UnknownTokens(translator.source.vocabulary).note(translator.read(sentence(arguments.SENTENCE)))
     found = translator.translate([sentence(arguments.SENTENCE)], beam_size=arguments.beam)[0][0]
     if found.attention is None:
         raise InputError("there is nothing to translate in the sentence")

@@ -9,6 +9,7 @@ import numpy as np
 
 from minirnn.cli.options import number, path
 from minirnn.cli.pictures import add_out, check_picture, draw, tell
+from minirnn.cli.progress import Progress
 from minirnn.cli.texts import named_text
 from minirnn.data import Vocabulary
 from minirnn.errors import InputError
@@ -43,7 +44,8 @@ def add_parser(pictures: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train both, and print what they are worth."""
     check_picture(arguments.out)
-    text = named_text(arguments.data)
+    with Progress("reading the text"):
+        text = named_text(arguments.data)
     if len(text) < LEAST:
         raise InputError(f"the text has {len(text):,} characters: expected at least {LEAST:,}")
     vocabulary = Vocabulary.build(text, 1)
@@ -54,7 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     samples = []
     for name, both in (("left to right", False), ("both ways", True)):
         model = NextToken(len(vocabulary), arguments.hidden, bidirectional=both, rng=arguments.seed)
-        losses[name] = train(model, ids[:-held_out], steps=arguments.steps, seed=arguments.seed)
+        with Progress(f"training {name}", arguments.steps) as doing:
+            losses[name] = train(model, ids[:-held_out], steps=arguments.steps, seed=arguments.seed, done=doing.step)
         past = perplexity_of_the_past(model, ids[-held_out:], CONTEXT)
         print(f"{name:14}  {np.exp(losses[name][-20:].mean()):19.3f}   {past:30.3f}", flush=True)
         written = write(model, ids[-held_out:][:CONTEXT], 120, np.random.default_rng(arguments.seed))

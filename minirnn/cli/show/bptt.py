@@ -12,6 +12,7 @@ from minirnn.data.writing import write_atomically
 from minirnn.errors import InputError
 from minirnn.pages.stepping.backward_pass import page
 from minirnn.pages.stepping.lessons import MOST_LETTERS, MOST_UNITS, attention, recurrent
+from minirnn.runs.cells import CELL_HELP
 
 
 def add_parser(pictures: Any) -> None:
@@ -29,7 +30,7 @@ def add_parser(pictures: Any) -> None:
         "--cell",
         choices=CELL_NAMES,
         metavar="CELL",
-        help=f"the recurrent cell: {', '.join(CELL_NAMES)} (default: lstm)",
+        help=f"{CELL_HELP} (default: lstm)",
     )
     what.add_argument("--attention", action="store_true", help="attention instead of a recurrent cell")
     parser.add_argument(

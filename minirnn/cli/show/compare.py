@@ -21,8 +21,9 @@ def add_parser(pictures: Any) -> None:
     """Add the command to the parser."""
     parser = pictures.add_parser(
         "compare",
-        help="every cell and variant: parameters against error",
-        description="Train every cell on the same task with the same budget, and draw parameters against error. A cell "
+        help="every cell and variant, from best to worst",
+        description="Train every cell on the same task with the same budget, and show their errors from best to worst, "
+        "beside their parameters. A cell "
         "with a gate that keeps its memory is trained twice: with that gate's first bias like all other weights, and "
         f"with --chrono {DELAY} (see `minirnn train`), which lets it remember from the start. Results are kept in a "
         "CSV file; what it has already is not trained again. Without options: some two minutes.",
@@ -36,7 +37,12 @@ def add_parser(pictures: Any) -> None:
         help="; ".join(f"{name}: {about}" for name, (_, about) in TASKS.items()),
     )
     parser.add_argument(
-        "--cells", nargs="+", choices=CELL_NAMES, default=CELL_NAMES, metavar="CELL", help="which (default: all)"
+        "--cells",
+        nargs="+",
+        choices=CELL_NAMES,
+        default=CELL_NAMES,
+        metavar="CELL",
+        help="which; `minirnn cells` explains each (default: all)",
     )
     parser.add_argument("--seeds", type=count, default=1, metavar="N", help="how often each is trained (default: 1)")
     parser.add_argument("--hidden", type=count, default=64, metavar="N", help="units (default: 64)")
@@ -63,7 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
 
         settings = {"hidden": arguments.hidden, "steps": arguments.steps}
         summaries = summarize(compare(table, task, cells, arguments.seeds, **settings, step=step))
-    print(f"{task}: {TASKS[task][1]}; {arguments.hidden} units, {arguments.steps} steps, {arguments.seeds} seed(s)\n")
+    print(f"{task}: {TASKS[task][1]}; {arguments.hidden} units, {arguments.steps} steps, {arguments.seeds} seed(s)")
+    print("the best cell first, by the better of its starts:\n")
     print(as_text(summaries))
     if arguments.seeds < 3:
         print(

@@ -9,6 +9,7 @@ import numpy as np
 
 from minirnn.cli.options import number, path
 from minirnn.cli.pictures import add_out, check_picture, draw, tell
+from minirnn.cli.progress import Progress
 from minirnn.cli.texts import named_text
 from minirnn.data import UNKNOWN, Vocabulary, detokenize, tokenize
 from minirnn.data.reading import unify
@@ -52,16 +53,18 @@ def add_parser(pictures: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the table, and draw it."""
     check_picture(arguments.out)
-    text = named_text(arguments.data)
-    pieces = tokenize(text, arguments.tokens)
-    vocabulary = Vocabulary.build(pieces, 1)
+    with Progress("reading the text"):
+        pieces = tokenize(named_text(arguments.data), arguments.tokens)
+        vocabulary = Vocabulary.build(pieces, 1)
     prefix = tokenize(arguments.prefix, arguments.tokens)
     if not prefix:
         raise InputError("the prefix must have at least one token")
     if strangers := [piece for piece in prefix if piece not in vocabulary]:
         raise InputError(f"the text never has {strangers[0]!r}: choose another --prefix")
-    model = NGram(vocabulary.encode(pieces), len(vocabulary), arguments.n, smoothing=arguments.smoothing)
-    found, exact = search(model, vocabulary.encode(prefix), arguments.length, vocabulary.ids[UNKNOWN])
+    with Progress("counting n-grams") as doing:
+        model = NGram(vocabulary.encode(pieces), len(vocabulary), arguments.n, smoothing=arguments.smoothing)
+        doing.now("searching")
+        found, exact = search(model, vocabulary.encode(prefix), arguments.length, vocabulary.ids[UNKNOWN])
     counted = f"{len(pieces):,} tokens counted, {len(vocabulary)} different"
     print(f"{counted}; {arguments.n}-gram model, {arguments.smoothing}\n")
     rows = [("greedy" if beam == 1 else f"beam {beam}", *one) for beam, one in found.items()]

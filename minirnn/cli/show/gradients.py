@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from minirnn.autograd.tensor import Tensor
 from minirnn.cli.options import check_output, number, path
 from minirnn.cli.pictures import add_out, check_picture, draw, tell
+from minirnn.cli.progress import Progress
 from minirnn.data.writing import write_atomically
 from minirnn.errors import InputError
 from minirnn.inspection.compare import SYMBOLS, remember_batches
@@ -61,16 +63,13 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(f"--truncate {arguments.truncate} is more than the {arguments.steps} time steps")
     rng = np.random.default_rng([arguments.seed, 1])
     batch = next(remember_batches(rng, delay=arguments.steps - 1, dtype=np.float64))
-    found = {name: reach(*_build(name, arguments), batch) for name in CURVES}
     kept = f"last {arguments.truncate} steps"
     longest = "LSTM, forget bias 4"
-    truncated = {"full": found[longest].h, kept: reach(*_build(longest, arguments), batch, arguments.truncate).h}
-    training = {
-        name: weight_norms(
-            *_build("RNN (relu), U times 3", arguments, gain=EXPLODING), batch, steps=60, learning_rate=0.1, clip=clip
-        )
-        for name, clip in (("not clipped", None), (f"clipped to {arguments.clip:g}", arguments.clip))
-    }
+    with Progress("measuring gradients") as doing:
+        found = {name: reach(*_build(name, arguments), batch) for name in CURVES}
+        truncated = {"full": found[longest].h, kept: reach(*_build(longest, arguments), batch, arguments.truncate).h}
+        doing.now("training with and without clipping")
+        training = _trained(arguments, batch)
     print(_table(found, arguments.steps))
     print()
     print(chart({name: list(enumerate(one.h, 1)) for name, one in found.items()}, log=True, height=24,
@@ -87,6 +86,16 @@ def run(arguments: argparse.Namespace) -> int:
         _write(arguments.csv, found)
     tell(draw(plot_gradients, {k: one.h for k, one in found.items()}, truncated, shown, arguments.clip, arguments.out))
     return 0
+
+
+def _trained(arguments: argparse.Namespace, batch: tuple[Tensor, np.ndarray]) -> dict[str, np.ndarray]:
+    """The norms of the weights' gradient in training, not clipped and clipped."""
+    return {
+        name: weight_norms(
+            *_build("RNN (relu), U times 3", arguments, gain=EXPLODING), batch, steps=60, learning_rate=0.1, clip=clip
+        )
+        for name, clip in (("not clipped", None), (f"clipped to {arguments.clip:g}", arguments.clip))
+    }
 
 
 def _build(name: str, arguments: argparse.Namespace, gain: float | None = None) -> tuple[Recurrent, Linear]:

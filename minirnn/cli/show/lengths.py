@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 from minirnn.cli.corpora import load_corpora
 from minirnn.cli.options import number, path
 from minirnn.cli.pictures import add_out, check_picture, draw, tell
+from minirnn.cli.progress import Progress
 from minirnn.cli.runs import open_run
-from minirnn.data import length_histogram
+from minirnn.data import Codec, Pair, length_histogram
 from minirnn.data.codec import SENTENCE_TOKENS
 from minirnn.errors import InputError
 from minirnn.plots import plot_lengths
@@ -46,18 +48,28 @@ def run(arguments: argparse.Namespace) -> int:
     given = {name: value for name, value in own.items() if value is not None}
     if arguments.RUN and given:
         raise InputError(f"a run has its own corpus: leave out --{next(iter(given))}, or the run")
-    if arguments.RUN:
-        run_directory = open_run(arguments)
-        options = read_run_options(run_directory)
-        pairs, codecs = load_corpora(options).train, read_codecs(run_directory)
-    else:
-        options = {**{name: default for name, (default, _) in OPTIONS.items()}, **given}
-        pairs = load_corpora({**options, "valid-fraction": 0.0}).train
-        codecs = build_codecs(pairs, options)
-    lengths = {
-        side: [len(codec.encode(text)) for text in texts]
-        for side, codec, texts in zip(("source", "target"), codecs, zip(*pairs, strict=True), strict=True)
-    }
+    with Progress("reading the pairs") as doing:
+        if arguments.RUN:
+            run_directory = open_run(arguments)
+            options = read_run_options(run_directory)
+            pairs, codecs = load_corpora(options).train, read_codecs(run_directory)
+        else:
+            options = {**{name: default for name, (default, _) in OPTIONS.items()}, **given}
+            pairs = load_corpora({**options, "valid-fraction": 0.0}).train
+            doing.now("learning a vocabulary")
+            codecs = build_codecs(pairs, options)
+    lengths = _lengths(pairs, codecs)
     print(f"{len(pairs):,} pairs; lengths in tokens, <eos> included:\n{length_histogram(lengths)}")
     tell(draw(plot_lengths, lengths, arguments.out))
     return 0
+
+
+def _lengths(pairs: Sequence[Pair], codecs: tuple[Codec, Codec]) -> dict[str, list[int]]:
+    """How many tokens each sentence has, by side."""
+    found: dict[str, list[int]] = {"source": [], "target": []}
+    with Progress("cutting into tokens", len(pairs), unit="pair") as doing:
+        for pair in pairs:
+            for numbers, codec, text in zip(found.values(), codecs, pair, strict=True):
+                numbers.append(len(codec.encode(text)))
+            doing.step()
+    return found

@@ -9,6 +9,7 @@ import numpy as np
 
 from minirnn.cli.options import number, path
 from minirnn.cli.pictures import add_out, check_picture, draw, tell
+from minirnn.cli.progress import Progress
 from minirnn.errors import InputError
 from minirnn.inspection.rewards import (
     ESTIMATORS,
@@ -62,8 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _count(seed: int, out: str) -> int:
-    found = sum_up(build_toy(seed))
-    results = {name: estimates(found, *how, SAMPLES) for name, how in ESTIMATORS.items()}
+    with Progress("counting all sentences, and all pairs of them"):
+        found = sum_up(build_toy(seed))
+        results = {name: estimates(found, *how, SAMPLES) for name, how in ESTIMATORS.items()}
     shares = {name: one.variance / results["no baseline"].variance for name, one in results.items()}
     print(f"All {len(found.p)} sentences of up to {LIMIT} tokens to one source, whose reference is "
           f"'{' '.join(REFERENCE)}'.\nr is sentence BLEU, from 0 to 1; the most probable are\n")  # fmt: skip

@@ -6,14 +6,15 @@ from typing import Any
 
 from minirnn import backend
 from minirnn.blanks import BLANK
-from minirnn.cli.options import quoted
+from minirnn.cli.options import quoted, quoted_text
 from minirnn.cli.pictures import attempt, tell
 from minirnn.cli.texts import Corpus, digest, hold_out, load_corpus, mismatch
 from minirnn.cli.train.recipe import Recipe
 from minirnn.cli.training import Command, draw_losses, make_trainer
-from minirnn.data import Vocabulary
+from minirnn.data import Vocabulary, detokenize
 from minirnn.models.cloze import SIDES
 from minirnn.runs.cloze import OPTIONS, build_models, read_vocabulary
+from minirnn.runs.options import read_options
 from minirnn.training import Run, Trainer
 from minirnn.training.cloze import Cloze
 
@@ -65,4 +66,15 @@ def _report(run: Run, trainer: Trainer[Cloze]) -> None:
         for sides in SIDES:
             print(f"{sides:5}  {best[f'perplexity_{sides}']:10.3f}  {100 * best[f'accuracy_{sides}']:7.2f} %")
     tell(attempt(draw_losses, run, trainer))
-    print(f"\nmore: minirnn cloze {quoted(run.path)} 'The stat{BLANK}ment is tr{BLANK}e.'")
+    print(f"\nmore: minirnn cloze {quoted(run.path)} {quoted_text(_example(run, trainer.task))}")
+
+
+def _example(run: Run, task: Cloze) -> str:
+    """A text with two blanks, such as the models have learned from: of their own, what was held out."""
+    options, vocabulary = read_options(run, "cloze", OPTIONS), read_vocabulary(run)
+    if not options["data"] and options["tokens"] == "char":
+        return f"The stat{BLANK}ment is tr{BLANK}e."
+    count = min(len(task.valid), 30 if options["tokens"] == "char" else 10)
+    pieces = vocabulary.decode(task.valid[:count, 0])
+    pieces[count // 3] = pieces[-(count // 3) - 1] = BLANK
+    return detokenize(pieces, "char" if options["tokens"] == "char" else "space")

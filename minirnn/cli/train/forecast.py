@@ -61,22 +61,54 @@ def _report(run: Run, trainer: Trainer[Forecasting]) -> None:
     series = load(options)
     furthest = min(AHEAD[-1], len(series) - task.num_train)
     ahead = Forecaster(task.model, *learn(series, options)).ahead(series, furthest)
-    errors = {name: errors_by_distance(found, series, task.num_train) for name, found in ahead.items()}
-    errors["last value"] = errors_by_distance(_repeat_last(series, furthest), series, task.num_train)
+    cell = options["cell"]
+    found = {cell: ahead["recurrent"], "linear": ahead["linear"], "MLP": ahead["mlp"]}
+    found["last value"] = _repeat_last(series, furthest)
+    errors = {
+        name if name == cell else f"{name} (baseline)": errors_by_distance(one, series, task.num_train)
+        for name, one in found.items()
+    }
     noise = None if options["data"] else NOISE
     shown = [k for k in AHEAD if k <= furthest]
-    print(f"\nroot mean squared error on held-out values{'' if noise is None else f' (the noise alone: {noise})'}:")
-    print(f"{'steps ahead':12}" + "".join(f"{k:9}" for k in shown))
-    for name, found in errors.items():
-        print(f"{name:12}" + "".join(f"{found[k - 1]:9.3f}" for k in shown))
+    _print_errors(errors, shown, noise)
+    if explained := why_worse(errors, cell):
+        print(f"\n{explained}")
     print()
     if furthest > 1:
         curves = {name: list(enumerate(found, 1)) for name, found in errors.items()}
         print(chart(curves, x_label="steps ahead", y_label="root mean squared error"))
     else:
         print(bars({name: float(found[0]) for name, found in errors.items()}))
-    drawn = {k: ahead["mlp"][k - 1] for k in shown}
-    tell(attempt(plot_forecast, series, task.num_train, drawn, "MLP", errors, noise, run.path / "forecast.png"))
+    drawn = {k: ahead["recurrent"][k - 1] for k in shown}
+    tell(attempt(plot_forecast, series, task.num_train, drawn, cell, errors, noise, run.path / "forecast.png"))
+
+
+def _print_errors(errors: dict[str, np.ndarray], shown: list[int], noise: float | None) -> None:
+    width = max(len(name) for name in errors) + 1
+    print(f"\nroot mean squared error on held-out values{'' if noise is None else f' (the noise alone: {noise})'}:")
+    print(f"{'steps ahead':{width}}" + "".join(f"{k:8}" for k in shown))
+    for name, found in errors.items():
+        print(f"{name:{width}}" + "".join(f"{found[k - 1]:8.3f}" for k in shown))
+
+
+def why_worse(errors: dict[str, np.ndarray], cell: str) -> str:
+    """What makes the recurrent network lose to a baseline that learns nothing, from which distance on; nothing where it
+    does not."""
+    own, last = errors[cell], errors["last value (baseline)"]
+    if own[-1] <= last[-1]:
+        return ""
+    begins = int(np.flatnonzero(own <= last)[-1]) + 2 if (own <= last).any() else 1
+    if begins == 1:
+        return (
+            f"Even one step ahead the {cell} is no better than the last value: it has not learned the series yet. Give "
+            "it more --epochs, or more values."
+        )
+    return (
+        f"From {begins} steps ahead on, the {cell} is further off than the last value. It has learned one step alone, "
+        "from true\nvalues; further ahead it reads its own predictions, which training never showed it, and what is "
+        f"wrong with one\nis carried on by its state into the next: {own[0]:.3f} after one step, {own[-1]:.3f} after "
+        f"{len(own)}. To repeat the last value feeds\nnothing back: its error grows only as far as the series moves."
+    )
 
 
 def errors_by_distance(ahead: np.ndarray, series: np.ndarray, num_train: int) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from minirnn import backend
 from minirnn.cli.options import quoted
 from minirnn.cli.pictures import attempt, tell
+from minirnn.cli.progress import Progress
 from minirnn.cli.texts import Corpus, digest, hold_out, load_corpus, mismatch
 from minirnn.cli.train.recipe import Recipe
 from minirnn.cli.training import Command, draw_losses, make_trainer
@@ -80,8 +81,11 @@ def _announce(trainer: Trainer[LanguageModeling], options: dict[str, Any]) -> st
 
 def _baseline(task: LanguageModeling) -> str:
     """What counting n-grams gives on the same held-out text: what a network has to beat."""
-    orders = range(1, min(5, len(task.corpus)) + 1)
-    found = [NGram(task.corpus, task.model.vocabulary_size, n).perplexity(task.valid) for n in orders]
+    orders, found = range(1, min(5, len(task.corpus)) + 1), []
+    with Progress("counting n-grams, to compare with", len(orders), unit="order") as doing:
+        for n in orders:
+            found.append(NGram(task.corpus, task.model.vocabulary_size, n).perplexity(task.valid))
+            doing.step()
     return "n-gram models of the same text (Kneser-Ney): " + ", ".join(
         f"{n}-gram {value:.3f}" for n, value in zip(orders, found, strict=True)
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from minirnn.cli.progress import Progress
 from minirnn.data.words import RULES
 from minirnn.runs.data import check_data
 from minirnn.runs.options import read_rules
@@ -52,10 +53,13 @@ class Recipe(Generic[Data, Learned]):
             FileNotFoundError, InputError: the data cannot be read or learned from, or options do not go together.
         """
         options = {**options, "rules": RULES}
-        data = self.load(options)
-        learned = self.learn(data, options)
-        trainer = self.trainer(data, learned, options, progress)
-        return trainer, {"sha256": self.digest(data), "rules": RULES, **self.keep(learned)}
+        with Progress("reading the data") as doing:
+            data = self.load(options)
+            doing.now("learning a vocabulary, or what else is to be known of the data")
+            learned = self.learn(data, options)
+            doing.now("making the model and its data ready")
+            trainer = self.trainer(data, learned, options, progress)
+            return trainer, {"sha256": self.digest(data), "rules": RULES, **self.keep(learned)}
 
     def reopen(self, run: Run, options: dict[str, Any], progress: bool) -> Trainer:
         """The trainer of a run that goes on.
@@ -65,6 +69,8 @@ class Recipe(Generic[Data, Learned]):
         """
         options = {**options, "rules": read_rules(run)}
         learned = self.read(run)
-        data = self.load(options)
-        check_data(run, self.digest(data), self.mismatch(options))
-        return self.trainer(data, learned, options, progress)
+        with Progress("reading the data") as doing:
+            data = self.load(options)
+            check_data(run, self.digest(data), self.mismatch(options))
+            doing.now("making the model and its data ready")
+            return self.trainer(data, learned, options, progress)

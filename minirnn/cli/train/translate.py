@@ -8,8 +8,10 @@ from typing import Any
 from minirnn import backend
 from minirnn.cli import rewarding
 from minirnn.cli.corpora import Corpora, digest, load_corpora, mismatch, test_pairs
-from minirnn.cli.options import quoted
+from minirnn.cli.notes import EMPTY
+from minirnn.cli.options import quoted, quoted_text
 from minirnn.cli.pictures import Drawn, attempt, tell
+from minirnn.cli.progress import Progress
 from minirnn.cli.train.recipe import Recipe
 from minirnn.cli.training import Command, draw_losses, make_trainer
 from minirnn.cli.translate import BEAM_PENALTY
@@ -50,6 +52,10 @@ def add_parser(tasks: Any) -> None:
         "about two minutes on a built-in English-French grammar.",
         "minirnn train translate --data fra.txt --tokens bpe --hidden 256 --dropout 0.3 --epochs 20",
     )
+
+
+SHORT = 50
+"""Characters that a sentence may have to be proposed."""
 
 
 class _Translation(Translation):
@@ -180,7 +186,8 @@ def report(run: Run, trainer: Trainer[_Translation]) -> None:
     ]
     pairs, what = test_pairs(options, trainer.task.corpora)
     if pairs:
-        found = translator.translate([pair.source for pair in pairs])
+        with Progress(f"translating {what}", len(pairs), unit="sentence") as doing:
+            found = translator.translate([pair.source for pair in pairs], step=doing.step)
         references = [translator.target.reference(pair.target) for pair in pairs]
         written = [best[0].words for best in found]
         print(f"BLEU on {len(pairs):,} {what}: {corpus_bleu(written, references):.2f} (greedy)")
@@ -190,18 +197,25 @@ def report(run: Run, trainer: Trainer[_Translation]) -> None:
     if not pictures[1].path:
         print(f"\nlengths, <eos> included:\n{length_histogram(lengths)}")
     tell(*pictures)
-    print(f"\nmore: minirnn translate {quoted(run.path)} 'A sentence.' --beam 5")
+    example = quoted_text(example_of([pair.source for pair in pairs or trainer.task.corpora.train]))
+    print(f"\nmore: minirnn translate {quoted(run.path)} {example} --beam 5")
     print(f"      minirnn evaluate {quoted(run.path)} --beam 5")
+
+
+def example_of(sources: Sequence[str]) -> str:
+    """Something to try a model on, of what it is for: one of these sentences, which is not long."""
+    return next((source for source in sources if 3 <= len(source) <= SHORT), sources[0][:SHORT])
 
 
 def _show(run: Run, translator: Any, pairs: Sequence[Pair]) -> list[Drawn]:
     """Ten translations, greedy beside beam search, and the attention of four, if the model has any."""
     some = [pairs[i * len(pairs) // 10] for i in range(min(10, len(pairs)))]
     sources = [pair.source for pair in some]
-    greedy = [best[0] for best in translator.translate(sources)]
-    beam = [best[0] for best in translator.translate(sources, beam_size=5, length_penalty=power_penalty(BEAM_PENALTY))]
+    wide = {"beam_size": 5, "length_penalty": power_penalty(BEAM_PENALTY)}
+    with Progress("translating some of them with a beam"):
+        greedy, beam = ([best[0] for best in translator.translate(sources, **how)] for how in ({}, wide))
     for pair, one, other in zip(some, greedy, beam, strict=True):
-        print(f"\n  source     {pair.source}\n  reference  {pair.target}\n  greedy     {one.text}")
-        print(f"  beam 5     {other.text}{'' if other.text != one.text else '  (the same)'}")
+        print(f"\n  source     {pair.source}\n  reference  {pair.target}\n  greedy     {one.text or EMPTY}")
+        print(f"  beam 5     {other.text or EMPTY}{'' if other.text != one.text else '  (the same)'}")
     maps = [AttentionMap(one.attention, one.source, one.target) for one in greedy if one.attention is not None]
     return [attempt(plot_attentions, maps[:4], run.path / "attention.png")] if maps else []

@@ -11,7 +11,7 @@ from minirnn.pages.equations import REFERENCE, expanded, to_html
 from minirnn.pages.highlight import Place, highlight
 from minirnn.pages.reading.linking import Links, Named, href
 from minirnn.pages.reading.outline import Definition, Outline, Section
-from minirnn.pages.reading.prose import Prose
+from minirnn.pages.reading.prose import LinkedProse
 from minirnn.pages.reading.sources import Source
 
 GENERATOR = '<meta name="generator" content="minirnn read">'
@@ -51,7 +51,7 @@ class Page:
 
     def __init__(self, outline: Outline, links: Links):
         self.outline, self.links = outline, links
-        self.prose = Prose(outline, links)
+        self.prose = LinkedProse(outline, links)
         self.html = highlight(outline.source.text, self._comment, dict(self._imports()))
         documented = {one.definition.name for one in outline.sections}
         self.anchors = {one.line: one.name for one in outline.definitions.values() if one.name not in documented}

@@ -133,7 +133,7 @@ function showOverTime() {
     const part = ofStep(k), known = done !== null && k >= done;
     if (known) total = total ? added(total, part) : part;
     const sides = name === "U" && known ? sidesOf(k, part) : null;
-    const shownPart = !known ? emptyMatrix(part, name) : sides ? outerProduct(part, sides, k) : plainMatrix(part, name);
+    const shownPart = !known ? make("span", { class: "soft" }, "…") : sides ? outerProduct(part, sides, k) : plainMatrix(part, name);
     steps.append(make("div", {}, make("div", { class: "soft" }, `step ${k + 1}`), shownPart), make("span", { class: "op" }, k ? "+" : "="));
   }
   steps.append(make("div", {}, make("div", { class: "soft" }, done === 0 ? `d${name}` : "so far"), total ? plainMatrix(total, "d" + name) : make("span", { class: "soft" }, "nothing yet")));
@@ -141,8 +141,6 @@ function showOverTime() {
     + (name === "U" && state.args.state.q[0].d.every((v) => v === 0) ? " What step 1 gives is 0, as h before it is 0: U was multiplied by nothing there." : "")));
   box.replaceChildren(...content);
 }
-
-const emptyMatrix = (value, of) => matrix({ shape: value.s, nodes: value.d.map(() => ({ v: NaN, op: "empty", args: null, label: null })) }, of);
 
 // ---- the triangle, and truncation ----------------------------------------------------------------------------------
 
