@@ -25,10 +25,22 @@ class DecoderOptions(TypedDict, total=False):
     chrono: int | None
 
 
-class AttentionOptions(DecoderOptions, total=False):
-    """The keywords of `AttentionDecoder`, without `normalize`, `rng` and `dtype`."""
+class AttentionOptions(TypedDict, total=False):
+    """The keywords of `AttentionDecoder`, without `normalize`, `rng` and `dtype`: its own, and those of `Decoder`."""
 
+    # Written out, as a TypedDict forgets what it inherits from: pages of documentation could not tell.
     score: str | type[Score]
     attention_size: int | None
     attend: Attend
     input_feeding: bool
+
+    cell: str | Cell
+    num_layers: int
+    deep_output: bool
+    readout_size: int | None
+    tied: bool
+    dropout: float
+    embedding_dropout: float
+    output_dropout: float
+    forget_bias: float | None
+    chrono: int | None
