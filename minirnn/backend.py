@@ -13,15 +13,20 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minirnn.errors import DeviceError, InputError, install
 
-Array = Any  # numpy.ndarray or cupy.ndarray; the two share no base class
+# Or cupy.ndarray. The two share no base class; what they have in common is all that is used of either, so that type
+# checkers may take both for NumPy's.
+Array = np.ndarray
+Ids = Array | Sequence[int] | Sequence[Sequence[int]]  # of tokens or classes
+Lengths = Sequence[int] | np.ndarray  # of the sequences of a batch: (batch,) integers on the host
 DEVICES = ("cpu", "gpu")
 FLOATS = "fd"
 """The type codes of float32 and float64, the two types that minirnn computes in."""
@@ -60,7 +65,7 @@ def array_module(array: Array) -> ModuleType:
     return _libraries[kind]
 
 
-def is_array(x: Any) -> bool:
+def is_array(x: Any) -> TypeGuard[Array]:
     """Whether `x` is an array of NumPy, or of the library on the GPU: neither a list, nor another library's tensor."""
     if isinstance(x, np.ndarray):
         return True
@@ -68,7 +73,7 @@ def is_array(x: Any) -> bool:
     return isinstance(x, getattr(library, "ndarray", ()))
 
 
-def float_dtype(dtype: Any) -> np.dtype:
+def float_dtype(dtype: DTypeLike) -> np.dtype:
     """float32 or float64, given as NumPy's type, its name, or Python's float (which is float64).
 
     Raises:
@@ -132,7 +137,10 @@ def to_device(array: Array, device: str) -> Array:
 
 def to_host(array: Array) -> np.ndarray:
     """`array` as a NumPy array; from a GPU this waits for the work that makes it."""
-    return np.asarray(array) if array_module(array) is np else array.get()
+    if array_module(array) is np:
+        return np.asarray(array)
+    on_gpu: Any = array
+    return on_gpu.get()
 
 
 def like(array: Array, reference: Array) -> Array:

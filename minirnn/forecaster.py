@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from minirnn.arguments import integer, number
 from minirnn.errors import InputError
@@ -31,7 +30,7 @@ class Forecaster:
         models = f"{', '.join(self.model.names)}, {self.model.num_parameters(frozen=True):,} parameters in all"
         return f"Forecaster(mean {self.mean:.4g}, deviation {self.deviation:.4g}, by {models})"
 
-    def forecast(self, series: Any, steps: int = 1, model: str = "recurrent") -> np.ndarray:
+    def forecast(self, series: ArrayLike, steps: int = 1, model: str = "recurrent") -> np.ndarray:
         """What follows a series: (steps,) values, each after the first from predictions before it.
 
         Args:
@@ -51,7 +50,7 @@ class Forecaster:
             raise InputError(f"the {model} model has to see {one.warm_up} values, and the series has {len(x)}")
         return one.ahead(x, steps)[:, -1].astype(np.float64) * self.deviation + self.mean
 
-    def ahead(self, series: Any, steps: int) -> dict[str, np.ndarray]:
+    def ahead(self, series: ArrayLike, steps: int) -> dict[str, np.ndarray]:
         """What each model says of each value of a series so far ahead: by its name (steps, T), as `k_steps_ahead`
         returns it, in the units of the series. Raises as `forecast`."""
         x = self._scaled(series)
@@ -60,7 +59,7 @@ class Forecaster:
             for name, model in self.model.models().items()
         }
 
-    def _scaled(self, series: Any) -> np.ndarray:
+    def _scaled(self, series: ArrayLike) -> np.ndarray:
         """The series (T,) as the models see it, in their dtype."""
         try:
             values = np.asarray(series)

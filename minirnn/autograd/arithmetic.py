@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from minirnn.autograd.operands import value, values
 from minirnn.autograd.recording import record
-from minirnn.autograd.tensor import Tensor
+from minirnn.autograd.tensor import Operand, Tensor
 from minirnn.backend import Array
 
 
-def add(a: Any, b: Any) -> Tensor:
+def add(a: Operand, b: Operand) -> Tensor:
     """a + b, broadcast."""
     x, y = values(a, b)
     return record(x + y, (a, lambda dy: dy), (b, lambda dy: dy))
 
 
-def subtract(a: Any, b: Any) -> Tensor:
+def subtract(a: Operand, b: Operand) -> Tensor:
     """a - b, broadcast."""
     x, y = values(a, b)
     return record(x - y, (a, lambda dy: dy), (b, lambda dy: -dy))
 
 
-def multiply(a: Any, b: Any) -> Tensor:
+def multiply(a: Operand, b: Operand) -> Tensor:
     """a * b, elementwise and broadcast."""
     x, y = values(a, b)
     return record(x * y, (a, lambda dz: dz * y), (b, lambda dz: dz * x))
 
 
-def divide(a: Any, b: Any) -> Tensor:
+def divide(a: Operand, b: Operand) -> Tensor:
     """a / b, elementwise and broadcast."""
     x, y = values(a, b)
     quotient = x / y
@@ -50,7 +48,7 @@ def power(a: Tensor, exponent: float) -> Tensor:
     return record(x**n, (a, lambda dy: dy * (n * x ** (n - 1) if n else 0.0)))  # 0 · x⁻¹ would be nan at 0
 
 
-def matmul(a: Any, b: Any) -> Tensor:
+def matmul(a: Operand, b: Operand) -> Tensor:
     """The matrix product a @ b of (…, n, k) and (…, k, m), broadcast over the leading axes; either may be a
     vector (k,), as for NumPy."""
     x, y = values(a, b)

@@ -9,17 +9,16 @@ from __future__ import annotations
 import string
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from minirnn.arguments import shown
 from minirnn.autograd.operands import values
 from minirnn.autograd.recording import record
-from minirnn.autograd.tensor import Tensor
+from minirnn.autograd.tensor import Operand, Tensor
 from minirnn.backend import Array, array_module, is_array
 from minirnn.errors import InputError
 
 
-def einsum(equation: str, *operands: Any) -> Tensor:
+def einsum(equation: str, *operands: Operand) -> Tensor:
     """The sum of products that the letters name, as NumPy's `einsum`.
 
     Args:

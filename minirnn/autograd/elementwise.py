@@ -7,13 +7,14 @@ and hide Python's `abs` inside this module.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from minirnn.arguments import number, shown
 from minirnn.autograd.operands import value, values
 from minirnn.autograd.pieces import index_part
 from minirnn.autograd.recording import record
-from minirnn.autograd.tensor import Tensor
+from minirnn.autograd.tensor import Operand, Tensor
 from minirnn.backend import Array, array_module
 from minirnn.errors import InputError
 
@@ -88,22 +89,22 @@ def _bound(name: str, value: float | None, default: float) -> float:
     return default if value is None else number(f"the {name} of clip", value)
 
 
-def maximum(a: Any, b: Any) -> Tensor:
+def maximum(a: Operand, b: Operand) -> Tensor:
     """The larger of a and b, elementwise and broadcast. Where they are equal each takes half of the gradient."""
     x, y = values(a, b)
-    z = _library_of(a, b).maximum(x, y)
+    z = array_module(_reference(a, b)).maximum(x, y)
     return record(z, (a, lambda dz: _won(dz, x > y, x == y)), (b, lambda dz: _won(dz, y > x, x == y)))
 
 
-def minimum(a: Any, b: Any) -> Tensor:
+def minimum(a: Operand, b: Operand) -> Tensor:
     """The smaller of a and b, elementwise and broadcast. Where they are equal each takes half of the gradient."""
     x, y = values(a, b)
-    z = _library_of(a, b).minimum(x, y)
+    z = array_module(_reference(a, b)).minimum(x, y)
     return record(z, (a, lambda dz: _won(dz, x < y, x == y)), (b, lambda dz: _won(dz, y < x, x == y)))
 
 
-def _library_of(a: Any, b: Any) -> Any:
-    return array_module((a if isinstance(a, Tensor) else b).data)
+def _reference(a: Any, b: Any) -> Array:
+    return (a if isinstance(a, Tensor) else b).data
 
 
 def _won(dz: Array, chosen: Array, tied: Array) -> Array:
@@ -112,10 +113,10 @@ def _won(dz: Array, chosen: Array, tied: Array) -> Array:
     return xp.where(chosen, dz, xp.where(tied, dz / 2, 0))
 
 
-def where(condition: Array, a: Any, b: Any) -> Tensor:
+def where(condition: Array | Sequence[bool], a: Operand, b: Operand) -> Tensor:
     """a where the boolean array `condition` is true, b elsewhere; all three broadcast."""
     x, y = values(a, b)
-    reference = a.data if isinstance(a, Tensor) else b.data
+    reference = _reference(a, b)
     condition = index_part(condition, reference)
     xp = array_module(reference)
     return record(

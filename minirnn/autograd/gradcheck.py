@@ -14,10 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from minirnn.autograd.recording import no_grad, recording
 from minirnn.autograd.tensor import Tensor, grad
-from minirnn.backend import is_array
+from minirnn.backend import Array, is_array
 from minirnn.errors import InputError
 
 STEP = 5e-4
@@ -30,7 +31,7 @@ class GradcheckError(AssertionError):
 
 def gradcheck(
     function: Callable[..., Any],
-    inputs: Any | Sequence[Any] | Mapping[str, Any],
+    inputs: Tensor | Array | Sequence[Tensor | ArrayLike] | Mapping[str, Tensor | ArrayLike],
     *,
     tolerance: float = 1e-6,
     seed: int = 0,

@@ -6,18 +6,21 @@ above 0, and the logarithm is taken of a sum that is at least 1.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from minirnn.arguments import number
 from minirnn.autograd.operands import values
 from minirnn.autograd.recording import record
 from minirnn.autograd.sequences import check_ids
 from minirnn.autograd.tensor import Tensor, require_tensor
-from minirnn.backend import Array, array_module, like
+from minirnn.backend import Array, Ids, array_module, like
 from minirnn.errors import InputError
 from minirnn.keywords import explains_keywords
+
+Reduction = Literal["mean", "sum", "none"]
 
 
 @explains_keywords
@@ -64,10 +67,10 @@ def softmax(a: Tensor, axis: int = -1, mask: Array | None = None) -> Tensor:
 
 def cross_entropy(
     logits: Tensor,
-    targets: Array,
+    targets: Ids,
     *,
     ignore_index: int | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
     """The negative log-likelihood of `targets` under p = softmax(logits), in nats.
@@ -124,7 +127,7 @@ def cross_entropy(
 
 
 def nll_loss(
-    log_probabilities: Tensor, targets: Array, *, ignore_index: int | None = None, reduction: str = "mean"
+    log_probabilities: Tensor, targets: Ids, *, ignore_index: int | None = None, reduction: Reduction = "mean"
 ) -> Tensor:
     """The negative log-likelihood of `targets` where the logarithms of the probabilities are known, in nats:
     `nll_loss(log_softmax(logits), targets)` is `cross_entropy(logits, targets)`.
@@ -151,7 +154,7 @@ def nll_loss(
     return record(losses if reduction == "none" else losses.sum(), (log_probabilities, by_log_probabilities))
 
 
-def mse_loss(predictions: Tensor, targets: Any, *, reduction: str = "mean") -> Tensor:
+def mse_loss(predictions: Tensor, targets: Tensor | ArrayLike, *, reduction: Reduction = "mean") -> Tensor:
     """The squared error (predictions - targets)².
 
     Args:
@@ -172,7 +175,9 @@ def mse_loss(predictions: Tensor, targets: Any, *, reduction: str = "mean") -> T
     )
 
 
-def binary_cross_entropy_with_logits(logits: Tensor, targets: Any, *, reduction: str = "mean") -> Tensor:
+def binary_cross_entropy_with_logits(
+    logits: Tensor, targets: Tensor | ArrayLike, *, reduction: Reduction = "mean"
+) -> Tensor:
     """The cross-entropy of yes and no, -y log p - (1-y) log(1-p) with p = σ(logits), in nats.
 
     Computed as max(z, 0) - z y + log(1 + e^-|z|), in which no exponential overflows and no logarithm is of 0.
@@ -199,13 +204,13 @@ def binary_cross_entropy_with_logits(logits: Tensor, targets: Any, *, reduction:
     )
 
 
-def _check_reduction(reduction: str) -> None:
-    if reduction not in ("mean", "sum", "none"):
+def _check_reduction(reduction: Reduction) -> None:
+    if reduction not in get_args(Reduction):
         raise InputError(f"unknown reduction {reduction!r}: expected 'mean', 'sum' or 'none'")
 
 
 def _chosen(
-    what: str, scores: Array, targets: Array, ignore_index: int | None, reduction: str
+    what: str, scores: Array, targets: Ids, ignore_index: int | None, reduction: Reduction
 ) -> tuple[Array, Array, Array]:
     """Of targets among the V classes of scores (…, V): the class of each (0 where it is ignored), whether it counts,
     and how much its loss weighs; each (…)."""
@@ -220,7 +225,7 @@ def _chosen(
     return xp.where(counts, targets, 0), counts, weight
 
 
-def _pairs(predictions: Tensor, targets: Any, reduction: str) -> tuple[Array, Array, float]:
+def _pairs(predictions: Tensor, targets: Tensor | ArrayLike, reduction: Reduction) -> tuple[Array, Array, float]:
     """The values of both, and how much each pair weighs."""
     _check_reduction(reduction)
     require_tensor(predictions)

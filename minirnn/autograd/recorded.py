@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from minirnn.autograd.numpy_functions import NumPyFunctions, refuse_array_function
 from minirnn.autograd.printing import tensor_html, tensor_text
@@ -21,7 +22,7 @@ class Recorded:
     __array_ufunc__ = NumPyFunctions()
     __array_function__ = refuse_array_function
 
-    def __init__(self, data: Any, requires_grad: bool = False):
+    def __init__(self, data: ArrayLike | Recorded, requires_grad: bool = False):
         self.version = NEVER_CHANGED
         if isinstance(data, Recorded):
             self.version, data = data.version, data.data
@@ -62,7 +63,7 @@ class Recorded:
         """The values as a NumPy array (on the CPU: the very array, not a copy)."""
         return to_host(self.data)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.numpy(), dtype=dtype) if copy else np.asarray(self.numpy(), dtype=dtype)
 
     def item(self) -> float:
@@ -117,10 +118,10 @@ class Recorded:
         return len(self.data)
 
     # Comparisons give plain boolean arrays: they have no gradient.
-    def __eq__(self, other: object) -> Array:
+    def __eq__(self, other: object) -> Any:
         return self.data == _array(other)
 
-    def __ne__(self, other: object) -> Array:
+    def __ne__(self, other: object) -> Any:
         return self.data != _array(other)
 
     def __lt__(self, other: Any) -> Array:

@@ -31,7 +31,7 @@ def no_grad() -> Iterator[None]:
         recording.reset(token)
 
 
-def record(data: Array, *pairs: tuple[Any, Callable[[Array], Array]], rule: Callable | None = None) -> Tensor:
+def record(data: Array, *pairs: tuple[Any, Callable[[Array], Any]], rule: Callable | None = None) -> Tensor:
     """The result of an operation with one output.
 
     Args:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import builtins
 import math
 from collections.abc import Callable
+from typing import Any
 
 from numpy.lib.array_utils import normalize_axis_tuple
 
@@ -72,13 +73,15 @@ def _extreme(a: Tensor, y: Array, axis: Axis, keepdims: bool, rule: Callable) ->
 def argmax(a: Tensor, axis: int | None = None, keepdims: bool = False) -> Array:
     """The index of the largest element along `axis`, of the first of several; without an axis that in the flattened
     tensor. A plain array of integers: it has no gradient."""
-    return value(a).argmax(axis=axis, keepdims=keepdims)
+    x: Any = value(a)
+    return x.argmax(axis=axis, keepdims=keepdims)
 
 
 @explains_keywords
 def argmin(a: Tensor, axis: int | None = None, keepdims: bool = False) -> Array:
     """The index of the smallest element along `axis`; otherwise as `argmax`."""
-    return value(a).argmin(axis=axis, keepdims=keepdims)
+    x: Any = value(a)
+    return x.argmin(axis=axis, keepdims=keepdims)
 
 
 @explains_keywords

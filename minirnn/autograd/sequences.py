@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from minirnn import backend
 from minirnn.arguments import shown
 from minirnn.autograd.recording import record
 from minirnn.autograd.tensor import Tensor, require_tensor
-from minirnn.backend import Array, array_module, is_array, like
+from minirnn.backend import Array, Ids, Lengths, array_module, is_array, like
 from minirnn.errors import InputError
 
 
-def check_ids(ids: Array, size: int, what: str = "id", ignore_index: int | None = None) -> Array:
+def check_ids(ids: Ids, size: int, what: str = "id", ignore_index: int | None = None) -> Array:
     """Ids as an integer array, refused if one is outside 0 … size-1. Ids already on a GPU are trusted: looking would
     wait for it.
 
@@ -40,24 +38,24 @@ def check_ids(ids: Array, size: int, what: str = "id", ignore_index: int | None 
     return ids
 
 
-def embedding(weight: Tensor, ids: Array) -> Tensor:
+def embedding(weight: Tensor, ids: Ids) -> Tensor:
     """The rows of `weight` (entries, features) that the integer array `ids` (…) names: (…, features).
 
     Raises:
         InputError: a host id is out of range.
     """
     require_tensor(weight)
-    ids = like(check_ids(ids, weight.shape[0]), weight.data)
+    rows = like(check_ids(ids, weight.shape[0]), weight.data)
 
     def by_weight(dy: Array) -> Array:
         dw = array_module(dy).zeros(weight.shape, dtype=weight.dtype)
-        backend.add_rows(dw, ids.reshape(-1), dy.reshape(-1, weight.shape[1]))
+        backend.add_rows(dw, rows.reshape(-1), dy.reshape(-1, weight.shape[1]))
         return dw
 
-    return record(weight.data[ids], (weight, by_weight))
+    return record(weight.data[rows], (weight, by_weight))
 
 
-def one_hot(ids: Array, size: int, reference: Array) -> Tensor:
+def one_hot(ids: Ids, size: int, reference: Array) -> Tensor:
     """A constant (…, size), 1 at each id and 0 elsewhere, in the dtype and on the device of `reference`.
 
     Raises:
@@ -83,7 +81,7 @@ def sum_by_id(weights: Tensor, ids: Array, size: int) -> Tensor:
     return record(y.reshape(T, B, size), (weights, lambda dy: dy.reshape(-1)[at]))
 
 
-def pack(x: Tensor, lengths: Any) -> Tensor:
+def pack(x: Tensor, lengths: Lengths | None) -> Tensor:
     """The real steps of padded sequences, without the padding: (T, B, features) to (Σ lengths, features), time by time.
 
     Args:

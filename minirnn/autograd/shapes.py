@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
+from numpy.typing import DTypeLike
 
 from minirnn.arguments import number, shown
 from minirnn.autograd.operands import Axis, value
@@ -16,6 +16,8 @@ from minirnn.autograd.tensor import Tensor, require_tensor
 from minirnn.backend import array_module, float_dtype, like, to_device
 from minirnn.errors import InputError
 from minirnn.keywords import explains_keywords
+
+PadWidth = int | Sequence[int] | Sequence[Sequence[int]] | np.ndarray
 
 
 def reshape(a: Tensor, shape: int | Sequence[int]) -> Tensor:
@@ -38,7 +40,7 @@ def contiguous(a: Tensor) -> Tensor:
     return record(array_module(x).ascontiguousarray(x), (a, lambda dy: dy))
 
 
-def astype(a: Tensor, dtype: Any) -> Tensor:
+def astype(a: Tensor, dtype: DTypeLike) -> Tensor:
     """The same values as float32 or float64. Raises InputError for another dtype."""
     return record(value(a).astype(float_dtype(dtype)), (a, lambda dy: dy.astype(a.dtype)))
 
@@ -92,7 +94,7 @@ def flatten(a: Tensor, start_axis: int = 0, end_axis: int = -1) -> Tensor:
     return reshape(a, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
-def pad(a: Tensor, pad_width: Any, constant_values: float = 0.0) -> Tensor:
+def pad(a: Tensor, pad_width: PadWidth, constant_values: float = 0.0) -> Tensor:
     """With a margin of constant numbers, as NumPy's `pad`.
 
     Args:

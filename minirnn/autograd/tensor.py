@@ -7,9 +7,10 @@ of each input; `record` puts the two on the tape (`recording.py`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from minirnn.autograd.recorded import Recorded, kind_of
 from minirnn.autograd.tape import NEVER_CHANGED, Version, walk_back
@@ -17,6 +18,8 @@ from minirnn.backend import Array, array_module, device_of
 from minirnn.keywords import explains_methods
 
 Axis = int | tuple[int, ...] | None
+Operand = Union["Tensor", Array, np.number, float, Sequence[float], Sequence[Sequence[float]]]
+"""What stands beside a tensor in an operation."""
 
 
 @explains_methods
@@ -52,7 +55,7 @@ class Tensor(Recorded):
         """The same values, cut off from the record: no gradient flows past here."""
         return Tensor(self)
 
-    def backward(self, gradient: Array | None = None) -> None:
+    def backward(self, gradient: Tensor | ArrayLike | None = None) -> None:
         """Add dL/d leaf to `.grad` of every leaf that requires a gradient (Linnainmaa 1970).
 
         Args:
@@ -71,34 +74,34 @@ class Tensor(Recorded):
         return iter(ops.unstack(self))
 
     # Operators.
-    def __add__(self, other: Any) -> Tensor:
+    def __add__(self, other: Operand) -> Tensor:
         return ops.add(self, other)
 
-    def __radd__(self, other: Any) -> Tensor:
+    def __radd__(self, other: Operand) -> Tensor:
         return ops.add(other, self)
 
-    def __sub__(self, other: Any) -> Tensor:
+    def __sub__(self, other: Operand) -> Tensor:
         return ops.subtract(self, other)
 
-    def __rsub__(self, other: Any) -> Tensor:
+    def __rsub__(self, other: Operand) -> Tensor:
         return ops.subtract(other, self)
 
-    def __mul__(self, other: Any) -> Tensor:
+    def __mul__(self, other: Operand) -> Tensor:
         return ops.multiply(self, other)
 
-    def __rmul__(self, other: Any) -> Tensor:
+    def __rmul__(self, other: Operand) -> Tensor:
         return ops.multiply(other, self)
 
-    def __truediv__(self, other: Any) -> Tensor:
+    def __truediv__(self, other: Operand) -> Tensor:
         return ops.divide(self, other)
 
-    def __rtruediv__(self, other: Any) -> Tensor:
+    def __rtruediv__(self, other: Operand) -> Tensor:
         return ops.divide(other, self)
 
-    def __matmul__(self, other: Any) -> Tensor:
+    def __matmul__(self, other: Operand) -> Tensor:
         return ops.matmul(self, other)
 
-    def __rmatmul__(self, other: Any) -> Tensor:
+    def __rmatmul__(self, other: Operand) -> Tensor:
         return ops.matmul(other, self)
 
     def __pow__(self, exponent: float) -> Tensor:
@@ -146,11 +149,11 @@ class Tensor(Recorded):
         """Each element, but none below `min` and none above `max`."""
         return ops.clip(self, min, max)
 
-    def maximum(self, other: Any) -> Tensor:
+    def maximum(self, other: Operand) -> Tensor:
         """The larger of each element and that of `other`."""
         return ops.maximum(self, other)
 
-    def minimum(self, other: Any) -> Tensor:
+    def minimum(self, other: Operand) -> Tensor:
         """The smaller of each element and that of `other`."""
         return ops.minimum(self, other)
 
@@ -202,17 +205,19 @@ class Tensor(Recorded):
         """exp(a) / Σ exp(a) along `axis`."""
         return ops.softmax(self, axis)
 
-    def reshape(self, *shape: Any) -> Tensor:
+    def reshape(self, *shape: int | Sequence[int]) -> Tensor:
         """The same elements in another shape."""
-        return ops.reshape(self, shape)
+        given: Any = shape
+        return ops.reshape(self, given)
 
-    def transpose(self, *axes: Any) -> Tensor:
+    def transpose(self, *axes: int | Sequence[int] | None) -> Tensor:
         """The axes in another order; reversed if none are given."""
+        order: Any = axes or None
         if len(axes) == 1 and (axes[0] is None or np.ndim(axes[0])):
-            return ops.transpose(self, axes[0])
-        return ops.transpose(self, axes or None)
+            order = axes[0]
+        return ops.transpose(self, order)
 
-    def astype(self, dtype: Any) -> Tensor:
+    def astype(self, dtype: DTypeLike) -> Tensor:
         """The same values as float32 or float64."""
         return ops.astype(self, dtype)
 
@@ -232,7 +237,7 @@ class Tensor(Recorded):
         """The axes from `start_axis` to `end_axis` as one."""
         return ops.flatten(self, start_axis, end_axis)
 
-    def pad(self, pad_width: Any, constant_values: float = 0.0) -> Tensor:
+    def pad(self, pad_width: int | Sequence[int] | Sequence[Sequence[int]], constant_values: float = 0.0) -> Tensor:
         """With a margin of constant numbers."""
         return ops.pad(self, pad_width, constant_values)
 
@@ -255,7 +260,7 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __init__(self, data: Any):
+    def __init__(self, data: ArrayLike | Recorded):
         super().__init__(data, requires_grad=True)
         if self.version is NEVER_CHANGED:
             self.version = Version()

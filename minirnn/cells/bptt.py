@@ -36,7 +36,7 @@ from typing import Any, NamedTuple
 
 from minirnn.autograd.recording import needs_grad, record_many
 from minirnn.autograd.tensor import Tensor
-from minirnn.backend import Array, array_module
+from minirnn.backend import Array, Lengths, array_module
 from minirnn.cells.cell import Cell, State, Weights
 from minirnn.cells.checks import check_shapes
 from minirnn.cells.padding import PaddingMask
@@ -56,7 +56,7 @@ def unroll(
     x: Tensor,
     weights: Mapping[str, Tensor],
     state: Sequence[Tensor],
-    lengths: Any = None,
+    lengths: Lengths | None = None,
     reverse: bool = False,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Apply `cell` along time, as one operation of the autograd core.

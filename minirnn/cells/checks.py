@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from minirnn.arguments import shown
 from minirnn.autograd import ops
 from minirnn.autograd.tensor import Tensor, require_tensor
+from minirnn.backend import Lengths
 from minirnn.cells.cell import Cell
 from minirnn.errors import InputError
 
@@ -37,7 +37,7 @@ def check_lengths(lengths: np.ndarray, T: int, batch: int, least: int = 0) -> No
         raise InputError(f"lengths must be between {least} and {T} steps, not {lengths.min()} to {lengths.max()}")
 
 
-def lengths_or_all(lengths: Any, T: int, batch: int, least: int = 0) -> np.ndarray:
+def lengths_or_all(lengths: Lengths | None, T: int, batch: int, least: int = 0) -> np.ndarray:
     """The lengths (batch,) of sequences of up to T steps: T for each where `lengths` is None.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minirnn.backend import Array, array_module, like
+from minirnn.backend import Array, Lengths, array_module, like
 from minirnn.cells.checks import check_lengths
 
 
@@ -23,7 +23,7 @@ class PaddingMask:
         InputError: `lengths` are not one integer 0 … T for each sequence.
     """
 
-    def __init__(self, lengths: Any, x: Array, reverse: bool = False):
+    def __init__(self, lengths: Lengths | None, x: Array, reverse: bool = False):
         T, B = x.shape[:2]
         self.padded = [False] * T  # for each step of the walk whether it is padding in some sequence
         if lengths is not None:

@@ -23,7 +23,7 @@ from minirnn.models import (
     RegionEncoder,
     VideoEncoder,
 )
-from minirnn.models.encoders import Encoder
+from minirnn.models.encoders import BridgeKind, Encoder
 from minirnn.training.translation import attention_regularizer
 
 
@@ -42,7 +42,7 @@ def translation_recipes() -> Iterator[tuple[str, Recipe]]:
         return found
 
     def named(
-        name: str, decoder: Any, cell: str, bridge: str, layers: int = 1, tied: bool = False
+        name: str, decoder: Any, cell: str, bridge: BridgeKind, layers: int = 1, tied: bool = False
     ) -> tuple[str, Recipe]:
         def make(rng: np.random.Generator) -> EncoderDecoder:
             options: dict[str, Any] = {"cell": cell, "num_layers": layers, "rng": rng, **DOUBLE}

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from minirnn.arguments import integer
+from minirnn.backend import Lengths
 from minirnn.decoding.checks import (
     LengthPenalty,
     as_ids,
@@ -38,7 +39,7 @@ from minirnn.errors import InputError
 def decode(
     step: Step,
     state: Any,
-    start: Any,
+    start: Sequence[int] | np.ndarray,
     *,
     eos: int,
     max_length: int | Sequence[int] | np.ndarray,
@@ -102,7 +103,7 @@ def _hypothesis(ids: list[int], log_prob: float, eos: int, weights: list[np.ndar
 def beam_search(
     step: Step,
     state: Any,
-    start: Any,
+    start: Sequence[int] | np.ndarray,
     *,
     beam_size: int,
     eos: int,
@@ -111,7 +112,7 @@ def beam_search(
     length_penalty: LengthPenalty = power_penalty(0.0),
     coverage_penalty: float = 0.0,
     attention: Attention | None = None,
-    source_lengths: Any = None,
+    source_lengths: Lengths | None = None,
     select: Select = select,
 ) -> list[list[Hypothesis]]:
     """Write each sentence, keeping its `beam_size` most probable beginnings at every step (Sutskever et al. 2014).

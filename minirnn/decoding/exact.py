@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minirnn.arguments import integer
+from minirnn.backend import Lengths
 from minirnn.decoding.beam import walk_beams
 from minirnn.decoding.checks import LengthPenalty, check_log_probs, next_log_probs
 from minirnn.decoding.hypotheses import (
@@ -60,7 +61,7 @@ class _Continuations(NamedTuple):
 def exhaustive_search(
     step: Step,
     state: Any,
-    start: Any,
+    start: Sequence[int] | np.ndarray,
     *,
     eos: int,
     max_length: int | Sequence[int] | np.ndarray,
@@ -68,7 +69,7 @@ def exhaustive_search(
     length_penalty: LengthPenalty = power_penalty(0.0),
     coverage_penalty: float = 0.0,
     attention: Attention | None = None,
-    source_lengths: Any = None,
+    source_lengths: Lengths | None = None,
     select: Select = select,
     limit: int = 1_000_000,
 ) -> list[list[Hypothesis]]:
@@ -110,14 +111,14 @@ def exhaustive_search(
 def exact_search(
     step: Step,
     state: Any,
-    start: Any,
+    start: Sequence[int] | np.ndarray,
     *,
     eos: int,
     max_length: int | Sequence[int] | np.ndarray,
     length_penalty: LengthPenalty = power_penalty(0.0),
     coverage_penalty: float = 0.0,
     attention: Attention | None = None,
-    source_lengths: Any = None,
+    source_lengths: Lengths | None = None,
     select: Select = select,
     beam_size: int = 5,
     max_steps: int = 100_000,
@@ -207,7 +208,7 @@ def _continuations(search: Search, prefixes: Prefixes, chunk: int) -> list[_Cont
     return [every.pick(ascending[max(edge - chunk, 0) : edge]) for edge in edges][::-1]
 
 
-def rescore(step: Step, state: Any, start: int, tokens: Sequence[int], *, eos: int | None = None) -> float:
+def rescore(step: Step, state: Any, start: int, tokens: Sequence[int] | np.ndarray, *, eos: int | None = None) -> float:
     """The log-probability (nats) that the model gives to a sentence, token by token.
 
     Args:

@@ -19,7 +19,7 @@ import numpy as np
 
 from minirnn.arguments import integer, number
 from minirnn.autograd.tensor import Tensor
-from minirnn.backend import array_module, like, to_host
+from minirnn.backend import Lengths, array_module, like, to_host
 from minirnn.decoding.checks import (
     LengthPenalty,
     as_ids,
@@ -186,7 +186,7 @@ class Search:
     def __init__(
         self,
         step: Step,
-        start: Any,
+        start: Sequence[int] | np.ndarray,
         *,
         eos: int,
         max_length: int | Sequence[int] | np.ndarray,
@@ -194,7 +194,7 @@ class Search:
         length_penalty: LengthPenalty,
         coverage_penalty: float,
         attention: Attention | None,
-        source_lengths: Any,
+        source_lengths: Lengths | None,
     ):
         self.step, self.start, self.eos = step, as_ids("start", start), integer("eos", eos, least=0)
         self.limits = per_sentence("max_length", max_length, len(self.start), least=1)

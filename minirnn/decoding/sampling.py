@@ -90,7 +90,7 @@ def sampler(
 
 
 def generate(
-    step: Step, prefix: Sequence[int], length: int, choose: Choose, state: Any = None, batch: int = 1
+    step: Step, prefix: Sequence[int] | np.ndarray, length: int, choose: Choose, state: Any = None, batch: int = 1
 ) -> np.ndarray:
     """Read a prefix, then write on.
 

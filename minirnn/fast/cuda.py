@@ -169,7 +169,7 @@ def real_steps(mask: PaddingMask) -> Array | None:
     return mask.real_columns[:, 0] if any(mask.padded) else None
 
 
-def _launch(kernel: Any, units: int, arrays: Sequence[Array | None], T: int, B: int, H: int) -> None:
+def _launch(kernel: Any, units: int, arrays: Sequence[Any], T: int, B: int, H: int) -> None:
     """Run a kernel over all steps."""
     arrived = array_module(arrays[0]).zeros(1, dtype=np.uint32)
     sizes = map(np.int32, (T, B, H, 0, T))

@@ -100,7 +100,7 @@ class _Walker:
             if self.keep:
                 kept.append(step_kept)
             done += rows
-        if self.keep:
+        if h_prev is not None and seen is not None:
             self.traces[i] = cell, _Trace(x, h_prev, seen, kept)
         return h[self.place].reshape(R, C, B, H)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from minirnn.autograd.recording import needs_grad, record_many
 from minirnn.autograd.tensor import Tensor
-from minirnn.backend import Array, array_module, device_of
+from minirnn.backend import Array, Lengths, array_module, device_of
 from minirnn.cells import bptt, stepper
 from minirnn.cells.bptt import Trace, turned
 from minirnn.cells.cell import Cell, State, Weights
@@ -36,7 +36,7 @@ def unroll(
     x: Tensor,
     weights: Mapping[str, Tensor],
     state: Sequence[Tensor],
-    lengths: Any = None,
+    lengths: Lengths | None = None,
     reverse: bool = False,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """As `minirnn.cells.bptt.unroll`, sooner."""
@@ -90,7 +90,7 @@ class _Walker:
         x: Tensor,
         weights: Mapping[str, Tensor],
         state: Sequence[Tensor],
-        lengths: Any = None,
+        lengths: Lengths | None = None,
         reverse: bool = False,
     ):
         check_shapes(cell, x, weights, state)

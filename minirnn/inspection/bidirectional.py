@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minirnn import backend
 from minirnn.arguments import integer
@@ -45,7 +46,7 @@ class NextToken(Module):
         *,
         bidirectional: bool,
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         vocabulary_size = integer("vocabulary_size", vocabulary_size)
         common: dict[str, Any] = {"rng": backend.generator(rng), "dtype": dtype}

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minirnn import backend
 from minirnn.arguments import integer, strings
@@ -78,7 +79,7 @@ class _Rememberer(Module):
 
 
 def remember_batches(
-    rng: np.random.Generator, batch: int = 32, delay: int = DELAY, dtype: Any = np.float32
+    rng: np.random.Generator, batch: int = 32, delay: int = DELAY, dtype: DTypeLike = np.float32
 ) -> Iterator[tuple[Tensor, np.ndarray]]:
     """A long-memory task without end: the first of `delay` + 1 symbols is one of 8 and is asked for at the end; those
     after it are drawn from 8 others and mean nothing. Batches (time, batch, 16) of one-hot symbols and the answers."""

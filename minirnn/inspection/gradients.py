@@ -62,7 +62,7 @@ def reach(layer: Recurrent, output: Linear, batch: Batch, truncate: int | None =
     stepper, states = layer.stepper(x, None), []
     for t in range(len(x.data)):
         if truncate is not None and t == len(x.data) - truncate:
-            stepper.states = [tuple(detach(s) for s in state) for state in stepper.states]  # type: ignore[misc]
+            stepper.states = [tuple(detach(s) for s in state) for state in stepper.states]
         stepper(Tensor(x.data[t]))
         states.append(stepper.states[0])
     loss = cross_entropy(output(stepper.output), classes)

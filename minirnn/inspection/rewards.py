@@ -30,6 +30,8 @@ from minirnn.training import Adam, Run, load_checkpoint
 from minirnn.training.rewards import (
     NEVER,
     Asked,
+    Baseline,
+    Estimator,
     Reward,
     Rewards,
     Written,
@@ -46,7 +48,7 @@ VOCABULARY = (*SPECIALS, "the", "cat")
 REFERENCE = ("the", "cat")
 LIMIT = 3
 """The most tokens of a sentence of the toy, `<eos>` included."""
-ESTIMATORS = {
+ESTIMATORS: dict[str, tuple[Estimator, Baseline]] = {
     "no baseline": ("reinforce", "none"),
     "mean": ("reinforce", "mean"),
     "greedy": ("reinforce", "greedy"),
@@ -170,7 +172,7 @@ class Estimates(NamedTuple):
     variance: float
 
 
-def estimates(found: Sentences, kind: str, baseline: str = "none", samples: int = 2) -> Estimates:
+def estimates(found: Sentences, kind: Estimator, baseline: Baseline = "none", samples: int = 2) -> Estimates:
     """Mean and variance of an estimator, over all sets of samples.
 
     A weight moves the loss of a set only by way of its samples' log p. So the estimate is Σ_k w_k ∇ log p(y_k), with

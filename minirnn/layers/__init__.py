@@ -6,7 +6,8 @@ from minirnn.layers.basic import Dropout, Embedding, LayerNorm, Linear
 from minirnn.layers.containers import ModuleDict, ModuleList, Sequential
 from minirnn.layers.convolution import AvgPool2d, Conv2d, MaxPool2d
 from minirnn.layers.module import Module
-from minirnn.layers.recurrent import GRU, LSTM, RNN, Recurrent, detach
+from minirnn.layers.named_recurrent import GRU, LSTM, RNN
+from minirnn.layers.recurrent import Recurrent, detach
 
 __all__ = [
     "ELU",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minirnn import backend
 from minirnn.arguments import integer, number
@@ -74,7 +73,7 @@ class PReLU(Module):
         InputError: `num_parameters` is below 1, `init` is not finite, or the dtype is another.
     """
 
-    def __init__(self, num_parameters: int = 1, init: float = 0.25, *, dtype: Any = np.float32):
+    def __init__(self, num_parameters: int = 1, init: float = 0.25, *, dtype: DTypeLike = np.float32):
         size = integer("num_parameters", num_parameters)
         self.weight = constant(number("init", init), (size,), dtype)
 

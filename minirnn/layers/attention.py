@@ -18,9 +18,10 @@ elsewhere is given as the class itself, or on the command line as `--score FILE.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minirnn import backend
 from minirnn.arguments import integer
@@ -28,13 +29,14 @@ from minirnn.autograd import ops
 from minirnn.autograd.attention import additive_scores, dot_scores, pointed, weighted_sum
 from minirnn.autograd.losses import softmax
 from minirnn.autograd.tensor import Tensor, require_tensor
-from minirnn.backend import Array, array_module, float_dtype, like
+from minirnn.backend import Array, Lengths, array_module, float_dtype, like
 from minirnn.cells.checks import lengths_or_all
 from minirnn.errors import InputError
 from minirnn.layers.basic import Linear, constant, uniform
 from minirnn.layers.module import Module
 
-NORMALIZE = ("softmax", "none", "hard")
+Normalize = Literal["softmax", "none", "hard"]
+NORMALIZE: tuple[Normalize, ...] = get_args(Normalize)
 """How scores become weights."""
 
 
@@ -62,7 +64,7 @@ class Score(Module):
         attention_size: int,
         *,
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         Q, E = integer("query_size", query_size), integer("memory_size", memory_size)
         A = integer("attention_size", attention_size)
@@ -255,9 +257,9 @@ class Attention(Module):
         memory_size: int,
         attention_size: int,
         *,
-        normalize: str = "softmax",
+        normalize: Normalize = "softmax",
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         kind = SCORES.get(score) if isinstance(score, str) else score
         if not (isinstance(kind, type) and issubclass(kind, Score)):
@@ -268,7 +270,7 @@ class Attention(Module):
         self.score = kind(query_size, memory_size, attention_size, rng=self.rng, dtype=dtype)
         self.normalize = normalize
 
-    def remember(self, outputs: Tensor, lengths: Any) -> Memory:
+    def remember(self, outputs: Tensor, lengths: Lengths | None) -> Memory:
         """Make the encoder's outputs (S, B, E) of sentences of these lengths (B,), None for S, ready to be looked at.
 
         Raises:
@@ -284,17 +286,20 @@ class Attention(Module):
         values = ops.contiguous(ops.transpose(outputs, (1, 0, 2)))
         return Memory(self.score.keys(values), values, mask, np.arange(B))
 
-    def forward(self, query: Tensor, memory: Memory, previous: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, query: Tensor, memory: Memory, previous: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Look.
 
         Args:
             query: (B, Q).
             memory: what there is to look at.
-            previous: (B, S), the weights of the step before; only the location-aware score reads them.
+            previous: (B, S), the weights of the step before, which only the location-aware score reads; None, all 0,
+                before the first step.
 
         Returns:
             The context (B, E) and the weights (B, S).
         """
+        if previous is None:
+            previous = Tensor(array_module(memory.mask).zeros(memory.mask.shape, dtype=query.dtype))
         hard = self.normalize == "hard"
         scores = self.score(query, memory.keys, previous.detach() if hard else previous)  # (1)
         if self.normalize == "none":

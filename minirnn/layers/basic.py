@@ -7,16 +7,16 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minirnn import backend
 from minirnn.arguments import integer, number
 from minirnn.autograd import functional
 from minirnn.autograd.sequences import embedding
 from minirnn.autograd.tensor import Parameter, Tensor
-from minirnn.backend import Array, float_dtype
+from minirnn.backend import Array, Ids, float_dtype
 from minirnn.errors import TooManyWeightsError
 from minirnn.layers.module import Module
 from minirnn.layers.printing import arguments
@@ -49,7 +49,7 @@ def at_most(limit: Callable[[], float]) -> Iterator[None]:
         _left.reset(token)
 
 
-def parameter(shape: tuple[int, ...], values: Callable[[], np.ndarray], dtype: Any) -> Parameter:
+def parameter(shape: tuple[int, ...], values: Callable[[], np.ndarray], dtype: DTypeLike) -> Parameter:
     """A parameter that begins with these values. Every layer makes its weights by this, so that none has another dtype.
 
     Raises:
@@ -61,17 +61,17 @@ def parameter(shape: tuple[int, ...], values: Callable[[], np.ndarray], dtype: A
     return Parameter(values().astype(float_dtype(dtype)))
 
 
-def constant(value: float, shape: tuple[int, ...], dtype: Any) -> Parameter:
+def constant(value: float, shape: tuple[int, ...], dtype: DTypeLike) -> Parameter:
     """A parameter whose numbers are all the same at first."""
     return parameter(shape, lambda: np.full(shape, value), dtype)
 
 
-def uniform(rng: np.random.Generator, bound: float, shape: tuple[int, ...], dtype: Any) -> Parameter:
+def uniform(rng: np.random.Generator, bound: float, shape: tuple[int, ...], dtype: DTypeLike) -> Parameter:
     """A parameter drawn uniformly from [-bound, bound)."""
     return parameter(shape, lambda: rng.uniform(-bound, bound, shape), dtype)
 
 
-def orthogonal(rng: np.random.Generator, shape: tuple[int, int], dtype: Any) -> Parameter:
+def orthogonal(rng: np.random.Generator, shape: tuple[int, int], dtype: DTypeLike) -> Parameter:
     """Square blocks (n, n) below one another (k n, n), each drawn uniformly from the orthogonal matrices (Saxe,
     McClelland & Ganguli 2014): multiplying by one changes no length, so nothing grows or fades at the beginning."""
 
@@ -105,7 +105,7 @@ class Linear(Module):
         bias: bool = True,
         *,
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         self.in_features, self.out_features = integer("in_features", in_features), integer("out_features", out_features)
         rng, bound = backend.generator(rng), 1 / self.in_features**0.5
@@ -143,7 +143,7 @@ class Embedding(Module):
         embedding_dim: int,
         *,
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         self.num_embeddings = integer("num_embeddings", num_embeddings)
         self.embedding_dim = integer("embedding_dim", embedding_dim)
@@ -154,7 +154,7 @@ class Embedding(Module):
         """num_embeddings, embedding_dim."""
         return arguments(self.num_embeddings, self.embedding_dim)
 
-    def forward(self, ids: Array) -> Tensor:
+    def forward(self, ids: Ids) -> Tensor:
         """ids (…) to (…, embedding_dim). Raises InputError if a host id is out of range."""
         return embedding(self.weight, ids)
 
@@ -171,7 +171,7 @@ class LayerNorm(Module):
         InputError: a number is out of its range, or the dtype is another.
     """
 
-    def __init__(self, features: int, epsilon: float = 1e-5, *, dtype: Any = np.float32):
+    def __init__(self, features: int, epsilon: float = 1e-5, *, dtype: DTypeLike = np.float32):
         self.features = integer("features", features)
         self.weight, self.bias = constant(1, (self.features,), dtype), constant(0, (self.features,), dtype)
         self.epsilon = number("epsilon", epsilon, above=0)

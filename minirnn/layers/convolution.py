@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minirnn import backend
 from minirnn.arguments import integer
@@ -41,7 +40,7 @@ class Conv2d(Module):
         padding: Pair = 0,
         bias: bool = True,
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         self.in_channels, self.out_channels = integer("in_channels", in_channels), integer("out_channels", out_channels)
         self.kernel_size = height, width = as_pair("kernel_size", kernel_size, 1)

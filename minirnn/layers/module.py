@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minirnn.autograd.tensor import Parameter
 from minirnn.backend import float_dtype, like, to_device, to_host
@@ -16,6 +17,16 @@ from minirnn.layers.printing import Summary, module_html, module_text
 
 TORCH_NAME = re.compile(r"(^|\.)(weight|bias)_(ih|hh)_l\d+(_reverse)?$")
 """What torch calls the weights of its recurrent layers."""
+
+P = ParamSpec("P")
+R = TypeVar("R", covariant=True)
+
+
+class HasForward(Protocol[P, R]):
+    """What can be called: to a type checker a module takes and gives what its own `forward` does."""
+
+    def forward(self, *inputs: P.args, **options: P.kwargs) -> R:
+        """Compute the module's output."""
 
 
 class Module:
@@ -72,7 +83,7 @@ class Module:
         """Compute the module's output."""
         raise NotImplementedError(f"{type(self).__name__} does not define forward")
 
-    def __call__(self, *inputs: Any, **options: Any) -> Any:  # noqa: D102
+    def __call__(self: HasForward[P, R], *inputs: P.args, **options: P.kwargs) -> R:  # noqa: D102
         return self.forward(*inputs, **options)
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
@@ -159,7 +170,7 @@ class Module:
             p.data, p.grad = to_device(p.data, device), None
         return self
 
-    def astype(self, dtype: Any) -> Self:
+    def astype(self, dtype: DTypeLike) -> Self:
         """Turn the parameters into float32 or float64 and forget the gradients.
 
         Returns itself. Raises InputError for another dtype.

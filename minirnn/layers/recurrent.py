@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal, TypedDict, TypeVar, get_args
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minirnn import backend
 from minirnn.arguments import integer
 from minirnn.autograd import functional, ops
 from minirnn.autograd.tensor import Parameter, Tensor
-from minirnn.backend import array_module, to_host
+from minirnn.backend import Lengths, array_module, to_host
 from minirnn.cells import Cell, make_cell
-from minirnn.cells.gru import GRUCell, GRUResetAfterCell
-from minirnn.cells.lstm import LSTMCell
-from minirnn.cells.lstm_variants import LSTMVariantCell
-from minirnn.cells.rnn import RNNCell
-from minirnn.cells.rnn_activations import ActivatedRNNCell, RampRNNCell
 from minirnn.errors import InputError
 from minirnn.fast import Stepper, unroll_together
 from minirnn.layers.basic import Dropout, constant, orthogonal, uniform
@@ -25,7 +21,26 @@ from minirnn.layers.first_memory import check_first_memory, set_first_memory
 from minirnn.layers.module import Module
 from minirnn.layers.printing import arguments
 
-RECURRENT_INITS = ("uniform", "orthogonal")
+RecurrentInit = Literal["uniform", "orthogonal"]
+RECURRENT_INITS: tuple[RecurrentInit, ...] = get_args(RecurrentInit)
+
+State = Tensor | tuple[Tensor, ...]
+"""h, or (h, c) and whatever else a cell carries from step to step."""
+AnyState = TypeVar("AnyState", bound=State | None)
+
+
+class RecurrentOptions(TypedDict, total=False):
+    """The keywords of `Recurrent`, for the signatures of layers that hand them on: `**options: Unpack[…]`."""
+
+    bidirectional: bool
+    reverse: bool
+    dropout: float
+    variational: bool
+    recurrent_init: RecurrentInit
+    forget_bias: float | None
+    chrono: int | None
+    rng: int | np.random.Generator | None
+    dtype: DTypeLike
 
 
 class Recurrent(Module):
@@ -80,11 +95,11 @@ class Recurrent(Module):
         reverse: bool = False,
         dropout: float = 0.0,
         variational: bool = False,
-        recurrent_init: str = "uniform",
+        recurrent_init: RecurrentInit = "uniform",
         forget_bias: float | None = None,
         chrono: int | None = None,
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         if bidirectional and reverse:
             raise InputError("a bidirectional layer reads in both directions already: leave out reverse")
@@ -112,9 +127,7 @@ class Recurrent(Module):
                 setattr(self, name + suffix, weight)
             set_first_memory(getattr(self, "b" + suffix).data, self.cell, forget_bias, chrono, of_memory)
 
-    def forward(
-        self, x: Tensor, state: Tensor | tuple[Tensor, ...] | None = None, lengths: Any = None
-    ) -> tuple[Tensor, Tensor | tuple[Tensor, ...]]:
+    def forward(self, x: Tensor, state: State | None = None, lengths: Lengths | None = None) -> tuple[Tensor, State]:
         """Run over a batch of sequences.
 
         Args:
@@ -172,7 +185,7 @@ class Recurrent(Module):
         """Whether each layer reads in both directions."""
         return self.num_directions == 2
 
-    def stepper(self, x: Tensor, state: Tensor | tuple[Tensor, ...] | None) -> RecurrentStepper:
+    def stepper(self, x: Tensor, state: State | None) -> RecurrentStepper:
         """The layer as something to be walked step by step, for inputs that depend on the output before.
 
         Args:
@@ -196,7 +209,7 @@ class Recurrent(Module):
         """The weights of one layer and direction by the cell's names; the suffix is `_l0`, `_l0_reverse`, `_l1`, …."""
         return {name: getattr(self, name + suffix) for name in self.cell.weight_shapes(1, 1)}
 
-    def _states_by_cell(self, x: Tensor, state: Any) -> Iterator[tuple[Tensor, ...]]:
+    def _states_by_cell(self, x: Tensor, state: State | None) -> Iterator[tuple[Tensor, ...]]:
         """The initial state of each layer and direction, in order: from (h, c) of all cells to (h, c) of each."""
         functional.require_tensor(x)
         if x.ndim != 3:
@@ -262,7 +275,7 @@ class RecurrentStepper:
         """The output of the last layer after the latest step: (B, H)."""
         return self.states[-1][0]
 
-    def state(self) -> Tensor | tuple[Tensor, ...]:
+    def state(self) -> State:
         """The state of all layers, in the form that `Recurrent.forward` takes."""
         stacked = tuple(ops.stack(arrays) for arrays in zip(*self.states, strict=True))
         return stacked if len(stacked) > 1 else stacked[0]
@@ -272,7 +285,7 @@ def _suffix(layer: int, direction: int) -> str:
     return f"_l{layer}" + ("_reverse" if direction else "")
 
 
-def detach(state: Tensor | tuple[Tensor, ...] | None) -> Tensor | tuple[Tensor, ...] | None:
+def detach(state: AnyState) -> AnyState:
     """A state cut off from how it was computed, where truncated BPTT stops (Williams & Peng 1990). None, the state
     before the first stretch, stays None.
 
@@ -288,76 +301,8 @@ def detach(state: Tensor | tuple[Tensor, ...] | None) -> Tensor | tuple[Tensor, 
         ...     output.sum().backward()
     """
     if state is None:
-        return None
-    arrays = state if isinstance(state, (tuple, list)) else (state,)
+        return state
+    arrays: Any = state if isinstance(state, (tuple, list)) else (state,)
     functional.require_tensor(*arrays)
-    return state.detach() if isinstance(state, Tensor) else tuple(s.detach() for s in arrays)
-
-
-class RNN(Recurrent):
-    """The simple recurrent network (Elman 1990). Arguments as `Recurrent`, and `nonlinearity`: "tanh", "relu",
-    "relu6", "leaky-relu", "elu", "sigmoid", "prelu" or "rrelu".
-
-        >>> output, h = RNN(3, 4, rng=0)(Tensor(np.zeros((5, 2, 3), np.float32)))
-        >>> output.shape, h.shape
-        ((5, 2, 4), (1, 2, 4))
-    """
-
-    def __init__(
-        self, input_size: int, hidden_size: int, num_layers: int = 1, *, nonlinearity: str = "tanh", **options: Any
-    ):
-        if nonlinearity == "tanh":
-            cell: Cell = RNNCell()
-        elif nonlinearity in ("prelu", "rrelu"):
-            cell = RampRNNCell(nonlinearity == "prelu")
-        else:
-            cell = ActivatedRNNCell(nonlinearity)
-        super().__init__(cell, input_size, hidden_size, num_layers, **options)
-        self.nonlinearity = nonlinearity
-
-    def extra_repr(self) -> str:
-        """The sizes, and the options that are not as by default."""
-        return self._written(nonlinearity=(self.nonlinearity, "tanh"))
-
-
-class GRU(Recurrent):
-    """The gated recurrent unit (Cho et al. 2014). Arguments as `Recurrent`, and `reset`: "before" the recurrent
-    product as in the paper, or "after" it as in cuDNN and PyTorch.
-
-        >>> output, h = GRU(3, 4, num_layers=2, rng=0)(Tensor(np.zeros((5, 2, 3), np.float32)))
-        >>> output.shape, h.shape
-        ((5, 2, 4), (2, 2, 4))
-    """
-
-    def __init__(
-        self, input_size: int, hidden_size: int, num_layers: int = 1, *, reset: str = "before", **options: Any
-    ):
-        if reset not in ("before", "after"):
-            raise InputError(f"unknown reset {reset!r}: expected 'before' or 'after'")
-        cell = GRUCell() if reset == "before" else GRUResetAfterCell()
-        super().__init__(cell, input_size, hidden_size, num_layers, **options)
-        self.reset = reset
-
-    def extra_repr(self) -> str:
-        """The sizes, and the options that are not as by default."""
-        return self._written(reset=(self.reset, "before"))
-
-
-class LSTM(Recurrent):
-    """Long short-term memory (Hochreiter & Schmidhuber 1997). Arguments as `Recurrent`, and `peepholes`: whether the
-    gates see the memory (Gers & Schmidhuber 2000).
-
-        >>> output, (h, c) = LSTM(3, 4, rng=0)(Tensor(np.zeros((5, 2, 3), np.float32)))
-        >>> output.shape, h.shape, c.shape
-        ((5, 2, 4), (1, 2, 4), (1, 2, 4))
-    """
-
-    def __init__(
-        self, input_size: int, hidden_size: int, num_layers: int = 1, *, peepholes: bool = False, **options: Any
-    ):
-        super().__init__(LSTMVariantCell() if peepholes else LSTMCell(), input_size, hidden_size, num_layers, **options)
-        self.peepholes = peepholes
-
-    def extra_repr(self) -> str:
-        """The sizes, and the options that are not as by default."""
-        return self._written(peepholes=(self.peepholes, False))
+    cut: Any = state.detach() if isinstance(state, Tensor) else tuple(s.detach() for s in arrays)
+    return cut

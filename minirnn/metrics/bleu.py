@@ -16,14 +16,15 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from minirnn.arguments import integer, number
 from minirnn.errors import InputError
 from minirnn.metrics.corpus import References, Tokens, check_tokens, pairs
 
+Smoothing = Literal["none", "floor", "add-k", "exp"]
 # Smoothing methods and their default `smooth_value`; None where there is nothing to set.
-SMOOTHINGS: dict[str, float | None] = {"none": None, "floor": 0.1, "add-k": 1.0, "exp": None}
+SMOOTHINGS: dict[Smoothing, float | None] = {"none": None, "floor": 0.1, "add-k": 1.0, "exp": None}
 
 
 class BleuDetails(NamedTuple):
@@ -49,7 +50,7 @@ def corpus_bleu(
     hypotheses: Sequence[Tokens],
     references: Sequence[References],
     max_order: int = 4,
-    smoothing: str = "exp",
+    smoothing: Smoothing = "exp",
     smooth_value: float | None = None,
 ) -> float:
     """BLEU of a corpus, 0 to 100.
@@ -91,7 +92,7 @@ def sentence_bleu(
     hypothesis: Tokens,
     references: References,
     max_order: int = 4,
-    smoothing: str = "exp",
+    smoothing: Smoothing = "exp",
     effective_order: bool = True,
     smooth_value: float | None = None,
 ) -> float:
@@ -111,7 +112,7 @@ def bleu_details(
     hypotheses: Sequence[Tokens],
     references: Sequence[References],
     max_order: int = 4,
-    smoothing: str = "exp",
+    smoothing: Smoothing = "exp",
     smooth_value: float | None = None,
     effective_order: bool = False,
 ) -> BleuDetails:
@@ -214,7 +215,7 @@ def _brevity_penalty(hypothesis_length: int, reference_length: int) -> float:
     return math.exp(min(0.0, 1 - reference_length / hypothesis_length))
 
 
-def _precisions(matches: Sequence[int], totals: Sequence[int], smoothing: str, value: float) -> list[float]:
+def _precisions(matches: Sequence[int], totals: Sequence[int], smoothing: Smoothing, value: float) -> list[float]:
     """The smoothed p_1, p_2, …, 0 to 1, for as long as there are n-grams."""
     if not any(matches):
         return [0.0] * len(matches)
@@ -239,7 +240,7 @@ def _geometric_mean(values: Sequence[float]) -> float:
     return math.exp(sum(map(math.log, values)) / len(values))
 
 
-def _smooth_value(smoothing: str, value: float | None) -> float:
+def _smooth_value(smoothing: Smoothing, value: float | None) -> float:
     if smoothing not in SMOOTHINGS:
         raise InputError(f"unknown smoothing {smoothing!r}: expected one of {', '.join(SMOOTHINGS)}")
     default = SMOOTHINGS[smoothing]

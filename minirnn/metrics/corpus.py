@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from minirnn.arguments import shown
 from minirnn.errors import InputError
 
-Tokens = Sequence[Hashable]
+# Tokens are whatever can be hashed. (To say so would have type checkers refuse the lists in a list of references.)
+Tokens = Sequence[Any]
 # The reference of one sentence: a token list, or several token lists that are all right.
 References = Tokens | Sequence[Tokens]
 

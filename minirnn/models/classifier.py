@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minirnn import backend
 from minirnn.arguments import integer
 from minirnn.autograd import ops
 from minirnn.autograd.losses import log_softmax
 from minirnn.autograd.tensor import Tensor
-from minirnn.backend import Array, like
+from minirnn.backend import Ids, Lengths, like
 from minirnn.cells import Cell
 from minirnn.cells.checks import lengths_or_all
 from minirnn.errors import InputError
 from minirnn.layers import Dropout, Embedding, Linear, Module, Recurrent
 
-POOLINGS = ("last", "mean")
+Pooling = Literal["last", "mean"]
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 
 
 class SequenceClassifier(Module):
@@ -52,13 +54,13 @@ class SequenceClassifier(Module):
         cell: str | Cell = "gru",
         num_layers: int = 1,
         bidirectional: bool = True,
-        pooling: str = "last",
+        pooling: Pooling = "last",
         embedding_size: int = 32,
         dropout: float = 0.0,
         forget_bias: float | None = None,
         chrono: int | None = None,
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         if pooling not in POOLINGS:
             raise InputError(f"unknown pooling {pooling!r}: expected one of {', '.join(POOLINGS)}")
@@ -84,7 +86,7 @@ class SequenceClassifier(Module):
         width = self.recurrent.hidden_size * self.recurrent.num_directions
         self.output = Linear(width, num_classes, **common)
 
-    def forward(self, ids: Array, lengths: Any) -> Tensor:
+    def forward(self, ids: Ids, lengths: Lengths | None) -> Tensor:
         """Score every class.
 
         Args:
@@ -112,6 +114,6 @@ class SequenceClassifier(Module):
             summary = ops.concatenate(directions, axis=-1)
         return self.output(self.dropout(summary))
 
-    def log_probs(self, ids: Array, lengths: Any) -> np.ndarray:
+    def log_probs(self, ids: Ids, lengths: Lengths | None) -> np.ndarray:
         """The log-probabilities (B, num_classes), on the host; arguments as for `forward`."""
         return backend.to_host(log_softmax(self(ids, lengths)).data)

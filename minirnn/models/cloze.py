@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minirnn import backend
 from minirnn.arguments import integer
@@ -15,7 +16,8 @@ from minirnn.cells import Cell
 from minirnn.errors import InputError
 from minirnn.layers import Dropout, Embedding, Linear, Module, Recurrent
 
-SIDES = ("left", "right", "both")
+Sides = Literal["left", "right", "both"]
+SIDES: tuple[Sides, ...] = get_args(Sides)
 
 
 class ClozeModel(Module):
@@ -45,14 +47,14 @@ class ClozeModel(Module):
         vocabulary_size: int,
         hidden_size: int,
         *,
-        sides: str = "both",
+        sides: Sides = "both",
         cell: str | Cell = "gru",
         embedding_size: int = 32,
         dropout: float = 0.0,
         forget_bias: float | None = None,
         chrono: int | None = None,
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         if sides not in SIDES:
             raise InputError(f"unknown sides {sides!r}: expected one of {', '.join(SIDES)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minirnn import backend
 from minirnn.autograd import ops
@@ -37,7 +38,7 @@ class ClassCondition(Condition):
         output_size: int,
         *,
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         self.embedding = Embedding(num_classes, output_size, rng=rng, dtype=dtype)
         self.output_size = self.embedding.weight.shape[1]
@@ -65,7 +66,7 @@ class CaptionCondition(Condition):
         *,
         cell: str | Cell = "gru",
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         options: dict[str, Any] = {"rng": backend.generator(rng), "dtype": dtype}
         self.embedding = Embedding(vocabulary_size, embedding_size, **options)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minirnn import backend
 from minirnn.autograd import ops
 from minirnn.autograd.losses import softmax
 from minirnn.autograd.sequences import check_ids, sum_by_id
 from minirnn.autograd.tensor import Tensor
-from minirnn.backend import Array, like
+from minirnn.backend import Ids, like
 from minirnn.errors import InputError
 from minirnn.layers import Linear
+from minirnn.layers.attention import Normalize
+from minirnn.models.decoder_options import AttentionOptions
 from minirnn.models.decoders import AttentionDecoder, Decoded, DecoderState
 from minirnn.models.encoders import Encoding
 
@@ -31,7 +34,15 @@ class CopyingDecoder(AttentionDecoder):
     from the words themselves: whoever looks at the wrong one writes the wrong one. Source and target need one
     vocabulary.
 
-    Args, and what is raised, as for `AttentionDecoder`; and InputError: the attention is not normalised.
+    Args:
+        vocabulary_size, embedding_size, hidden_size, memory_size: as for `Decoder`; the vocabulary is the source's too.
+        normalize: "softmax", because it takes attention for probabilities.
+        score, attention_size, attend, input_feeding: as for `AttentionDecoder`.
+        cell, num_layers, deep_output, readout_size, tied, dropout, embedding_dropout, output_dropout, forget_bias,
+        chrono, rng, dtype: as for `Decoder`.
+
+    Raises:
+        InputError: as `AttentionDecoder`, or the attention is not normalised.
     """
 
     def __init__(
@@ -41,10 +52,10 @@ class CopyingDecoder(AttentionDecoder):
         hidden_size: int,
         memory_size: int,
         *,
-        normalize: str = "softmax",
+        normalize: Normalize = "softmax",
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
-        **options: Any,
+        dtype: DTypeLike = np.float32,
+        **options: Unpack[AttentionOptions],
     ):
         if normalize != "softmax":
             raise InputError("a decoder that copies takes attention for probabilities: it needs normalize='softmax'")
@@ -67,7 +78,7 @@ class CopyingDecoder(AttentionDecoder):
         state.memory.words = like(words, encoding.outputs.data).T
         return state
 
-    def forward(self, ids: Array, state: DecoderState) -> Decoded:
+    def forward(self, ids: Ids, state: DecoderState) -> Decoded:
         """As `Decoder.forward`. Behind the F features stand the V probabilities of the words that are looked at."""
         features, after, attention = super().forward(ids, state)
         assert state.memory is not None

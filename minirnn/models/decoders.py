@@ -12,19 +12,21 @@ and returns features, `logits` scores the next token from them. One step of sear
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack, get_args
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minirnn import backend
 from minirnn.arguments import integer
 from minirnn.autograd import ops
 from minirnn.autograd.tensor import Tensor
-from minirnn.backend import Array, array_module, like
+from minirnn.backend import Ids, array_module, like
 from minirnn.cells import Cell
 from minirnn.errors import InputError
 from minirnn.layers import Dropout, Embedding, Linear, Module, Recurrent
-from minirnn.layers.attention import Attention, Memory, Score
+from minirnn.layers.attention import Attention, Memory, Normalize, Score
+from minirnn.models.decoder_options import Attend, DecoderOptions
 from minirnn.models.encoders import Encoding
 
 Hidden = Tensor | tuple[Tensor, ...]
@@ -117,7 +119,7 @@ class Decoder(Module):
         forget_bias: float | None = None,
         chrono: int | None = None,
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         vocabulary_size = integer("vocabulary_size", vocabulary_size)
         embedding_size, hidden_size = integer("embedding_size", embedding_size), integer("hidden_size", hidden_size)
@@ -153,7 +155,7 @@ class Decoder(Module):
         """The state before the first token, from what the encoder and the bridge say."""
         return DecoderState(_unwrap(hidden))
 
-    def forward(self, ids: Array, state: DecoderState) -> Decoded:
+    def forward(self, ids: Ids, state: DecoderState) -> Decoded:
         """Read target tokens.
 
         Args:
@@ -168,7 +170,7 @@ class Decoder(Module):
         """
         raise NotImplementedError(f"{type(self).__name__} does not define forward")
 
-    def embed(self, ids: Array, state: DecoderState) -> Tensor:
+    def embed(self, ids: Ids, state: DecoderState) -> Tensor:
         """ids (T, B) to x (T, B, embedding_size). Raises as `forward`."""
         x = self.embedding(ids)
         if x.ndim != 3 or len(x) == 0:
@@ -198,7 +200,7 @@ class HandoverDecoder(Decoder):
 
     sees_memory = False
 
-    def forward(self, ids: Array, state: DecoderState) -> Decoded:
+    def forward(self, ids: Ids, state: DecoderState) -> Decoded:
         """As `Decoder.forward`."""
         x = self.embed(ids, state)
         h, hidden = self.recurrent(x, state.hidden)
@@ -215,7 +217,7 @@ class ContextDecoder(Decoder):
         directions = ops.unstack(h[h.shape[0] - width // h.shape[2] :])
         return DecoderState(_unwrap(hidden), context=ops.concatenate(directions, axis=-1))
 
-    def forward(self, ids: Array, state: DecoderState) -> Decoded:
+    def forward(self, ids: Ids, state: DecoderState) -> Decoded:
         """As `Decoder.forward`."""
         assert state.context is not None
         x = self.embed(ids, state)
@@ -249,11 +251,14 @@ class AttentionDecoder(Decoder):
 
     The query is always the h of the top layer.
 
-    Args beside those of `Decoder`:
+    Args:
+        vocabulary_size, embedding_size, hidden_size, memory_size: as for `Decoder`.
         score, normalize: of the `Attention`.
         attention_size: A, for scores that have it; H by default.
         attend: "before" or "after".
         input_feeding: whether.
+        cell, num_layers, deep_output, readout_size, tied, dropout, embedding_dropout, output_dropout, forget_bias,
+        chrono, rng, dtype: as for `Decoder`.
 
     Raises:
         InputError: as `Decoder` and `Attention`, or the place to attend is unknown.
@@ -269,15 +274,15 @@ class AttentionDecoder(Decoder):
         memory_size: int,
         *,
         score: str | type[Score] = "additive",
-        normalize: str = "softmax",
+        normalize: Normalize = "softmax",
         attention_size: int | None = None,
-        attend: str = "before",
+        attend: Attend = "before",
         input_feeding: bool = False,
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
-        **options: Any,
+        dtype: DTypeLike = np.float32,
+        **options: Unpack[DecoderOptions],
     ):
-        if attend not in ("before", "after"):
+        if attend not in get_args(Attend):
             raise InputError(f"unknown place to attend {attend!r}: expected 'before' or 'after'")
         rng = backend.generator(rng)
         self.context_in_input, self.input_feeding = attend == "before", input_feeding
@@ -301,7 +306,7 @@ class AttentionDecoder(Decoder):
         feed = zeros(fed) if self.input_feeding else None
         return DecoderState(_unwrap(hidden), memory=memory, weights=zeros(S), feed=feed)
 
-    def forward(self, ids: Array, state: DecoderState) -> Decoded:
+    def forward(self, ids: Ids, state: DecoderState) -> Decoded:
         """As `Decoder.forward`."""
         assert state.memory is not None
         x = self.embed(ids, state)

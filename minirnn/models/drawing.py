@@ -11,9 +11,10 @@ that way in the state.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minirnn import backend
 from minirnn.arguments import integer
@@ -27,7 +28,8 @@ from minirnn.layers import Dropout, Embedding, Linear, Module, Recurrent
 from minirnn.layers.basic import uniform
 from minirnn.models.conditions import Condition
 
-ORDERS = ("rows", "columns", "boustrophedon", "diagonal")
+Order = Literal["rows", "columns", "boustrophedon", "diagonal"]
+ORDERS: tuple[Order, ...] = get_args(Order)
 
 
 def order_of(name: str, rows: int, columns: int) -> np.ndarray:
@@ -90,7 +92,7 @@ class PictureModel(Module):
         start: bool,
         condition: Condition | None,
         rng: np.random.Generator,
-        dtype: Any,
+        dtype: DTypeLike,
     ):
         self.rows, self.columns, self.num_colours = rows, columns, num_colours
         self.order = order
@@ -174,14 +176,14 @@ class RasterModel(PictureModel):
         *,
         cell: str | Cell = "lstm",
         num_layers: int = 1,
-        order: str = "rows",
+        order: Order = "rows",
         embedding_size: int = 64,
         condition: Condition | None = None,
         dropout: float = 0.0,
         forget_bias: float | None = None,
         chrono: int | None = None,
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         options: dict[str, Any] = {"rng": backend.generator(rng), "dtype": float_dtype(dtype)}
         E = integer("embedding_size", embedding_size)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minirnn import backend
 from minirnn.arguments import integer
 from minirnn.autograd import ops
 from minirnn.autograd.tensor import Tensor
-from minirnn.backend import Array, array_module, float_dtype, is_array, like
+from minirnn.backend import Array, Ids, Lengths, array_module, float_dtype, is_array, like
 from minirnn.cells import Cell
 from minirnn.cells.checks import lengths_or_all
 from minirnn.errors import InputError
 from minirnn.layers import Dropout, Embedding, Linear, Module, Recurrent
 from minirnn.layers.basic import uniform
 
-BRIDGES = ("copy", "learned", "zero", "z0")
+BridgeKind = Literal["copy", "learned", "zero", "z0"]
+BRIDGES: tuple[BridgeKind, ...] = get_args(BridgeKind)
 
 
 class Encoding(NamedTuple):
@@ -106,7 +108,7 @@ class RecurrentEncoder(Encoder):
         forget_bias: float | None = None,
         chrono: int | None = None,
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         vocabulary_size = integer("vocabulary_size", vocabulary_size)
         embedding_size, rng = integer("embedding_size", embedding_size), backend.generator(rng)
@@ -129,7 +131,7 @@ class RecurrentEncoder(Encoder):
         self.output_size = self.recurrent.hidden_size * self.recurrent.num_directions
         self.handed_on = final_state(self.recurrent)
 
-    def forward(self, ids: Array, lengths: Any) -> Encoding:
+    def forward(self, ids: Ids, lengths: Lengths | None) -> Encoding:
         """Encode source ids (S, B) of sentences of `lengths` (B,) host integers, None for S.
 
         Raises:
@@ -164,12 +166,12 @@ class Bridge(Module):
 
     def __init__(
         self,
-        kind: str,
+        kind: BridgeKind,
         source: HandedOn | Recurrent,
         target: Recurrent,
         *,
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         if kind not in BRIDGES:
             raise InputError(f"unknown bridge {kind!r}: expected one of {', '.join(BRIDGES)}")

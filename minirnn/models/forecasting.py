@@ -8,9 +8,10 @@ and with them its errors.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minirnn import backend
 from minirnn.arguments import integer
@@ -56,7 +57,7 @@ class WindowForecaster(Module):
         hidden_size: int | None = None,
         *,
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         self.warm_up, rng = integer("window", window), backend.generator(rng)
         size = self.warm_up if hidden_size is None else integer("hidden_size", hidden_size)
@@ -113,7 +114,7 @@ class RecurrentForecaster(Module):
         forget_bias: float | None = None,
         chrono: int | None = None,
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         rng = backend.generator(rng)
         self.recurrent = Recurrent(cell, 1, hidden_size, forget_bias=forget_bias, chrono=chrono, rng=rng, dtype=dtype)

@@ -15,13 +15,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minirnn import backend
 from minirnn.arguments import integer
 from minirnn.autograd import ops
 from minirnn.autograd.sequences import embedding
 from minirnn.autograd.tensor import Tensor
-from minirnn.backend import float_dtype, like
+from minirnn.backend import Lengths, float_dtype, like
 from minirnn.cells import Cell
 from minirnn.data.histories import Histories
 from minirnn.layers import Dropout, Embedding, Recurrent
@@ -66,7 +67,7 @@ class FlatEncoder(HistoryEncoder):
         forget_bias: float | None = None,
         chrono: int | None = None,
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         options: dict[str, Any] = {"rng": backend.generator(rng), "dtype": float_dtype(dtype)}
         self.embedding = Embedding(vocabulary_size, embedding_size, **options)
@@ -77,7 +78,7 @@ class FlatEncoder(HistoryEncoder):
         self.output_size = 2 * self.recurrent.hidden_size
         self.handed_on = final_state(self.recurrent)
 
-    def forward(self, source: Histories, lengths: Any = None) -> Encoding:
+    def forward(self, source: Histories, lengths: Lengths | None = None) -> Encoding:
         """Encode the histories of M answers; the outputs (L, M, 2H) are of their words.
 
         Raises:
@@ -142,7 +143,7 @@ class HierarchicalEncoder(HistoryEncoder):
         forget_bias: float | None = None,
         chrono: int | None = None,
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         options: dict[str, Any] = {"rng": backend.generator(rng), "dtype": float_dtype(dtype)}
         self.embedding = Embedding(vocabulary_size, embedding_size, **options)
@@ -158,7 +159,7 @@ class HierarchicalEncoder(HistoryEncoder):
         self.output_size += 2 * H + embedding_size if words else 0
         self.handed_on = final_state(self.context)
 
-    def forward(self, source: Histories, lengths: Any = None) -> Encoding:
+    def forward(self, source: Histories, lengths: Lengths | None = None) -> Encoding:
         """Encode the histories of M answers; the outputs are of their turns (S, M, C), or of words (L, M, 2H + 2C + E).
 
         Raises:

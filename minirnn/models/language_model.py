@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minirnn import backend
 from minirnn.arguments import integer
@@ -12,9 +11,10 @@ from minirnn.autograd.losses import log_softmax
 from minirnn.autograd.recording import no_grad
 from minirnn.autograd.sequences import one_hot
 from minirnn.autograd.tensor import Tensor
-from minirnn.backend import Array
+from minirnn.backend import Array, Ids, Lengths
 from minirnn.cells import Cell
 from minirnn.layers import Dropout, Embedding, Linear, Module, Recurrent
+from minirnn.layers.recurrent import RecurrentInit
 
 State = Tensor | tuple[Tensor, ...] | None
 
@@ -49,11 +49,11 @@ class LanguageModel(Module):
         embedding_size: int | None = None,
         dropout: float = 0.0,
         variational: bool = False,
-        recurrent_init: str = "uniform",
+        recurrent_init: RecurrentInit = "uniform",
         forget_bias: float | None = None,
         chrono: int | None = None,
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         self.vocabulary_size = vocabulary_size = integer("vocabulary_size", vocabulary_size)
         size = vocabulary_size if embedding_size is None else integer("embedding_size", embedding_size)
@@ -75,7 +75,7 @@ class LanguageModel(Module):
         self.dropout = Dropout(dropout, variational=variational, rng=rng)
         self.output = Linear(hidden_size, vocabulary_size, rng=rng, dtype=dtype)
 
-    def forward(self, ids: Array, state: State = None, lengths: Any = None) -> tuple[Tensor, State]:
+    def forward(self, ids: Ids, state: State = None, lengths: Lengths | None = None) -> tuple[Tensor, State]:
         """Score every next token.
 
         Args:

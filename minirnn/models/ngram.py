@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
 from minirnn.arguments import integer, number
 from minirnn.errors import InputError
 
-SMOOTHINGS = ("kneser-ney", "witten-bell", "additive")
+Smoothing = Literal["kneser-ney", "witten-bell", "additive"]
+SMOOTHINGS: tuple[Smoothing, ...] = get_args(Smoothing)
 USUAL_DISCOUNT = 0.75  # where the counts of counts cannot say
 
 
@@ -69,7 +70,7 @@ class NGram:
         vocabulary_size: int,
         n: int,
         *,
-        smoothing: str = "kneser-ney",
+        smoothing: Smoothing = "kneser-ney",
         alpha: float = 1.0,
         discount: float | None = None,
     ):

@@ -16,15 +16,16 @@ picture): without it "above" could not be told from "below".
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minirnn import backend
 from minirnn.arguments import integer
 from minirnn.autograd import ops
 from minirnn.autograd.tensor import Tensor
-from minirnn.backend import Array, array_module, float_dtype, like
+from minirnn.backend import Array, Lengths, array_module, float_dtype, like
 from minirnn.cells import Cell
 from minirnn.cells.checks import lengths_or_all
 from minirnn.errors import InputError
@@ -32,7 +33,8 @@ from minirnn.layers import Conv2d, Dropout, Linear, MaxPool2d, Module, Recurrent
 from minirnn.layers.basic import uniform
 from minirnn.models.encoders import Encoder, Encoding, HandedOn, final_state
 
-SUMMARIES = ("mean", "max")
+Summary = Literal["mean", "max"]
+SUMMARIES: tuple[Summary, ...] = get_args(Summary)
 PLACE = 16
 """Features that say which place a region is."""
 
@@ -94,10 +96,10 @@ class RegionEncoder(Encoder):
         feature_size: int,
         output_size: int,
         *,
-        summary: str = "mean",
+        summary: Summary = "mean",
         output_dropout: float = 0.0,
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         L, D = integer("num_regions", num_regions), integer("feature_size", feature_size)
         E = integer("output_size", output_size, least=PLACE + 1)
@@ -116,15 +118,18 @@ class RegionEncoder(Encoder):
         for name, child in super().named_children():
             yield "summary" if child is self.seen_in else name, child
 
-    def forward(self, features: Array | Tensor, lengths: Any = None) -> Encoding:
+    def forward(self, features: Array | Tensor, lengths: Lengths | None = None) -> Encoding:
         """Encode the features (B, L, D) of pictures; all of them have all regions.
 
         Raises:
             InputError: the shape does not fit.
         """
         places = self.places.data
-        given = isinstance(features, Tensor)
-        x = features if given else Tensor(like(features, places).astype(places.dtype, copy=False))
+        x = (
+            features
+            if isinstance(features, Tensor)
+            else Tensor(like(features, places).astype(places.dtype, copy=False))
+        )
         expected = (len(self.places), self.region.weight.shape[1])
         if x.ndim != 3 or x.shape[1:] != expected:
             raise InputError(f"expected features of shape (batch, {expected[0]}, {expected[1]}), not {x.shape}")
@@ -155,11 +160,11 @@ class PictureEncoder(Encoder):
         size: int,
         output_size: int,
         *,
-        summary: str = "mean",
+        summary: Summary = "mean",
         filters: int = 32,
         output_dropout: float = 0.0,
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         filters, rng = integer("filters", filters), backend.generator(rng)
         options: dict[str, Any] = {"rng": rng, "dtype": float_dtype(dtype)}
@@ -170,7 +175,7 @@ class PictureEncoder(Encoder):
         self.size, self.grid = size, (side, side)
         self.output_size, self.handed_on = self.regions.output_size, self.regions.handed_on
 
-    def forward(self, pictures: Array, lengths: Any = None) -> Encoding:
+    def forward(self, pictures: Array, lengths: Lengths | None = None) -> Encoding:
         """Encode pictures (B, 3, size, size); the regions come row by row.
 
         Raises:
@@ -215,7 +220,7 @@ class VideoEncoder(Encoder):
         forget_bias: float | None = None,
         chrono: int | None = None,
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         filters, frame_size = integer("filters", filters), integer("frame_size", frame_size)
         options: dict[str, Any] = {"rng": backend.generator(rng), "dtype": float_dtype(dtype)}
@@ -227,7 +232,7 @@ class VideoEncoder(Encoder):
         self.size, self.output_size = size, 2 * self.recurrent.hidden_size
         self.handed_on = final_state(self.recurrent)
 
-    def forward(self, frames: Array, lengths: Any) -> Encoding:
+    def forward(self, frames: Array, lengths: Lengths | None) -> Encoding:
         """Encode videos (F, B, 3, size, size) of so many frames as `lengths` (B,) says, None for F.
 
         Raises:

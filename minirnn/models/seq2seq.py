@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minirnn import backend
 from minirnn.autograd import ops
@@ -12,11 +13,15 @@ from minirnn.autograd.losses import log_softmax
 from minirnn.autograd.recording import no_grad
 from minirnn.autograd.sequences import check_ids
 from minirnn.autograd.tensor import Tensor
-from minirnn.backend import Array, array_module, like
+from minirnn.backend import Ids, Lengths, array_module, like
+from minirnn.data.histories import Histories
 from minirnn.errors import InputError
 from minirnn.layers import Module
 from minirnn.models.decoders import Decoded, Decoder, DecoderState
-from minirnn.models.encoders import Bridge, Encoder
+from minirnn.models.encoders import Bridge, BridgeKind, Encoder
+
+Source = Ids | Histories
+"""What an encoder reads: ids, pictures or their features as an array, or histories."""
 
 
 class EncoderDecoder(Module):
@@ -41,10 +46,10 @@ class EncoderDecoder(Module):
         encoder: Encoder,
         decoder: Decoder,
         *,
-        bridge: str = "learned",
+        bridge: BridgeKind = "learned",
         tied: bool = False,
         rng: int | np.random.Generator | None = None,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         self.encoder, self.decoder = encoder, decoder
         self.bridge = Bridge(bridge, encoder.handed_on, decoder.recurrent, rng=rng, dtype=dtype)
@@ -64,7 +69,7 @@ class EncoderDecoder(Module):
                 raise InputError(f"one embedding for both sides needs one vocabulary and one size, not {shapes}")
             read.weight = written.weight
 
-    def start(self, source: Array, lengths: Any, rows: np.ndarray | None = None) -> DecoderState:
+    def start(self, source: Source, lengths: Lengths | None, rows: np.ndarray | None = None) -> DecoderState:
         """Encode.
 
         Args:
@@ -82,9 +87,9 @@ class EncoderDecoder(Module):
 
     def forward(
         self,
-        source: Array,
-        lengths: Any,
-        inputs: Array,
+        source: Source,
+        lengths: Lengths | None,
+        inputs: Ids,
         own: np.ndarray | None = None,
         rows: np.ndarray | None = None,
     ) -> Decoded:

@@ -24,7 +24,8 @@ from minirnn.models import (
     RegionEncoder,
     VideoEncoder,
 )
-from minirnn.models.encoders import Encoder
+from minirnn.models.encoders import BridgeKind, Encoder
+from minirnn.models.picture_encoders import Summary
 from minirnn.runs import rewarding
 from minirnn.runs.cells import cell_options, cell_settings
 from minirnn.runs.options import FLAG, Options, number, optimization_options, path, read_options, schedule_options
@@ -210,7 +211,7 @@ def build_model(learned: Learned, options: dict[str, Any], rng: np.random.Genera
         decoder = ContextDecoder(*sizes, deep_output=False, **common)
     else:
         decoder = HandoverDecoder(*sizes, **common)
-    bridge = "learned" if options["inject"] in ("attention", "start") else "zero"
+    bridge: BridgeKind = "learned" if options["inject"] in ("attention", "start") else "zero"
     model = EncoderDecoder(encoder, decoder, bridge=bridge, rng=rng)
     model.to(options["device"])
     return model
@@ -220,7 +221,8 @@ def _build_encoder(
     learned: Learned, options: dict[str, Any], cell: dict[str, Any], rng: np.random.Generator
 ) -> Encoder:
     attends, dropout = options["inject"] == "attention", options["dropout"]
-    E, summary = options["regions"] or (80 if attends or options["video"] else 200), "mean" if attends else "max"
+    E = options["regions"] or (80 if attends or options["video"] else 200)
+    summary: Summary = "mean" if attends else "max"
     if learned.shape:
         return RegionEncoder(*learned.shape, E, summary=summary, output_dropout=dropout, rng=rng)
     assert learned.look is not None

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
+from numpy.typing import DTypeLike
+
 from minirnn import backend
 from minirnn.artist import Artist
 from minirnn.backend import float_dtype
@@ -63,7 +65,7 @@ def load(
     *,
     checkpoint: str = "best",
     device: str | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
 ) -> AnyModule: ...
 
 
@@ -74,7 +76,7 @@ def load(
     *,
     checkpoint: str = "best",
     device: str | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
 ) -> AnyTrained: ...
 
 
@@ -85,7 +87,7 @@ def load(
     *,
     checkpoint: str = "best",
     device: str | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
 ) -> Any: ...
 
 
@@ -95,7 +97,7 @@ def load(
     *,
     checkpoint: str = "best",
     device: str | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
 ) -> Any:
     """What was trained: a run of the command line with its vocabularies, ready to be used, or the weights of a model of
     one's own.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from minirnn.arguments import integer
+from minirnn.autograd.losses import Reduction
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import to_host
 from minirnn.data.histories import AnswerBatch, Talk
@@ -122,6 +123,6 @@ def nats_of(
     return np.concatenate(found), np.array([len(talk.conversations[c][i]) for c, i in talk.answers])
 
 
-def _loss(model: EncoderDecoder, batch: AnswerBatch, reduction: str) -> Tensor:
+def _loss(model: EncoderDecoder, batch: AnswerBatch, reduction: Reduction) -> Tensor:
     decoded = model(batch.histories, None, shift_right(batch.Y))
     return sentence_loss(model, decoded.features, batch.Y, batch.Y_lengths, reduction=reduction)

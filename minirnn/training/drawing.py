@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from minirnn.arguments import integer
-from minirnn.autograd.losses import cross_entropy
+from minirnn.autograd.losses import Reduction, cross_entropy
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import to_host
 from minirnn.data.sequences import pad
@@ -121,7 +121,7 @@ class Drawing:
         """-ln p of each picture, (N,)."""
         return nats_of(self.model, drawn, self.batch_size)
 
-    def _nll(self, batch: DrawingBatch, reduction: str) -> Tensor:
+    def _nll(self, batch: DrawingBatch, reduction: Reduction) -> Tensor:
         logits = self.model(batch.pictures, batch.told)
         return cross_entropy(logits, self.model.drawn(batch.pictures), reduction=reduction)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from minirnn.errors import InputError
 from minirnn.layers import detach
 from minirnn.models import LanguageModel
 from minirnn.training.task import Carry
+
+Partition = Literal["sequential", "random"]
 
 
 class LanguageModeling:
@@ -39,10 +42,10 @@ class LanguageModeling:
         *,
         batch_size: int,
         num_steps: int,
-        partition: str = "sequential",
+        partition: Partition = "sequential",
         rng: np.random.Generator,
     ):
-        if partition not in ("sequential", "random"):
+        if partition not in get_args(Partition):
             raise InputError(f"unknown partition {partition!r}: expected 'sequential' or 'random'")
         self.model, self.corpus, self.valid, self.rng = model, train, valid, rng
         self.batch_size, self.num_steps = integer("batch_size", batch_size), integer("num_steps", num_steps)

@@ -274,9 +274,15 @@ class AdamW(Adam):
     decoupled = True
 
     def __init__(
-        self, parameters: Parameters, learning_rate: float = 1e-3, *, weight_decay: float = 0.01, **options: Any
+        self,
+        parameters: Parameters,
+        learning_rate: float = 1e-3,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.01,
     ):
-        super().__init__(parameters, learning_rate, weight_decay=weight_decay, **options)
+        super().__init__(parameters, learning_rate, betas=betas, epsilon=epsilon, weight_decay=weight_decay)
 
 
 def _named(base: type[Optimizer]) -> dict[str, type[Optimizer]]:

@@ -29,7 +29,7 @@ another network's reward.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -39,7 +39,7 @@ from minirnn.autograd.losses import cross_entropy, log_softmax, softmax
 from minirnn.autograd.recording import no_grad
 from minirnn.autograd.sequences import pack, sum_by_id
 from minirnn.autograd.tensor import Tensor
-from minirnn.backend import array_module, like, to_host
+from minirnn.backend import Lengths, array_module, like, to_host
 from minirnn.data.sequences import pad
 from minirnn.data.vocabulary import BOS_ID, EOS, EOS_ID, PAD_ID, UNKNOWN
 from minirnn.decoding import Hypothesis, decode, greedy
@@ -53,10 +53,13 @@ from minirnn.training.sentences import NEVER, sentence_step, shift_right
 Reward = Callable[[Sequence[str], Sequence[Sequence[str]]], float]
 """How good a sentence is, given its references: both as words."""
 REWARDS = ("bleu", "cider", "exact")
-ESTIMATORS = ("reinforce", "risk")
-CONTROLS = ("constant", "shuffled", "no-end")
+Estimator = Literal["reinforce", "risk"]
+ESTIMATORS: tuple[Estimator, ...] = get_args(Estimator)
+Control = Literal["constant", "shuffled", "no-end"]
+CONTROLS: tuple[Control, ...] = get_args(Control)
 """What to train on instead, to see what the reward itself does (Choshen et al. 2020)."""
-BASELINES = ("none", "mean", "greedy", "others")
+Baseline = Literal["none", "mean", "greedy", "others"]
+BASELINES: tuple[Baseline, ...] = get_args(Baseline)
 SHOWN = ("reward", "length", "entropy")
 FADING = 0.95
 """Of the running mean: what the past counts, at every step."""
@@ -101,7 +104,7 @@ class Asked(NamedTuple):
     """
 
     source: Any
-    lengths: Any
+    lengths: Lengths | None
     references: Sequence[Sequence[Sequence[str]]]
     limits: np.ndarray
 
@@ -143,12 +146,12 @@ class Rewards:
         reward: Reward,
         to_words: Callable[[Sequence[int]], list[str]],
         *,
-        estimator: str = "reinforce",
-        baseline: str = "greedy",
+        estimator: Estimator = "reinforce",
+        baseline: Baseline = "greedy",
         samples: int = 2,
         cross_entropy: float = 0.0,
         sharpness: float = 1.0,
-        control: str | None = None,
+        control: Control | None = None,
     ):
         if estimator not in ESTIMATORS:
             raise InputError(f"unknown estimator {estimator!r}: expected one of {', '.join(ESTIMATORS)}")
@@ -282,7 +285,7 @@ def score(model: EncoderDecoder, asked: Asked, rows: np.ndarray, drawn: Written)
     return log_probs, float(entropy)
 
 
-def baselines(kind: str, rewards: np.ndarray, greedy_rewards: np.ndarray | None, mean: float) -> np.ndarray:
+def baselines(kind: Baseline, rewards: np.ndarray, greedy_rewards: np.ndarray | None, mean: float) -> np.ndarray:
     """b (N, K) of rewards (N, K).
 
     Args:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minirnn.autograd.losses import cross_entropy
+from minirnn.autograd.losses import Reduction, cross_entropy
 from minirnn.autograd.sequences import pack
 from minirnn.autograd.tensor import Tensor
 from minirnn.data.vocabulary import BOS_ID, PAD_ID
@@ -125,7 +125,7 @@ def sentence_loss(
     features: Tensor,
     Y: np.ndarray,
     lengths: np.ndarray,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
     """The cross-entropy of targets Y (T, B) over their real tokens alone: padding is dropped before the output layer,
