@@ -95,15 +95,15 @@ def as_argument(value: Any) -> Any:
 
 
 def packed(events: Iterable[Event], digits: int) -> dict[str, Any]:
-    """The events in little space: each array stands once, among the arrays, and elsewhere as its number there. (The
-    same numbers have many names: what one step calls h, the next calls h_prev.)"""
+    """The events in little space: each array stands once, among the arrays, and elsewhere as "#" and its number there.
+    (The same numbers have many names: what one step calls h, the next calls h_prev.)"""
     arrays: dict[str, int] = {}
 
     def pack(value: Any) -> Any:
         match value:
             case {"s": shape, "d": numbers}:
                 short = [float(f"{v:.{digits}g}") if isinstance(v, float) else v for v in numbers]
-                return {"r": arrays.setdefault(json.dumps({"s": shape, "d": short}), len(arrays))}
+                return f"#{arrays.setdefault(json.dumps({'s': shape, 'd': short}), len(arrays))}"
             case {"q": items}:
                 return {"q": [pack(item) for item in items]}
             case {"m": items}:

@@ -231,7 +231,10 @@ def _length(node: Any) -> tuple[int, int]:
 
 
 def is_encodable(value: Any) -> bool:
-    """Whether a value consists of numbers: a number, an array, or a tuple, list or dict (with names) of such."""
+    """Whether a value consists of numbers: a number, an array, a tuple, list or dict (with names) of such, or a
+    namespace of arrays, such as the weights."""
+    if isinstance(value, SimpleNamespace):
+        return bool(vars(value)) and all(isinstance(item, np.ndarray) for item in vars(value).values())
     if isinstance(value, tuple | list):
         return all(map(is_encodable, value))
     if isinstance(value, dict):
@@ -243,7 +246,9 @@ def is_encodable(value: Any) -> bool:
 
 def encode(value: Any) -> Any:
     """An encodable value as JSON: numbers, {"s": shape, "d": numbers} for an array, {"q": […]} for a tuple or list and
-    {"m": {…}} for a dict; for nan null, for ±infinity "inf" and "-inf"."""
+    {"m": {…}} for a dict or a namespace; for nan null, for ±infinity "inf" and "-inf"."""
+    if isinstance(value, SimpleNamespace):
+        return encode(vars(value))
     if isinstance(value, tuple | list):
         return {"q": [encode(item) for item in value]}
     if isinstance(value, dict):

@@ -9,8 +9,10 @@ const recordedNode = (v) => ({ v, op: "recorded", args: null, label: null });
 /** A recorded value as what the views show: {shape, nodes}, a list of such, or a number. */
 function shown(value) {
   if (value === null || value === undefined || typeof value === "number" || typeof value === "boolean") return value;
-  if (typeof value === "string") return value === "inf" ? Infinity : -Infinity;
-  if ("r" in value) return shown(page.arrays[value.r]);
+  if (typeof value === "string") {
+    if (value.startsWith("#")) return shown(page.arrays[Number(value.slice(1))]);
+    return value === "inf" ? Infinity : -Infinity;
+  }
   if (value.s) return { shape: value.s, nodes: value.d.map((v) => recordedNode(v === null ? NaN : shown(v))) };
   if (value.q) return { list: value.q.map(shown) };
   return { list: Object.values(value.m).map(shown), names: Object.keys(value.m) };

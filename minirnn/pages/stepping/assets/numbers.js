@@ -734,10 +734,13 @@ const numbers = (() => {
   const readNumber = (v) => (v === null ? NaN : v === "inf" ? Infinity : v === "-inf" ? -Infinity : v);
   const mapped = (object, f) => Object.fromEntries(Object.entries(object).map(([key, value]) => [key, f(value, key)]));
 
-  /** What of a value is shown: numbers, arrays (their nodes as they are now), lists and dicts of them; else undefined. */
+  /** What of a value is shown: numbers, arrays (their nodes as they are now), lists and dicts of them, and namespaces of
+   * arrays, such as the weights; else undefined. */
   function shown(x) {
     if (isNumber(x)) return Number(x);
     if (x instanceof Arr) return copied(x);
+    const fields = isPlain(x) ? Object.values(x) : [];
+    if (fields.length && fields.every((one) => one instanceof Arr)) return {m: mapped(x, copied)};
     if (!isList(x) && !(x instanceof Dict)) return undefined;
     const items = [...x.values()].map(shown);
     if (items.includes(undefined)) return undefined;
