@@ -2,10 +2,17 @@
 
 import contextlib
 import io
+import re
 
 import pytest
 
 from minirnn.cli.main import main
+
+
+def without_progress(error):
+    """What a command has said beside what it was doing. (On a busy machine that takes longer than a moment, and is
+    told; in ASCII with an escape for the dots.)"""
+    return re.sub(rb"(?m)^.* (?:\xe2\x80\xa6|\\u2026)\n", b"", error)
 
 
 def run(*arguments):

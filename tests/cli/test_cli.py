@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 import pytest
-from commands import refused, run
+from commands import refused, run, without_progress
 from trainings import forget_validations
 
 from minirnn import Run, backend, load_checkpoint
@@ -325,9 +325,9 @@ def in_a_shell(command, **environment):
     python = f"{shlex.quote(sys.executable)} -m minirnn"
     result = subprocess.run(
         ["bash", "-c", "set -o pipefail; " + command.replace("minirnn", python, 1)],
-        env={**kept, **environment}, capture_output=True, text=True, encoding="utf-8", check=False,
+        env={**kept, **environment}, capture_output=True, check=False,
     )  # fmt: skip
-    return result.returncode, result.stderr
+    return result.returncode, without_progress(result.stderr).decode()
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="needs a shell")

@@ -15,7 +15,7 @@ import time
 
 import numpy as np
 import pytest
-from commands import beside_results, refused, run
+from commands import beside_results, refused, run, without_progress
 
 from minirnn import Run, load_checkpoint
 from minirnn.cells import CELL_NAMES
@@ -600,7 +600,7 @@ def in_a_shell(command, **environment):
         ["bash", "-c", "set -o pipefail; " + command.replace("MINIRNN", python)],
         env={**kept, **environment}, capture_output=True, check=False,
     )  # fmt: skip
-    return result.returncode, result.stdout, result.stderr
+    return result.returncode, result.stdout, without_progress(result.stderr)
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="needs a shell")
@@ -635,7 +635,9 @@ def test_a_terminal_gets_each_answer_at_once(sent, runs):
     command = [sys.executable, "-m", "minirnn", "translate", str(runs / "word")]
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": heed_interrupts}
     with subprocess.Popen(command, stdin=slave, **options) as process:
-        assert process.stderr.readline() == b"one sentence a line; Ctrl-D ends\n"
+        while not without_progress(said := process.stderr.readline()):
+            pass
+        assert said == b"one sentence a line; Ctrl-D ends\n"
         stop = threading.Timer(20, process.kill)  # an answer that does not come shall not stop the tests
         stop.start()
         for line in (b"red cat\n", b"big dog\n"):
@@ -645,7 +647,7 @@ def test_a_terminal_gets_each_answer_at_once(sent, runs):
         assert process.stdout.readline() == b"\n"
         process.send_signal(sent)
         assert process.wait(10) == 130
-        assert process.stderr.read() == b"\nminirnn: interrupted\n"
+        assert without_progress(process.stderr.read()) == b"\nminirnn: interrupted\n"
         stop.cancel()
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from commands import beside_results, refused, run
+from commands import beside_results, refused, run, without_progress
 
 from minirnn.cli.main import main
 from minirnn.cli.options import complain
@@ -153,7 +153,7 @@ def in_a_shell(command):
     result = subprocess.run(
         ["bash", "-c", "set -o pipefail; " + command.replace("MINIRNN", python)], capture_output=True, check=False
     )
-    return result.returncode, result.stdout, result.stderr
+    return result.returncode, result.stdout, without_progress(result.stderr)
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="needs a shell")
