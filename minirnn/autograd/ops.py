@@ -1,4 +1,4 @@
-"""The primitive operations, each beside its gradient.
+"""The primitive operations, under one name.
 
 Every function computes its value and hands `record` one pair for each input: the input, and how the
 gradient `dy` of the output becomes the gradient of that input. Inputs are tensors, arrays or numbers; arrays

@@ -1,7 +1,7 @@
 """The Tensor: an array with a place on the tape.
 
-Every operation in `ops.py` computes its output and says, beside it, how the gradient of the output becomes the gradient
-of each input; `record` puts the two on the tape (`recording.py`).
+Every operation, see `ops.py`, computes its output and says, beside it, how the gradient of the output becomes the
+gradient of each input; `record` puts the two on the tape (`recording.py`).
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -93,6 +94,8 @@ def run(arguments: argparse.Namespace) -> int:
             print("(a new conversation)", flush=True)
         elif words == "/why":
             print("\n".join(why(partner, said[:-1], answer)), flush=True)
+        elif re.fullmatch(r"/[a-z]+", words):
+            print(f"note: there is no {words}: there are /reset and /why", file=sys.stderr)
         elif words:
             said.append(words)
             if not learned.placeholders:  # else they are read as what they are

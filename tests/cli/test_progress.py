@@ -83,7 +83,7 @@ def test_nothing_is_shown_where_it_is_not_wanted(at_once, capsys):
 def test_every_training_says_what_it_does_before_its_first_step(task, here, capsys, at_once):
     assert run("train", task, *TRAININGS[task], "--epochs", 1, "--out", "r") == 0
     said = capsys.readouterr().err
-    assert said.startswith("reading the data …\nlearning a vocabulary")
+    assert said.startswith("reading the data …\nlearning the vocabulary")
     assert "making the model and its data ready …\n" in said
     assert run("train", task, *TRAININGS[task], "--epochs", 1, "--out", "q", "--quiet") == 0
     assert "…" not in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -30,7 +31,9 @@ from minirnn import (
     power_penalty,
     sampler,
 )
+from minirnn.cli.train.translate import _show as show_translations
 from minirnn.data import SPECIALS, pad
+from minirnn.data.parallel import Pair
 from minirnn.training import schedules
 from minirnn.training.schedules import FORCING, constant_forcing, plateau, product, step_decay, warmup
 from minirnn.training.sentences import shift_right
@@ -321,3 +324,15 @@ def test_a_penalty_without_attention_is_refused(translator, rng):
 def test_an_endless_sentence_is_cut(translator):
     (best,) = translator.translate(["a " * 5000])
     assert len(best[0].source) == 500
+
+
+@pytest.mark.parametrize("count", [1, 4, 7, 10, 23])
+def test_no_translation_is_shown_twice(count, monkeypatch, tmp_path, capsys):
+    pairs = [Pair(f"word{i}", f"mot{i}") for i in range(count)]
+    translator = SimpleNamespace(
+        translate=lambda sources, **how: [[SimpleNamespace(text=one, attention=None)] for one in sources]
+    )
+    show_translations(SimpleNamespace(path=tmp_path), translator, pairs)
+    shown = re.findall(r"source +(\w+)", capsys.readouterr().out)
+    assert len(shown) == len(set(shown)) == min(10, count)
+    assert shown[0] == "word0"

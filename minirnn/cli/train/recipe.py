@@ -55,7 +55,7 @@ class Recipe(Generic[Data, Learned]):
         options = {**options, "rules": RULES}
         with Progress("reading the data") as doing:
             data = self.load(options)
-            doing.now("learning a vocabulary, or what else is to be known of the data")
+            doing.now("learning the vocabulary, or what else there is in the data")
             learned = self.learn(data, options)
             doing.now("making the model and its data ready")
             trainer = self.trainer(data, learned, options, progress)

@@ -208,8 +208,9 @@ def example_of(sources: Sequence[str]) -> str:
 
 
 def _show(run: Run, translator: Any, pairs: Sequence[Pair]) -> list[Drawn]:
-    """Ten translations, greedy beside beam search, and the attention of four, if the model has any."""
-    some = [pairs[i * len(pairs) // 10] for i in range(min(10, len(pairs)))]
+    """Up to ten translations, greedy beside beam search, and the attention of four, if the model has any."""
+    count = min(10, len(pairs))
+    some = [pairs[i * len(pairs) // count] for i in range(count)]
     sources = [pair.source for pair in some]
     wide = {"beam_size": 5, "length_penalty": power_penalty(BEAM_PENALTY)}
     with Progress("translating some of them with a beam"):
