@@ -638,7 +638,9 @@ MISTAKES = {
 CAUGHT = (GradcheckError, AssertionError, ValueError)  # ValueError: a shape that no longer fits
 
 
-@pytest.mark.parametrize("name", MISTAKES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if i % 3 else ()) for i, name in enumerate(MISTAKES)]
+)
 def test_the_checks_catch(name):
     function, right, wrong, check = MISTAKES[name]
     with mistake(function, right, wrong), pytest.raises(CAUGHT):

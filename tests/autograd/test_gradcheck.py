@@ -20,7 +20,8 @@ CASES = all_cases()
 def marks(number, name):
     """Whole models are made of what is checked by itself: one of six of them is checked every time."""
     whole = name.startswith(("translation ", "captions ", "chat ", "drawing "))
-    return [pytest.mark.slow] if whole and number % 6 else []
+    long = name.startswith("layer ") and "layer-norm" in name
+    return [pytest.mark.slow] if (whole and number % 6) or long else []
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,7 @@ def test_captions_and_pictures_that_do_not_fit_leave_nothing_behind(there, tmp_p
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_was_interrupted_comes_to_the_same_end(here):
     constant = (*WITH_PICTURES, "--constant", "--dropout", 0.1, "--quiet")
     assert run("train", "caption", *constant, "--epochs", 3, "--out", "whole") == 0
@@ -206,6 +207,7 @@ def test_chinese_is_written_and_judged_by_character(here, capsys):
     assert [line.split("\t")[1] for line in capsys.readouterr().out.splitlines()] == ["红色条纹", "蓝色条纹"]
 
 
+@pytest.mark.slow
 def test_held_out_captions_can_be_named_and_pictures_given(there, tmp_path, capsys):
     lines = (there / "captions.tsv").read_text().splitlines(keepends=True)
     (tmp_path / "train.tsv").write_text("".join(lines[:20]))

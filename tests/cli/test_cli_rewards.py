@@ -256,7 +256,9 @@ def interrupt_at(monkeypatch, step):
     monkeypatch.setattr(loop.Trainer, "_train_step", train_step)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(
+    "task", [task if task == "translate" else pytest.param(task, marks=pytest.mark.slow) for task in TASKS]
+)
 def test_a_run_on_rewards_is_resumed_to_the_bit(task, there, tmp_path, monkeypatch):
     reward = "exact" if task == "chat" else "bleu"
     options = ("--from", task, "--reward", reward, "--baseline", "mean", "--cross-entropy", 0.2, "--save-every", 0)

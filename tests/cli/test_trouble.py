@@ -21,6 +21,10 @@ from minirnn.data import Subwords, writing
 from minirnn.errors import InputError
 from minirnn.layers import basic
 
+QUICK_TASKS = ("lm", "classify", "translate")
+OFTEN = [name if name in QUICK_TASKS else pytest.param(name, marks=pytest.mark.slow) for name in TRAININGS]
+OFTEN_BUT_FORECAST = [one for one, name in zip(OFTEN, TRAININGS, strict=True) if name != "forecast"]
+
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
@@ -60,7 +64,7 @@ def test_a_disk_that_turns_read_only_ends_in_a_line_and_a_way_on(trouble, when, 
     assert all((arrays[0][name] == arrays[1][name]).all() for name in arrays[0])
 
 
-@pytest.mark.parametrize("task", [name for name in TRAININGS if name != "forecast"])
+@pytest.mark.parametrize("task", OFTEN_BUT_FORECAST)
 def test_sizes_are_believed_as_far_as_there_are_weights(task, here, capsys, monkeypatch):
     """10 GB would otherwise be drawn at random before the checkpoint is looked at."""
     assert train(task) == 0
@@ -114,7 +118,7 @@ def test_a_place_that_is_none_is_refused(here, capsys):
         assert "no num_steps that is a count" in refused(capsys, "train", "lm", "--resume", "r", "--epochs", 2)
 
 
-@pytest.mark.parametrize("task", TRAININGS)
+@pytest.mark.parametrize("task", OFTEN)
 @pytest.mark.parametrize("epochs", [1, 2])
 def test_a_history_without_measures_is_no_traceback(task, epochs, here, capsys):
     assert train(task) == 0
