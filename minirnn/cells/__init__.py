@@ -35,11 +35,11 @@ CELL_NAMES = tuple(VARIANTS)
 def make_cell(name: str | Cell) -> Cell:
     """The cell of that name, one of `CELL_NAMES`. A cell is returned as it is.
 
-    Raises:
-        InputError: there is no such cell.
-
         >>> make_cell("lstm").gates
         'ifgo'
+
+    Raises:
+        InputError: there is no such cell.
     """
     if isinstance(name, Cell):
         return name

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from minirnn.pages.stepping.functions import describe
-from minirnn.pages.stepping.recording import Event, encode, record
+from minirnn.pages.stepping.recording import Event, encode, encode_argument, record
 from minirnn.pages.stepping.translation import Untranslatable, translate
 
 EPSILON = 1e-5
@@ -71,27 +71,24 @@ def page(lesson: Lesson) -> str:
         program, why = translate([lesson.entry, *lesson.beside], lesson.objects, lesson.follows).source, ""
     except Untranslatable as reason:
         program, why = "", str(reason)
-    of_run = result[0] if isinstance(result, tuple) else result
     data = {
         **lesson.facts,
         "entry": lesson.entry.__name__,
-        "args": {name: {"o": name} for name in lesson.objects} | {k: as_argument(v) for k, v in lesson.numbers.items()},
+        "args": {name: encode_argument(value, lesson.objects) for name, value in given.items()},
         **described(events),
         **packed(events, DIGITS if program else 17),
         "digits": DIGITS,
         "why": why,
-        "gradients": encode(of_run["gradients"]),
+        "gradients": encode(measured(result)["gradients"]),
     }
     if not program:
         data |= {"differences": differences(lesson), **lesson.unchangeable(result)}
     return assembled(lesson, data, program)
 
 
-def as_argument(value: Any) -> Any:
-    """An argument as the page reads it: a namespace of arrays, an array, or a tuple of arrays."""
-    if isinstance(value, SimpleNamespace):
-        return {"n": {name: encode(array) for name, array in vars(value).items()}}
-    return encode(value)
+def measured(result: Any) -> dict[str, Any]:
+    """L and the gradients, of what a lesson's `entry` returns."""
+    return result[0] if isinstance(result, tuple) else result
 
 
 def packed(events: Iterable[Event], digits: int) -> dict[str, Any]:
@@ -161,8 +158,7 @@ def _slope(lesson: Lesson, array: np.ndarray, place: tuple[int, ...]) -> float:
     before, losses = array[place], []
     for change in (EPSILON, -EPSILON):
         array[place] = before + change
-        result = lesson.run()
-        losses.append(float((result[0] if isinstance(result, tuple) else result)["L"]))
+        losses.append(float(measured(lesson.run())["L"]))
     array[place] = before
     return (losses[0] - losses[1]) / (2 * EPSILON)
 

@@ -91,7 +91,7 @@ def recurrent(cell: str | Cell = "lstm", text: str = "hello", hidden: int = 3, s
 
 
 def attention(text: str = "hello", hidden: int = 3, seed: int = 0) -> Lesson:
-    """Attention: at each step a query looks at all letters of a text, and is to find the next of them.
+    """Attention: at each step a query looks at all letters of a text, and step t is to tell letter t.
 
     Args, Raises: as for `recurrent`, H being the features of a position and of a query.
     """

@@ -30,14 +30,14 @@ const shade = (v, sign) => (sign && v > 0 ? `background: color-mix(in srgb, var(
 /** The two roads on which the gradient comes back to v_s. */
 function showRoads() {
   const box = byId("roads");
-  const values = latest("attend", "d_values", null) && lastOf("attend", "d_values"), total = lastOf("attend", "d_memory");
+  const values = lastOf("attend", "d_values"), total = lastOf("attend", "d_memory");
   const content = [make("h2", {}, "dv = as a value + as a key: v_s was used twice")];
   if (!values || state.at < state.turn) content.push(make("p", { class: "soft" }, "On the way back, two gradients arrive at v_s: it was averaged into the context, and its key was compared with the query. They will be added here."));
   else {
     const part = make("div", { class: "steps" });
     part.append(make("div", {}, make("div", { class: "above-ink" }, "as a value, so far"), matrix(values, "d_values")), make("span", { class: "op" }, "+"));
     if (total) {
-      const key = { shape: total.shape, nodes: total.nodes.map((node, i) => ({ v: node.v - values.nodes[i].v, op: "plain", args: null, label: null })) };
+      const key = { shape: total.shape, nodes: total.nodes.map((node, i) => plain(node.v - values.nodes[i].v)) };
       part.append(make("div", {}, make("div", { class: "future-ink" }, "as a key"), matrix(key, "")), make("span", { class: "op" }, "="), make("div", {}, make("div", {}, "dv"), matrix(total, "d_memory")));
     } else part.append(make("span", { class: "soft" }, "as a key: after the last step, by way of W"));
     content.push(part);

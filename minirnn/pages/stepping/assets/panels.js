@@ -33,7 +33,7 @@ function showSources() {
   page.states.slice(1).forEach((name, i) => {
     const at = latestStep(page.cellBackward, "d" + name), d = at === null ? {} : gradientAfter(at, i + 1);
     if (!d.sum || !d.future) return;
-    const within = { shape: d.sum.shape, nodes: d.sum.nodes.map((node, k) => ({ v: node.v - d.future.nodes[k].v, op: "plain", args: null, label: null })) };
+    const within = { shape: d.sum.shape, nodes: d.sum.nodes.map((node, k) => plain(node.v - d.future.nodes[k].v)) };
     content.push(make("h2", {}, `d${name}: ${name} was used twice too, by step t+1 and within the step, by h`), make("p", {}, `Step ${at + 1} of ${page.steps}:`), adding("d" + name, "within", within, d.future, d.sum));
   });
   box.replaceChildren(...content);
@@ -74,7 +74,7 @@ function bar(stretches, most) {
 
 // ---- dU over time --------------------------------------------------------------------------------------------------
 
-const plainMatrix = (value, of) => matrix({ shape: value.s, nodes: value.d.map((v) => ({ v, op: "plain", args: null, label: null })) }, of);
+const plainMatrix = (value, of) => matrix({ shape: value.s, nodes: value.d.map(plain) }, of);
 
 function weightChoice(id, onchange) {
   const names = Object.keys(state.triangle[0][0]);
@@ -103,7 +103,7 @@ function sidesOf(k, part) {
   const [rows, columns] = part.s, T = page.steps;
   const da = Array.from({ length: rows }, (_, i) => all.nodes[i * T + k]);
   const first = state.args.state.q[0].d.map(shown);
-  const row = h || first.map((v) => ({ v, op: "plain", args: null, label: null }));
+  const row = h || first.map(plain);
   const isOuter = part.d.every((v, i) => Math.abs(v - da[Math.floor(i / columns)].v * row[i % columns].v) < 1e-12);
   return isOuter ? { da, row } : null;
 }

@@ -46,7 +46,9 @@ function numeral(node, of = "") {
   return element;
 }
 
-const bare = (v) => numeral({ v, op: "plain", args: null, label: null });
+/** A number that the page has made beside the run: it can be seen, and asked for nothing. */
+const plain = (v) => ({ v, op: "plain", args: null, label: null });
+const bare = (v) => numeral(plain(v));
 
 /** A name with its indices, as a subscript, and above it in brackets the step, if it is another one. */
 function named(name, index = [], step = null) {
