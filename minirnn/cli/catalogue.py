@@ -37,7 +37,7 @@ from minirnn.cli.recipes import (
     stream,
 )
 from minirnn.fast import unroll
-from minirnn.layers import Conv2d, Dropout, Embedding, LayerNorm, Linear, Module, PReLU, Recurrent
+from minirnn.layers import AdaptiveSoftmax, Conv2d, Dropout, Embedding, LayerNorm, Linear, Module, PReLU, Recurrent
 from minirnn.models import (
     LanguageModel,
 )
@@ -241,6 +241,7 @@ def layer_recipes() -> Iterator[tuple[str, Recipe]]:
     yield "layer LayerNorm", module_recipe(lambda rng: LayerNorm(4, **DOUBLE), x=normal(2, 3, 4))
     yield "layer PReLU", module_recipe(lambda rng: PReLU(4, **DOUBLE), x=away_from((0.0,), 2, 3, 4))
     yield "layer Linear", module_recipe(_double(partial(Linear, 3, 2)), x=normal(2, 2, 3))
+    yield from adaptive_softmax_recipes()
     yield "layer Conv2d", module_recipe(_double(partial(Conv2d, 2, 3, (2, 3), padding=1)), x=normal(2, 2, 3, 4))
     make: Any = partial(Embedding, 4, 3)
     yield "layer Embedding", module_recipe(_double(make), lambda table: table(np.array([[1, 3], [1, 0]])))
@@ -262,6 +263,28 @@ def layer_recipes() -> Iterator[tuple[str, Recipe]]:
     for label, size in (("one-hot", None), ("embedding", 2)):
         make = partial(LanguageModel, 4, 3, cell="lstm", embedding_size=size)
         yield f"model LanguageModel ({label})", module_recipe(_double(make), lambda model: model(ids))
+    adaptive: Any = partial(LanguageModel, 4, 3, cell="lstm", embedding_size=2, softmax="adaptive", cutoffs=[1, 3])
+    yield (
+        "model LanguageModel (adaptive)",
+        module_recipe(_double(adaptive), lambda model: model.loss(ids, ids[::-1])[0]),
+    )
+
+
+def adaptive_softmax_recipes() -> Iterator[tuple[str, Recipe]]:
+    """All probabilities of an adaptive softmax, and its loss, wherever the targets are."""
+    make = _double(partial(AdaptiveSoftmax, 4, 9, [2, 5], 2.0, True))
+    yield "layer AdaptiveSoftmax", module_recipe(make, x=normal(5, 4))
+    losses: dict[str, tuple[list[int], dict[str, Any]]] = {
+        "everywhere": ([0, 8, 2, 1, 4], {"reduction": "none"}),
+        "a cluster without": ([1, 7, 0, 8, 0], {}),
+        "all in one cluster": ([5, 8, 7, 5, 6], {"reduction": "sum"}),
+        "shortlist alone": ([1, 0, 1, 1, 0], {}),
+        "ignored": ([3, 0, 3, 8, 2], {"ignore_index": 3}),
+        "a batch of one": ([7], {"reduction": "none"}),
+    }
+    for label, (targets, options) in losses.items():
+        loss = partial(AdaptiveSoftmax.loss, targets=np.array(targets), **options)
+        yield f"layer AdaptiveSoftmax ({label})", module_recipe(make, loss, x=normal(len(targets), 4))
 
 
 def _double(make: Callable[..., Module]) -> Callable[[np.random.Generator], Module]:
