@@ -19,6 +19,7 @@ import os
 import time
 import zipfile
 from collections.abc import Callable
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -139,32 +140,37 @@ def french(tokens: int) -> list[str]:
 
 
 def costs(tokens: list[str], minutes: float, size: int = SIZE) -> None:
-    """Train both on a text, each for so many minutes of the processor, and write the table."""
+    """Train both on a text, each for so many minutes of the processor, and write the table after every epoch."""
     set_num_threads(1)
     vocabulary = Vocabulary.build(tokens)
     ids, V = vocabulary.encode(tokens), len(vocabulary)
     runs = {kind: Training(kind, ids, V, len(ids) // 20, size, DROPOUT) for kind in KINDS}
-    while min(run.seconds for run in runs.values()) < 60 * minutes:
-        kind, run = min(runs.items(), key=lambda item: item[1].seconds)
-        run.epoch()
-        print(kind, run.epochs, *run.rows[-1], flush=True)
-    rows = []
-    for epoch in range(max(run.epochs for run in runs.values())):
-        found = [run.rows[epoch] if epoch < run.epochs else None for run in runs.values()]
-        rows.append([str(epoch + 1), *(x for row in found for x in (_cells(row) if row else ("", "")))])
-    header = ["epochs", "full: minutes", "perplexity", "adaptive: minutes", "perplexity"]
-    title = "What an adaptive softmax costs in perplexity"
     note = (
         f"French sentences of fra-eng, {len(ids):,} tokens, V = {V:,}, the last twentieth held out, which is what the "
         f"perplexity is of; LSTM of {size} units, embedding of {size}, dropout {DROPOUT}, {BATCH} sequences of {STEPS} "
         f"steps, Adam at {LEARNING_RATE}, untuned; {runs['full'].model.num_parameters():,} weights and "
         f"{runs['adaptive'].model.num_parameters():,}. Minutes are of the processor, one thread, in training."
     )
-    write_table("adaptive_softmax_perplexity", title, f"{COMMAND} perplexity", header, rows, note=note)
+    while min(run.seconds for run in runs.values()) < 60 * minutes:
+        kind, run = min(runs.items(), key=lambda item: item[1].seconds)
+        run.epoch()
+        print(kind, run.epochs, *run.rows[-1], flush=True)
+        write_costs([run.rows for run in runs.values()], note, minutes)
 
 
-def _cells(row: tuple[float, float]) -> tuple[str, str]:
-    return f"{row[0] / 60:.1f}", f"{row[1]:.1f}"
+def write_costs(found: list[list[tuple[float, float]]], note: str, minutes: float) -> None:
+    """Write what both have reached so far: for each its epochs, as seconds used and perplexity."""
+    rows = []
+    for epoch, (full, adaptive) in enumerate(zip_longest(*found), start=1):
+        rows.append([str(epoch), *_cells(full), *_cells(adaptive)])
+    header = ["epochs", "full: minutes", "perplexity", "adaptive: minutes", "perplexity"]
+    title = "What an adaptive softmax costs in perplexity"
+    command = f"{COMMAND} perplexity --minutes {minutes:g}"
+    write_table("adaptive_softmax_perplexity", title, command, header, rows, note=note, show=False)
+
+
+def _cells(row: tuple[float, float] | None) -> tuple[str, str]:
+    return ("", "") if row is None else (f"{row[0] / 60:.1f}", f"{row[1]:.1f}")
 
 
 def main() -> None:

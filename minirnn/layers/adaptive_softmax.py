@@ -59,8 +59,9 @@ class AdaptiveSoftmax(Module):
     features. Where the target is known, as in training, a cluster is computed only where the target is in it, and V
     scores are never there together.
 
-    The classes must be in order of falling frequency, as the ids of `Vocabulary.build` are. In any other order
-    everything here holds as well, but frequent classes in clusters make it slow, and predict badly with few features.
+    The classes should be in order of falling frequency, as the ids of `Vocabulary.build` are (`<unk>`, whose id is 0
+    whatever its frequency, is in the shortlist). In any other order everything here holds as well, but a frequent class
+    in a cluster makes it slow, and is predicted from few features.
 
     Args:
         in_features: d.
@@ -158,11 +159,12 @@ class AdaptiveSoftmax(Module):
         if targets.shape != x.shape[:-1]:
             raise InputError(f"targets of shape {targets.shape} do not fit features of shape {x.shape}")
         places, counts = self._by_cluster(targets.reshape(-1), ignore_index)
-        rows, target = embedding(x.reshape(-1, self.in_features), places), targets.reshape(-1)[places]
-        losses = self._losses(rows, target, counts)
+        rows = embedding(x.reshape(-1, self.in_features), places)  # which gives rows by number, of whatever they are
+        losses = self._losses(rows, targets.reshape(-1)[places], counts)
         if reduction == "none":
             return _put_back(losses, places, targets.shape)
-        return losses.sum() * (1 / max(len(places), 1) if reduction == "mean" else 1.0)
+        total = losses.sum()
+        return total / max(len(places), 1) if reduction == "mean" else total
 
     def _by_cluster(self, targets: np.ndarray, ignore_index: int | None) -> tuple[np.ndarray, list[int]]:
         """Where the targets are that count: those of the shortlist first, then cluster after cluster; and how many
