@@ -14,7 +14,8 @@ from minirnn.errors import InputError
 from minirnn.inspection.compare import DELAY, TASKS, Summary, compare, count_trainings, lesson, summarize
 from minirnn.plots.compare import plot_comparison
 
-WIDTH = 40
+WIDTH = 79
+"""Of a line, in columns."""
 
 
 def add_parser(pictures: Any) -> None:
@@ -54,17 +55,18 @@ def add_parser(pictures: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, and show a line for each cell."""
-    from tqdm import tqdm  # here, as in the training loop
+    from minirnn.training.bar import Bar  # here, as in the training loop
 
     folder, task, cells = Path(arguments.out), arguments.task, list(dict.fromkeys(arguments.cells))
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is not a directory: choose another --out")
     folder.mkdir(parents=True, exist_ok=True)
     table = folder / f"{task}.csv"
-    with tqdm(total=count_trainings(cells, arguments.seeds), unit="model", disable=arguments.quiet) as bar:
+    trainings = count_trainings(cells, arguments.seeds)
+    with Bar(total=trainings, unit="model", disable=arguments.quiet, dynamic_ncols=True) as bar:
 
         def step(cell: str) -> None:
-            bar.set_postfix_str(cell)
+            bar.say(cell)
             bar.update()
 
         settings = {"hidden": arguments.hidden, "steps": arguments.steps}
@@ -88,9 +90,10 @@ def as_text(summaries: list[Summary]) -> str:
     """A line for each cell and start: parameters, mean error, range, and a bar as long as the mean."""
     largest = max((row.mean for row in summaries if math.isfinite(row.mean)), default=1.0) or 1.0
     width = max(len(row.name) for row in summaries)
-    lines = [f"{'cell':{width}}  parameters  error   range"]
-    for row in summaries:
-        bar = "#" * round(WIDTH * row.mean / largest) if math.isfinite(row.mean) else "diverged"
-        spread = f"{row.lowest:.3f} to {row.highest:.3f}"
-        lines.append(f"{row.name:{width}}  {row.parameters:10,}  {row.mean:5.3f}   {spread}  {bar}")
-    return "\n".join(lines)
+    figures = [
+        f"{row.name:{width}}  {row.parameters:10,}  {row.mean:5.3f}   {row.lowest:.3f} to {row.highest:.3f}  "
+        for row in summaries
+    ]
+    longest = WIDTH - max(map(len, figures))
+    bars = ["#" * round(longest * row.mean / largest) if math.isfinite(row.mean) else "diverged" for row in summaries]
+    return "\n".join([f"{'cell':{width}}  parameters  error   range", *map("".join, zip(figures, bars, strict=True))])
