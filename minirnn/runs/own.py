@@ -13,7 +13,8 @@ import re
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +22,7 @@ from typing import Any, Generic, TypeVar
 
 from minirnn.cells import CELL_NAMES, Cell
 from minirnn.data.tasks import TASKS, GeneratedTask
-from minirnn.errors import InputError, MinirnnWarning
+from minirnn.errors import InputError, MinirnnError, MinirnnWarning
 from minirnn.layers.attention import SCORES, Score
 from minirnn.training import OPTIMIZERS, Optimizer, Run
 
@@ -37,6 +38,16 @@ class OwnFileError(argparse.ArgumentTypeError):
 def is_own(text: str) -> bool:
     """Whether a text names something in a file."""
     return re.fullmatch(r"(?s).+\.py:\w+", text) is not None
+
+
+def name_of_own(text: str) -> str:
+    """A short name for what FILE.py:NAME names, which is another when the file has changed.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    file, _, name = text.rpartition(":")
+    return f"{Path(file).name}:{name} {hashlib.sha256(_source(Path(file))).hexdigest()[:8]}"
 
 
 def load_own(text: str) -> Any:
@@ -55,10 +66,7 @@ def load_own(text: str) -> Any:
 
 def _module(path: Path) -> ModuleType:
     """A file as a module: run once, and again only when it has changed."""
-    try:
-        source = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: {'there is no such file' if not path.exists() else error.strerror}") from error
+    source = _source(path)
     called = f"_own_{path.stem}_{hashlib.sha256(bytes(path.resolve()) + source).hexdigest()[:16]}"
     if called in sys.modules:
         return sys.modules[called]
@@ -74,6 +82,13 @@ def _module(path: Path) -> ModuleType:
             f"{path}{_line(error, path)}: {type(error).__name__}: {' '.join(str(error).split())}"
         ) from error
     return module
+
+
+def _source(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: {'there is no such file' if not path.exists() else error.strerror}") from error
 
 
 def _line(error: BaseException, path: Path) -> str:
@@ -158,6 +173,21 @@ TASK = Choice(
     TASKS, "a task: expected a function that draws a question and its answer, or a minirnn.GeneratedTask", _task
 )
 OPTIMIZER = Choice(OPTIMIZERS, "an optimiser: expected a subclass of minirnn.Optimizer", _subclass(Optimizer))
+
+
+@contextmanager
+def blamed(text: str) -> Iterator[None]:
+    """Say of what fails inside the block that it is what FILE.py:NAME names.
+
+    Raises:
+        InputError: with the line of the file, if it has failed there.
+    """
+    try:
+        yield
+    except (MinirnnError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+        path = Path(text.rpartition(":")[0])
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(f"{text}{_line(error, path)}: {what}") from error
 
 
 def chosen_cell(name: str) -> str | Cell:

@@ -13,6 +13,7 @@ from minirnn.cli.pictures import attempt, tell
 from minirnn.errors import InputError
 from minirnn.inspection.compare import DELAY, TASKS, Summary, compare, count_trainings, lesson, summarize
 from minirnn.plots.compare import plot_comparison
+from minirnn.runs.own import CELL, is_own, name_of_own
 
 WIDTH = 79
 """Of a line, in columns."""
@@ -27,7 +28,8 @@ def add_parser(pictures: Any) -> None:
         "beside their parameters. A cell "
         "with a gate that keeps its memory is trained twice: with that gate's first bias like all other weights, and "
         f"with --chrono {DELAY} (see `minirnn train`), which lets it remember from the start. Results are kept in a "
-        "CSV file; what it has already is not trained again. Without options: some two minutes.",
+        "CSV file; what it has already is not trained again, unless it is a cell of your own whose file has changed. "
+        "Without options: some two minutes.",
         epilog="example: minirnn show compare --task memory --cells rnn gru lstm --seeds 3 --steps 1500",
     )
     count = number(int, 1)
@@ -40,10 +42,10 @@ def add_parser(pictures: Any) -> None:
     parser.add_argument(
         "--cells",
         nargs="+",
-        choices=CELL_NAMES,
+        **CELL.settings(),
         default=CELL_NAMES,
         metavar="CELL",
-        help="which; `minirnn cells` explains each (default: all)",
+        help="which; `minirnn cells` explains each, and FILE.py:NAME is one of your own (default: all of minirnn's)",
     )
     parser.add_argument("--seeds", type=count, default=1, metavar="N", help="how often each is trained (default: 1)")
     parser.add_argument("--hidden", type=count, default=64, metavar="N", help="units (default: 64)")
@@ -62,15 +64,19 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(f"{folder} is not a directory: choose another --out")
     folder.mkdir(parents=True, exist_ok=True)
     table = folder / f"{task}.csv"
-    trainings = count_trainings(cells, arguments.seeds)
+    names = {cell: name_of_own(cell) if is_own(cell) else cell for cell in cells}
+    own = {names[cell]: CELL.own(cell) for cell in cells if is_own(cell)}
+    trainings = count_trainings([own.get(name, name) for name in names.values()], arguments.seeds)
     with Bar(total=trainings, unit="model", disable=arguments.quiet, dynamic_ncols=True) as bar:
 
         def step(cell: str) -> None:
             bar.say(cell)
             bar.update()
 
-        settings = {"hidden": arguments.hidden, "steps": arguments.steps}
-        summaries = summarize(compare(table, task, cells, arguments.seeds, **settings, step=step))
+        settings = {"hidden": arguments.hidden, "steps": arguments.steps, "own": own, "step": step}
+        summaries = summarize(compare(table, task, list(names.values()), arguments.seeds, **settings))
+    # What tells a file from what it was before is for the table alone.
+    summaries = [row._replace(cell=row.cell.rpartition(" ")[0] if row.cell in own else row.cell) for row in summaries]
     print(f"{task}: {TASKS[task][1]}; {arguments.hidden} units, {arguments.steps} steps, {arguments.seeds} seed(s)")
     print("the best cell first, by the better of its starts:\n")
     print(as_text(summaries))
