@@ -106,10 +106,41 @@ def test_a_language_model_of_ones_own_cell_and_optimiser(own, capsys):
     for command in (("generate", "r"), ("train", "lm", "--resume", "r", "--epochs", 3)):
         capsys.readouterr()
         assert refused(capsys, *command).endswith(
-            f"r needs a file of your own, which its run.json names: {own}: there is no such file\n"
+            f"r needs a file of your own, which its run.json names: {own}: there is no such file: "
+            "put it there or beside the run, or change 'cell' in r/run.json\n"
         )
     with pytest.raises(InputError, match="r needs a file of your own"):
         load("r")
+
+
+@pytest.mark.parametrize("to", ["elsewhere", "elsewhere/r"])
+def test_a_file_that_was_moved_with_its_run_is_found_again(own, capsys, monkeypatch, to):
+    assert run(*LM, "--cell", "own.py:Leaky") == 0
+    elsewhere = own.with_name("elsewhere")
+    elsewhere.mkdir()
+    for name in ("r", "text.txt"):
+        own.with_name(name).rename(elsewhere / name)
+    moved = own.rename(own.parent / to / "own.py")
+    monkeypatch.chdir("/")
+    assert type(load(elsewhere / "r").model.recurrent.cell).__name__ == "Leaky"
+    data = elsewhere / "text.txt"
+    assert run("train", "lm", "--resume", elsewhere / "r", "--epochs", 2, "--quiet", "--data", data) == 0
+    config = Run(elsewhere / "r").config
+    assert config["options"]["cell"] == f"{moved}:Leaky"
+    assert list(config["files"]) == [str(moved)]
+    moved.write_text(f"{OWN}\n# changed\n")
+    capsys.readouterr()
+    assert run("generate", elsewhere / "r", "--length", 3) == 0
+    assert capsys.readouterr().err == f"note: {moved} has changed since {elsewhere / 'r'} was begun\n"
+
+
+def test_another_file_of_its_name_is_not_taken_for_it(own, capsys):
+    assert run(*LM, "--cell", "own.py:Leaky") == 0
+    capsys.readouterr()
+    own.unlink()
+    (own.parent / "r" / "own.py").write_text(f"{OWN}\n# another\n")
+    said = refused(capsys, "generate", "r")
+    assert f"there is no such file ({own.parent / 'r' / 'own.py'} is another than the run was begun with): " in said
 
 
 def test_a_cell_may_be_an_instance_and_is_that_of_every_layer(own):
