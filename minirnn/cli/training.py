@@ -181,6 +181,8 @@ class Command:
             source = options.get(name)
             if name in given or not isinstance(source, str):
                 continue
+            if not Path(source).exists() and name in self.changeable:
+                raise InputError(f"{source}: there is no such file: if it was moved, say where to with --{name}")
             if Path(source).exists() and not Path(source).is_file():  # a pipe, perhaps
                 raise InputError(f"{source} is not a file that can be read again: name the text with --{name}")
         with believed(run, "last"):

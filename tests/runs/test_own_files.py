@@ -124,6 +124,9 @@ def test_a_file_that_was_moved_with_its_run_is_found_again(own, capsys, monkeypa
     monkeypatch.chdir("/")
     assert type(load(elsewhere / "r").model.recurrent.cell).__name__ == "Leaky"
     data = elsewhere / "text.txt"
+    capsys.readouterr()
+    gone = f"{own.with_name('text.txt')}: there is no such file: if it was moved, say where to with --data\n"
+    assert refused(capsys, "train", "lm", "--resume", elsewhere / "r", "--epochs", 2).endswith(gone)
     assert run("train", "lm", "--resume", elsewhere / "r", "--epochs", 2, "--quiet", "--data", data) == 0
     config = Run(elsewhere / "r").config
     assert config["options"]["cell"] == f"{moved}:Leaky"
