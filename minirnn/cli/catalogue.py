@@ -17,6 +17,7 @@ import numpy as np
 from minirnn.autograd import activations, functional, ops
 from minirnn.autograd.tensor import Tensor
 from minirnn.cells import CELL_NAMES, Cell, make_cell
+from minirnn.cli.adaptive_recipes import adaptive_softmax_recipes
 from minirnn.cli.chat_recipes import chat_recipes
 from minirnn.cli.drawing_recipes import drawing_recipes
 from minirnn.cli.encoder_decoders import caption_recipes, translation_recipes
@@ -37,7 +38,7 @@ from minirnn.cli.recipes import (
     stream,
 )
 from minirnn.fast import unroll
-from minirnn.layers import AdaptiveSoftmax, Conv2d, Dropout, Embedding, LayerNorm, Linear, Module, PReLU, Recurrent
+from minirnn.layers import Conv2d, Dropout, Embedding, LayerNorm, Linear, Module, PReLU, Recurrent
 from minirnn.models import (
     LanguageModel,
 )
@@ -279,23 +280,6 @@ def layer_recipes() -> Iterator[tuple[str, Recipe]]:
         "model LanguageModel (adaptive)",
         module_recipe(_double(adaptive), lambda model: model.loss(ids, ids[::-1])[0]),
     )
-
-
-def adaptive_softmax_recipes() -> Iterator[tuple[str, Recipe]]:
-    """All probabilities of an adaptive softmax, and its loss, wherever the targets are."""
-    make = _double(partial(AdaptiveSoftmax, 4, 9, [2, 5], 2.0, True))
-    yield "layer AdaptiveSoftmax", module_recipe(make, x=normal(5, 4))
-    losses: dict[str, tuple[list[int], dict[str, Any]]] = {
-        "everywhere": ([0, 8, 2, 1, 4], {"reduction": "none"}),
-        "a cluster without": ([1, 7, 0, 8, 0], {}),
-        "all in one cluster": ([5, 8, 7, 5, 6], {"reduction": "sum"}),
-        "shortlist alone": ([1, 0, 1, 1, 0], {}),
-        "ignored": ([3, 0, 3, 8, 2], {"ignore_index": 3}),
-        "a batch of one": ([7], {"reduction": "none"}),
-    }
-    for label, (targets, options) in losses.items():
-        loss = partial(AdaptiveSoftmax.loss, targets=np.array(targets), **options)
-        yield f"layer AdaptiveSoftmax ({label})", module_recipe(make, loss, x=normal(len(targets), 4))
 
 
 def _double(make: Callable[..., Module]) -> Callable[[np.random.Generator], Module]:
