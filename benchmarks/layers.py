@@ -25,7 +25,6 @@ from minirnn import (
     use_kernels,
 )
 from minirnn.fast import cuda, kernels
-from minirnn.fast.slices import Slices
 from minirnn.parallel import in_parallel
 
 CELLS = {"rnn": "RNN", "gru-after": "GRU (reset after)", "gru": "GRU (reset before)", "lstm": "LSTM"}
@@ -192,24 +191,28 @@ def products_call(cell: str, shape: Shape) -> Callable[[], object]:
     return products
 
 
-def tiled_products_call(cell: str, shape: Shape) -> Callable[[], object]:
-    """The same products as minirnn's kernels do them: each thread for its part of the batch, U in tiles."""
-    from minirnn.fast import steps
+def packed_products_call(cell: str, shape: Shape) -> Callable[[], object]:
+    """The same products as minirnn's kernels do them: each thread for its part of the batch, in tiles."""
+    from minirnn.fast import loops
+    from minirnn.fast.packed import pack, pack_transposed
 
     threads = num_threads()
-    T, B, I, _ = shape._replace(B=shape.B // threads)[:4]
-    arrays = [factors(cell, shape._replace(B=B)) for _ in range(threads)]
-    tiles = steps.tiles(arrays[0][1], B)
+    T, B, I, H = shape._replace(B=shape.B // threads)[:4]
+    rows, rng = GATES[cell] * H, np.random.default_rng(0)
+    sizes = [(rows, I), (rows, H), (T * B, I), (T * B, H), (T * B, rows)]
+    arrays = [[rng.standard_normal(size).astype(np.float32) for size in sizes] for _ in range(threads)]
 
     def products(part: Any) -> None:
-        W, _, x, h, da, all_da, all_h = part
-        Slices(W) @ x.transpose(0, 2, 1)
-        for _ in range(T):
-            steps.product(tiles, 0, len(tiles), h)
-        dh = np.zeros_like(h)
-        for _ in range(T):
-            steps.add_transposed_product(tiles, 0, len(tiles), da, dh)
-        all_da @ all_h, all_da @ x.reshape(T * B, I), all_da.T @ W
+        W, U, x, h, da = part
+        forward, backward, a = [pack_transposed(m) for m in (W, U)], [pack(m) for m in (W, U)], np.zeros_like(da)
+        loops.add_columns(x, forward[0], a)
+        for t in range(T):
+            loops.add_columns(h[t * B : (t + 1) * B], forward[1], a[t * B : (t + 1) * B])
+        dh = np.zeros((B, H), np.float32)
+        for t in range(T):
+            loops.add_columns(da[t * B : (t + 1) * B], backward[1], dh)
+        loops.sum_of_products(da, 0, rows, x), loops.sum_of_products(da, 0, rows, h)
+        loops.add_columns(da, backward[0], np.zeros_like(x))
 
     return lambda: in_parallel(products, arrays)
 
@@ -238,7 +241,7 @@ def contenders(cell: str, shape: Shape, mode: str, devices: tuple[str, ...]) -> 
         if has_kernels():
             yield Contender("minirnn, kernels", minirnn_call(cell, shape, mode, with_kernels=True))
             if simple and mode == "forward+backward":
-                yield Contender("products in tiles", tiled_products_call(cell, shape))
+                yield Contender("products in tiles", packed_products_call(cell, shape))
         yield Contender("minirnn", minirnn_call(cell, shape, mode), threads=1)
     if "gpu" in devices and cupy:
         call = minirnn_call(cell, shape, mode, "gpu")

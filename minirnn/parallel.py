@@ -57,12 +57,6 @@ def _libraries() -> list[Any]:
     return sorted(found, key=lambda library: not library.filepath.startswith(of_numpy))
 
 
-def look_again() -> None:
-    """To be called when another BLAS has been loaded, so that its threads are counted, and kept to one, as well."""
-    _libraries.cache_clear()
-    one_thread_each.take_in()
-
-
 def _set_blas_threads(threads: int) -> None:
     for library in _libraries():
         library.set_num_threads(threads)
@@ -122,16 +116,6 @@ class _OneThreadEach:
                 self._threads = [(library, threads) for library in _libraries()]
             else:
                 _set_blas_threads(threads)
-
-    def take_in(self) -> None:
-        """Let what holds in an open block hold for the libraries that have been loaded since it was opened."""
-        with self._lock:
-            known = {library.filepath for library, _ in self._threads}
-            if self._open:
-                for library in _libraries():
-                    if library.filepath not in known:
-                        self._threads.append((library, library.get_num_threads()))
-                        library.set_num_threads(1)
 
     @contextmanager
     def __call__(self) -> Iterator[None]:

@@ -79,7 +79,7 @@ class _Walker:
         xp, w, (R, C, _, I), H = array_module(self.x.data), self.w, self.x.shape, self.w.U.shape[1]
         x = self.x.data[:, :, self.parts[i]].reshape(R * C, -1, I)[self.order]
         B, dtype = x.shape[1], x.dtype
-        (cell,) = steps_for(self.cell.inner, w, x, 1, 1)  # no two steps are of one size, as a longer chunk would need
+        (cell,) = steps_for(self.cell.inner, x, 1, 1)  # no two steps are of one size, as a longer chunk would need
         state = [xp.zeros((H, (R + 1) * B), dtype=dtype) for _ in range(self.cell.num_states)]
         h = xp.empty((R * C, B, H), dtype=dtype)
         h_prev, seen = (xp.empty_like(h) for _ in range(2)) if self.keep else (None, None)

@@ -1,44 +1,40 @@
 """The steps of the cells on the CPU once more, compiled by Numba. (`pip install 'minirnn[kernels]'`)
 
-NumPy makes a step of the LSTM in some thirty calls. Each brings its arrays from the cache and takes a new one there,
-and each asks for Python's lock, for which the threads of `minirnn.parallel` wait in turn. Here a step is one call: the
-product with U, then one loop in which all that is elementwise happens to a number while it is at hand. Time, lengths
-and the rest stay in `bptt.py`, which calls these steps instead of the cell's own.
+NumPy makes a step of the LSTM in some thirty calls. Each brings its arrays from the cache and takes a new one there.
+Here a step is the product with U, then one loop in which all that is elementwise happens to a number while it is at
+hand. The loops over time that call these steps are in `loops.py`, compiled too.
 
-The equations and their numbers are those of `rnn.py`, `gru.py` and `lstm.py`, and their steps are the reference. What
-is kept for the way back are the factors by which it multiplies: in (9) of the LSTM, da_i = dc * [g * i * (1-i)], what
-stands in brackets. They cost little while the gates are at hand. This is the only file that imports numba.
+The equations and their numbers are those of `rnn.py`, `gru.py`, `lstm.py` and `lstm_variants.py`, and their steps are
+the reference. What is kept for the way back are the factors by which it multiplies: in (9) of the LSTM,
+da_i = dc * [g * i * (1-i)], what stands in brackets. They cost little while the gates are at hand.
 
-U is cut into tiles (A, C, m, k): tile [a, c] has the rows a·m … and the columns c·k …, and is so small that OpenBLAS
-multiplies it as it lies in memory (see `slices.py`). The same tiles serve both ways:
+Here all is rows, (B, …), one sequence in each, as it comes from outside and as tiles multiply it. A step of the batch:
 
-    U h   is, in its rows a·m …,   Σ_c U[a, c] h[c·k …]
-    Uᵀ da is, in its rows c·k …,   Σ_a U[a, c]ᵀ da[a·m …]
+    a (B, rows)              W x_t + b, to which the step adds U h_{t-1}
+    h_prev, h, c (B, H)      c is changed from c_{t-1} to c_t in place; a cell that has none ignores it
+    kept (K, B, H)           K factors and whatever else the way back needs
+    real (B,)                false for a sequence that is padding here: its h is handed on, and nothing is kept
+
+and back
+
+    d_output (B, H)          the gradient of h_t from above
+    dh, dc (B, H)            from the gradient that comes from the future to that for the past, in place
+    da (B, rows + …)         to be filled; 0 on padding
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.linalg  # noqa: F401  (by which Numba multiplies matrices)
-from numba import njit, types
+from numba import types
 from numba.extending import overload
 
 from minirnn.backend import Array
-from minirnn.cells.cell import Cell, State, Weights
-from minirnn.cells.gru import GRUCell, GRUResetAfterCell
-from minirnn.cells.lstm import LSTMCell
-from minirnn.cells.rnn import RNNCell
-from minirnn.fast.slices import UNPACKED_LIMIT
-
-MOST_ROWS, MOST_COLUMNS = 128, 256
-"""Of a tile."""
-
-compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
-"""Sums may be reordered and products be fused with them, but nan and inf stay what they are."""
+from minirnn.fast.packed import add_product
+from minirnn.fast.registers import compiled
 
 
 def tanh(a: float) -> float:
@@ -70,228 +66,317 @@ def sigmoid(a: float, half: float) -> float:
     return half + half * tanh(half * a)
 
 
-@compiled
-def product(U: Array, first: int, last: int, h: Array) -> Array:
-    """U h for the tiles' rows `first` to `last`: ((last-first)·m, B)."""
-    _, C, m, k = U.shape
-    uh, part = np.empty(((last - first) * m, h.shape[1]), h.dtype), np.empty((m, h.shape[1]), h.dtype)
-    for a in range(first, last):
-        rows = uh[(a - first) * m : (a - first + 1) * m]
-        np.dot(U[a, 0], h[:k], rows)
-        for c in range(1, C):
-            np.dot(U[a, c], h[c * k : (c + 1) * k], part)
-            rows += part
-    return uh
+class RNNWeights(NamedTuple):
+    """Those of the RNN. On the way forward W and U stand for their transposes, which rows are multiplied by; on the way
+    back for themselves."""
+
+    W: Any
+    U: Any
+    b: Array
 
 
-@compiled
-def add_transposed_product(U: Array, first: int, last: int, da: Array, dh_prev: Array) -> None:
-    """dh_prev += Uᵀ da for the tiles' rows `first` to `last` of U, with da ((last-first)·m, B)."""
-    _, C, m, k = U.shape
-    part = np.empty((k, da.shape[1]), da.dtype)
-    for c in range(C):
-        rows = dh_prev[c * k : (c + 1) * k]
-        for a in range(first, last):
-            np.dot(U[a, c].T, da[(a - first) * m : (a - first + 1) * m], part)
-            rows += part
+class GRUWeights(NamedTuple):
+    """Those of the GRU that resets before the product: U_n multiplies something else than U_r and U_z."""
+
+    W: Any
+    U: Any  # U_r and U_z
+    U_n: Any
+    b: Array
 
 
-# In the loops below n is one unit in one sequence, and a row of an array has all of them, for one gate: wx[F, n] is an
-# element of W_f x_t + b_f, u[F, n] of U_f h_{t-1}. `one` and `half` have the precision of the arrays; 1 and 0.5 would
-# make it float64. v * (1-i) is written v - v * i.
-I, F, G, O = range(4)
+class GRUResetAfterWeights(NamedTuple):
+    """Those of the GRU that resets after the product. On the way back U_n multiplies something else."""
+
+    W: Any
+    U: Any  # U_r and U_z
+    U_n: Any
+    b: Array
+    b_u: Array
+
+
+class LSTMWeights(NamedTuple):
+    """Those of the LSTM."""
+
+    W: Any
+    U: Any
+    b: Array
+
+
+class PeepholeLSTMWeights(NamedTuple):
+    """Those of the LSTM with peepholes p (3, H)."""
+
+    W: Any
+    U: Any
+    b: Array
+    p: Array
+
+
+# In the loops below u is one unit of sequence n. `one` and `half` have the precision of the arrays; 1 and 0.5 would
+# make it float64. v * (1-i) is written v - v * i. Each row has a name of its own, so that the compiler sees that its
+# numbers are neighbours.
+I, F, G, O, OF_DH, STAYS, C_PREV, C = range(8)
 R, Z, N, Q = range(4)
+GRU_R, GRU_Z, GRU_S = 3, 4, 5
+BEFORE, AFTER = 6, 5
+"""Arrays (B, H) that the GRUs keep."""
 
 
 @compiled
-def rnn(U: Array, wx: Array, h_prev: Array) -> tuple[Array, Array]:
+def rnn(w: RNNWeights, a: Array, h_prev: Array, h: Array, c: Array, kept: Array, real: Array) -> None:
     """The step of `RNNCell`. Kept is 1 - h²."""
-    size, shape, one = h_prev.size, h_prev.shape, wx.dtype.type(1)
-    u, wx = product(U, 0, len(U), h_prev).reshape(size), wx.reshape(size)
-    h, kept = np.empty_like(u), np.empty_like(u)
-    for n in range(size):
-        h_n = tanh(wx[n] + u[n])  # (1), (2)
-        h[n], kept[n] = h_n, one - h_n * h_n
-    return h.reshape(shape), kept.reshape(shape)
+    H, one = h.shape[1], a.dtype.type(1)
+    add_product(h_prev, 0, w.U, a, 0)
+    for n in range(len(h)):
+        if not real[n]:
+            h[n] = h_prev[n]
+            continue
+        a_n, h_n, slope = a[n], h[n], kept[0, n]
+        for u in range(H):
+            new = tanh(a_n[u])  # (2)
+            h_n[u], slope[u] = new, one - new * new
 
 
 @compiled
-def rnn_back(U: Array, kept: Array, dh: Array, da: Array) -> tuple[Array]:
-    """Its step back, which fills da."""
-    da[:], dh_prev = dh * kept, np.zeros_like(dh)  # (3)
-    add_transposed_product(U, 0, len(U), da, dh_prev)  # (4)
-    return (dh_prev,)
+def rnn_back(w: RNNWeights, kept: Array, d_output: Array, dh: Array, dc: Array, da: Array, real: Array) -> None:
+    """Its step back."""
+    H, zero = dh.shape[1], dh.dtype.type(0)
+    for n in range(len(dh)):
+        da_n, dh_n, above, slope = da[n], dh[n], d_output[n], kept[0, n]
+        if not real[n]:
+            da_n[:] = 0
+            continue
+        for u in range(H):
+            da_n[u], dh_n[u] = (above[u] + dh_n[u]) * slope[u], zero  # (3)
+    add_product(da, 0, w.U, dh, 0)  # (4)
 
 
 @compiled
-def gru(U: Array, wx: Array, h_prev: Array) -> tuple[Array, Array]:
+def gru(w: GRUWeights, a: Array, h_prev: Array, h: Array, c: Array, kept: Array, real: Array) -> None:
     """The step of `GRUCell`. Kept are the factors of da_r, da_z and da_n, and r, z and s."""
-    size, shape, one, half = h_prev.size, h_prev.shape, wx.dtype.type(1), wx.dtype.type(0.5)
-    of_n = len(U) // 3 * 2  # where the tiles of U_n begin
-    wx, u, h_prev = wx.reshape((3, size)), product(U, 0, of_n, h_prev).reshape((2, size)), h_prev.reshape(size)
-    h, kept = np.empty_like(h_prev), np.empty((6, size), wx.dtype)
-    for n in range(size):
-        r = sigmoid(wx[R, n] + u[R, n], half)  # (1)
-        s = r * h_prev[n]  # (3)
-        kept[R, n], kept[3, n], kept[5, n] = s - s * r, r, s  # (8)
-    u_n = product(U, of_n, len(U), kept[5].reshape(shape)).reshape(size)
-    for n in range(size):
-        z = sigmoid(wx[Z, n] + u[Z, n], half)  # (2)
-        new = tanh(wx[N, n] + u_n[n])  # n of (3)
-        stays = z * (h_prev[n] - new)
-        h[n] = new + stays  # (4)
-        kept[Z, n], kept[N, n], kept[4, n] = stays - stays * z, (one - z) * (one - new * new), z  # (5), (6)
-    return h.reshape(shape), kept.reshape((6 * shape[0], shape[1]))
+    H, one, half = h.shape[1], a.dtype.type(1), a.dtype.type(0.5)
+    add_product(h_prev, 0, w.U, a, 0)
+    for n in range(len(h)):
+        a_r, past, of_r, kept_r, kept_s = a[n, :H], h_prev[n], kept[R, n], kept[GRU_R, n], kept[GRU_S, n]
+        for u in range(H):
+            r = sigmoid(a_r[u], half)  # (1)
+            s = r * past[u]  # (3)
+            of_r[u], kept_r[u], kept_s[u] = s - s * r, r, s  # (8)
+    add_product(kept[GRU_S], 0, w.U_n, a, 2 * H)
+    for n in range(len(h)):
+        past, h_n, kept_s = h_prev[n], h[n], kept[GRU_S, n]
+        if not real[n]:
+            h_n[:], kept_s[:] = past, 0
+            continue
+        a_z, a_n, of_z, of_n, kept_z = a[n, H : 2 * H], a[n, 2 * H :], kept[Z, n], kept[N, n], kept[GRU_Z, n]
+        for u in range(H):
+            z, new = sigmoid(a_z[u], half), tanh(a_n[u])  # (2), n of (3)
+            stays = z * (past[u] - new)
+            h_n[u] = new + stays  # (4)
+            of_z[u], of_n[u], kept_z[u] = stays - stays * z, (one - z) * (one - new * new), z  # (5), (6)
 
 
 @compiled
-def gru_back(U: Array, kept: Array, dh: Array, da: Array) -> tuple[Array]:
-    """Its step back, which fills da."""
-    H, size, of_n = len(dh), dh.size, len(U) // 3 * 2
-    kept, dh, da_of, dh_prev = kept.reshape((6, size)), dh.reshape(size), da.reshape((3, size)), np.empty_like(dh)
-    ds = np.zeros_like(dh_prev)
-    for n in range(size):
-        da_of[Z, n], da_of[N, n] = dh[n] * kept[Z, n], dh[n] * kept[N, n]  # (5), (6)
-    add_transposed_product(U, of_n, len(U), da[2 * H :], ds)  # (7)
-    ds, to_h = ds.reshape(size), dh_prev.reshape(size)
-    for n in range(size):
-        da_of[R, n] = ds[n] * kept[R, n]  # (8)
-        to_h[n] = kept[4, n] * dh[n] + kept[3, n] * ds[n]  # z * dh + r * ds of (9)
-    add_transposed_product(U, 0, of_n, da[: 2 * H], dh_prev)  # the rest of (9)
-    return (dh_prev,)
+def gru_back(w: GRUWeights, kept: Array, d_output: Array, dh: Array, dc: Array, da: Array, real: Array) -> None:
+    """Its step back."""
+    H = dh.shape[1]
+    ds = np.zeros_like(dh)
+    for n in range(len(dh)):
+        if not real[n]:
+            da[n] = 0
+            continue
+        da_z, da_n, dh_n, above = da[n, H : 2 * H], da[n, 2 * H :], dh[n], d_output[n]
+        of_z, of_n = kept[Z, n], kept[N, n]
+        for u in range(H):
+            d = above[u] + dh_n[u]
+            dh_n[u], da_z[u], da_n[u] = d, d * of_z[u], d * of_n[u]  # (5), (6)
+    add_product(da, 2 * H, w.U_n, ds, 0)  # (7)
+    for n in range(len(dh)):
+        if not real[n]:
+            continue
+        da_r, dh_n, ds_n = da[n, :H], dh[n], ds[n]
+        of_r, r, z = kept[R, n], kept[GRU_R, n], kept[GRU_Z, n]
+        for u in range(H):
+            da_r[u] = ds_n[u] * of_r[u]  # (8)
+            dh_n[u] = z[u] * dh_n[u] + r[u] * ds_n[u]  # z * dh + r * ds of (9)
+    add_product(da, 0, w.U, dh, 0)  # the rest of (9)
 
 
 @compiled
-def gru_after(U: Array, b_u: Array, wx: Array, h_prev: Array) -> tuple[Array, Array]:
+def gru_after(w: GRUResetAfterWeights, a: Array, h_prev: Array, h: Array, c: Array, kept: Array, real: Array) -> None:
     """The step of `GRUResetAfterCell`. Kept are the factors of da_r, da_z and da_n, and r and z."""
-    size, shape, one, half = h_prev.size, h_prev.shape, wx.dtype.type(1), wx.dtype.type(0.5)
-    u, b_u = product(U, 0, len(U), h_prev).reshape((3, size)), np.repeat(b_u, shape[1])
-    wx, h_prev, kept = wx.reshape((3, size)), h_prev.reshape(size), np.empty((5, size), wx.dtype)
-    h = np.empty_like(h_prev)
-    for n in range(size):
-        r, z = sigmoid(wx[R, n] + u[R, n], half), sigmoid(wx[Z, n] + u[Z, n], half)  # (1), (2)
-        rq = r * (u[N, n] + b_u[n])  # with q of (3)
-        new = tanh(wx[N, n] + rq)  # n of (3)
-        stays = z * (h_prev[n] - new)
-        h[n] = new + stays  # (4)
-        kept[R, n], kept[Z, n] = rq - rq * r, stays - stays * z  # (7), (5)
-        kept[N, n], kept[3, n], kept[4, n] = (one - z) * (one - new * new), r, z  # (6)
-    return h.reshape(shape), kept.reshape((5 * shape[0], shape[1]))
+    H, one, half = h.shape[1], a.dtype.type(1), a.dtype.type(0.5)
+    q = np.empty_like(h)
+    for n in range(len(h)):
+        q[n] = w.b_u
+    add_product(h_prev, 0, w.U, a, 0)
+    add_product(h_prev, 0, w.U_n, q, 0)
+    for n in range(len(h)):
+        past, h_n = h_prev[n], h[n]
+        if not real[n]:
+            h_n[:] = past
+            continue
+        a_r, a_z, a_n, q_n = a[n, :H], a[n, H : 2 * H], a[n, 2 * H :], q[n]
+        of_r, of_z, of_n, kept_r, kept_z = kept[R, n], kept[Z, n], kept[N, n], kept[GRU_R, n], kept[GRU_Z, n]
+        for u in range(H):
+            r, z = sigmoid(a_r[u], half), sigmoid(a_z[u], half)  # (1), (2)
+            rq = r * q_n[u]
+            new = tanh(a_n[u] + rq)  # n of (3)
+            stays = z * (past[u] - new)
+            h_n[u] = new + stays  # (4)
+            of_r[u], of_z[u] = rq - rq * r, stays - stays * z  # (7), (5)
+            of_n[u], kept_r[u], kept_z[u] = (one - z) * (one - new * new), r, z  # (6)
 
 
 @compiled
-def gru_after_back(U: Array, kept: Array, dh: Array, da: Array) -> tuple[Array]:
-    """Its step back, which fills da."""
-    H, size, of_n = len(dh), dh.size, len(U) // 3 * 2
-    kept, dh, da_of, dh_prev = kept.reshape((5, size)), dh.reshape(size), da.reshape((4, size)), np.empty_like(dh)
-    to_h = dh_prev.reshape(size)
-    for n in range(size):
-        da_n = dh[n] * kept[N, n]  # (6)
-        da_of[R, n], da_of[Z, n] = da_n * kept[R, n], dh[n] * kept[Z, n]  # (7), (5)
-        da_of[N, n], da_of[Q, n] = da_n, da_n * kept[3, n]  # (8)
-        to_h[n] = kept[4, n] * dh[n]  # z * dh of (9)
-    add_transposed_product(U, 0, of_n, da[: 2 * H], dh_prev)  # the rest of (9)
-    add_transposed_product(U, of_n, len(U), da[3 * H :], dh_prev)
-    return (dh_prev,)
+def gru_after_back(
+    w: GRUResetAfterWeights, kept: Array, d_output: Array, dh: Array, dc: Array, da: Array, real: Array
+) -> None:
+    """Its step back."""
+    H = dh.shape[1]
+    for n in range(len(dh)):
+        if not real[n]:
+            da[n] = 0
+            continue
+        da_r, da_z, da_n, dq = da[n, :H], da[n, H : 2 * H], da[n, 2 * H : 3 * H], da[n, 3 * H :]
+        of_r, of_z, of_n, r, z = kept[R, n], kept[Z, n], kept[N, n], kept[GRU_R, n], kept[GRU_Z, n]
+        dh_n, above = dh[n], d_output[n]
+        for u in range(H):
+            d = above[u] + dh_n[u]
+            d_n = d * of_n[u]  # (6)
+            da_r[u], da_z[u] = d_n * of_r[u], d * of_z[u]  # (7), (5)
+            da_n[u], dq[u] = d_n, d_n * r[u]  # (8)
+            dh_n[u] = z[u] * d  # z * dh of (9)
+    add_product(da, 0, w.U, dh, 0)  # the rest of (9)
+    add_product(da, 3 * H, w.U_n, dh, 0)
 
 
 @compiled
-def lstm(U: Array, wx: Array, h_prev: Array, c_prev: Array) -> tuple[Array, Array, Array]:
+def lstm(w: LSTMWeights, a: Array, h_prev: Array, h: Array, c: Array, kept: Array, real: Array) -> None:
     """The step of `LSTMCell`. Kept are the factors of da_i, da_f, da_g, da_o, of dh in dc, and of dc in dc_{t-1}."""
-    size, shape, half = h_prev.size, h_prev.shape, wx.dtype.type(0.5)
-    u, wx, c_prev = product(U, 0, len(U), h_prev).reshape((4, size)), wx.reshape((4, size)), c_prev.reshape(size)
-    h, c, kept = np.empty_like(c_prev), np.empty_like(c_prev), np.empty((6, size), wx.dtype)
-    for n in range(size):
-        i, f = sigmoid(wx[I, n] + u[I, n], half), sigmoid(wx[F, n] + u[F, n], half)  # (1), (2)
-        g, o = tanh(wx[G, n] + u[G, n]), sigmoid(wx[O, n] + u[O, n], half)  # (3), (5)
-        written, remembered = i * g, f * c_prev[n]
-        c_n = remembered + written  # (4)
-        tanh_c = tanh(c_n)
-        h_n = o * tanh_c  # (6)
-        h[n], c[n] = h_n, c_n
-        kept[I, n], kept[F, n] = written - written * i, remembered - remembered * f  # (9), (10)
-        kept[G, n], kept[O, n] = i - written * g, h_n - h_n * o  # (11), (7)
-        kept[4, n], kept[5, n] = o - h_n * tanh_c, f  # (8), (12)
-    return h.reshape(shape), c.reshape(shape), kept.reshape((6 * shape[0], shape[1]))
+    H, half = h.shape[1], a.dtype.type(0.5)
+    add_product(h_prev, 0, w.U, a, 0)
+    for n in range(len(h)):
+        h_n, c_n = h[n], c[n]
+        if not real[n]:
+            h_n[:] = h_prev[n]
+            continue
+        a_i, a_f, a_g, a_o = a[n, :H], a[n, H : 2 * H], a[n, 2 * H : 3 * H], a[n, 3 * H :]
+        of_i, of_f, of_g, of_o = kept[I, n], kept[F, n], kept[G, n], kept[O, n]
+        of_dh, stays = kept[OF_DH, n], kept[STAYS, n]
+        for u in range(H):
+            i, f, g, o = sigmoid(a_i[u], half), sigmoid(a_f[u], half), tanh(a_g[u]), sigmoid(a_o[u], half)  # (1) … (5)
+            written, remembered = i * g, f * c_n[u]
+            new = remembered + written  # (4)
+            tanh_c = tanh(new)
+            shown = o * tanh_c  # (6)
+            h_n[u], c_n[u] = shown, new
+            of_i[u], of_f[u] = written - written * i, remembered - remembered * f  # (9), (10)
+            of_g[u], of_o[u] = i - written * g, shown - shown * o  # (11), (7)
+            of_dh[u], stays[u] = o - shown * tanh_c, f  # (8), (12)
 
 
 @compiled
-def lstm_back(U: Array, kept: Array, dh: Array, dc_from_future: Array, da: Array) -> tuple[Array, Array]:
-    """Its step back, which fills da."""
-    shape, size = dh.shape, dh.size
-    kept, dc_from_future, dh_prev = kept.reshape((6, size)), dc_from_future.reshape(size), np.zeros_like(dh)
-    dh, da_of, dc_prev = dh.reshape(size), da.reshape((4, size)), np.empty_like(dc_from_future)
-    for n in range(size):
-        da_of[O, n] = dh[n] * kept[O, n]  # (7)
-        dc = dc_from_future[n] + dh[n] * kept[4, n]  # (8)
-        da_of[I, n], da_of[F, n], da_of[G, n] = dc * kept[I, n], dc * kept[F, n], dc * kept[G, n]  # (9) to (11)
-        dc_prev[n] = dc * kept[5, n]  # (12)
-    add_transposed_product(U, 0, len(U), da, dh_prev)  # (13)
-    return dh_prev, dc_prev.reshape(shape)
+def lstm_back(w: LSTMWeights, kept: Array, d_output: Array, dh: Array, dc: Array, da: Array, real: Array) -> None:
+    """Its step back."""
+    H, zero = dh.shape[1], dh.dtype.type(0)
+    for n in range(len(dh)):
+        if not real[n]:
+            da[n] = 0
+            continue
+        da_i, da_f, da_g, da_o = da[n, :H], da[n, H : 2 * H], da[n, 2 * H : 3 * H], da[n, 3 * H :]
+        of_i, of_f, of_g, of_o = kept[I, n], kept[F, n], kept[G, n], kept[O, n]
+        of_dh, stays, dh_n, dc_n, above = kept[OF_DH, n], kept[STAYS, n], dh[n], dc[n], d_output[n]
+        for u in range(H):
+            d = above[u] + dh_n[u]
+            d_c = dc_n[u] + d * of_dh[u]  # (8)
+            da_o[u] = d * of_o[u]  # (7)
+            da_i[u], da_f[u], da_g[u] = d_c * of_i[u], d_c * of_f[u], d_c * of_g[u]  # (9) to (11)
+            dc_n[u], dh_n[u] = d_c * stays[u], zero  # (12)
+    add_product(da, 0, w.U, dh, 0)  # (13)
 
 
-STEPS: dict[type[Cell], tuple[Callable, Callable]] = {
-    RNNCell: (rnn, rnn_back),
-    GRUCell: (gru, gru_back),
-    GRUResetAfterCell: (gru_after, gru_after_back),
-    LSTMCell: (lstm, lstm_back),
+@compiled
+def peephole_lstm(
+    w: PeepholeLSTMWeights, a: Array, h_prev: Array, h: Array, c: Array, kept: Array, real: Array
+) -> None:
+    """The step of the LSTM whose gates see the memory. Beside what `lstm` keeps, c_{t-1} and c_t are kept."""
+    H, half = h.shape[1], a.dtype.type(0.5)
+    add_product(h_prev, 0, w.U, a, 0)
+    p_i, p_f, p_o = w.p[0], w.p[1], w.p[2]
+    for n in range(len(h)):
+        h_n, c_n, before, after = h[n], c[n], kept[C_PREV, n], kept[C, n]
+        if not real[n]:
+            h_n[:], before[:], after[:] = h_prev[n], 0, 0
+            continue
+        a_i, a_f, a_g, a_o = a[n, :H], a[n, H : 2 * H], a[n, 2 * H : 3 * H], a[n, 3 * H :]
+        of_i, of_f, of_g, of_o = kept[I, n], kept[F, n], kept[G, n], kept[O, n]
+        of_dh, stays = kept[OF_DH, n], kept[STAYS, n]
+        for u in range(H):
+            old = c_n[u]
+            i, f = sigmoid(a_i[u] + p_i[u] * old, half), sigmoid(a_f[u] + p_f[u] * old, half)  # (1), (2)
+            g = tanh(a_g[u])  # (3)
+            written, remembered = i * g, f * old
+            new = remembered + written  # (4)
+            o, tanh_c = sigmoid(a_o[u] + p_o[u] * new, half), tanh(new)  # (5)
+            shown = o * tanh_c  # (6)
+            h_n[u], c_n[u], before[u], after[u] = shown, new, old, new
+            of_i[u], of_f[u] = written - written * i, remembered - remembered * f  # (10), (9)
+            of_g[u], of_o[u] = i - written * g, shown - shown * o  # (11), (7)
+            of_dh[u], stays[u] = o - shown * tanh_c, f  # (8), (12)
+
+
+@compiled
+def peephole_lstm_back(
+    w: PeepholeLSTMWeights, kept: Array, d_output: Array, dh: Array, dc: Array, da: Array, real: Array
+) -> None:
+    """Its step back."""
+    H, zero = dh.shape[1], dh.dtype.type(0)
+    p_i, p_f, p_o = w.p[0], w.p[1], w.p[2]
+    for n in range(len(dh)):
+        if not real[n]:
+            da[n] = 0
+            continue
+        da_i, da_f, da_g, da_o = da[n, :H], da[n, H : 2 * H], da[n, 2 * H : 3 * H], da[n, 3 * H :]
+        of_i, of_f, of_g, of_o = kept[I, n], kept[F, n], kept[G, n], kept[O, n]
+        of_dh, stays, dh_n, dc_n, above = kept[OF_DH, n], kept[STAYS, n], dh[n], dc[n], d_output[n]
+        for u in range(H):
+            d = above[u] + dh_n[u]
+            d_o = d * of_o[u]  # (7)
+            d_c = dc_n[u] + d * of_dh[u] + p_o[u] * d_o  # (8)
+            d_i, d_f = d_c * of_i[u], d_c * of_f[u]  # (10), (9)
+            da_i[u], da_f[u], da_g[u], da_o[u] = d_i, d_f, d_c * of_g[u], d_o  # (11)
+            dc_n[u] = d_c * stays[u] + p_i[u] * d_i + p_f[u] * d_f  # (12)
+            dh_n[u] = zero
+    add_product(da, 0, w.U, dh, 0)  # (13)
+
+
+STEPS: dict[type, tuple[Callable, Callable]] = {
+    RNNWeights: (rnn, rnn_back),
+    GRUWeights: (gru, gru_back),
+    GRUResetAfterWeights: (gru_after, gru_after_back),
+    LSTMWeights: (lstm, lstm_back),
+    PeepholeLSTMWeights: (peephole_lstm, peephole_lstm_back),
 }
-"""Of each cell that is known the step and the step back."""
+"""The step and the step back, by what the weights are."""
 
 
-def knows(cell: Cell) -> bool:
-    """Whether there are compiled steps of the cell."""
-    return type(cell) in STEPS
+def step(w: Any, a: Array, h_prev: Array, h: Array, c: Array, kept: Array, real: Array) -> None:
+    """The step that goes with the weights, for compiled code alone."""
+    raise NotImplementedError("only compiled code calls this")
 
 
-class Steps:
-    """The steps of a cell, compiled, with its U cut into tiles. It takes the place of the cell in a loop over time.
-
-    Args:
-        cell: a cell that is known.
-        w: its weights.
-    """
-
-    def __init__(self, cell: Cell, w: Weights):
-        self.cell, self.U, self.extra_blocks, self.adds_bias = cell, w.U, cell.extra_blocks, cell.adds_bias
-        self.step, self.step_back = STEPS[type(cell)]
-        self.more = (w.b_u,) if isinstance(cell, GRUResetAfterCell) else ()
-        self._tiles: dict[int, Array] = {}
-
-    def tiles(self, B: int) -> Array:
-        """U in tiles for products with B columns."""
-        if B not in self._tiles:
-            self._tiles[B] = tiles(self.U, B)
-        return self._tiles[B]
-
-    def forward(self, w: Weights, wx: Array, state: State) -> tuple[State, Any]:
-        """As `Cell.forward`."""
-        *new, kept = self.step(self.tiles(wx.shape[1]), *self.more, wx, *map(np.ascontiguousarray, state))
-        return tuple(new), kept
-
-    def backward(self, w: Weights, kept: Any, dstate: State, da: Array) -> State:
-        """As `Cell.backward`."""
-        filled = np.empty(da.shape, da.dtype)
-        d_prev = self.step_back(self.tiles(da.shape[1]), kept, *map(np.ascontiguousarray, dstate), filled)
-        da[:] = filled
-        return d_prev
-
-    def weight_gradients(self, da: Array, h_prev: Array, kept: Sequence[Any]) -> dict[str, Array]:
-        """As `Cell.weight_gradients`."""
-        if isinstance(self.cell, GRUCell):  # whose s is kept elsewhere
-            H = h_prev.shape[1]
-            kept = [(None, None, None, step[5 * H :], None) for step in kept]
-        return self.cell.weight_gradients(da, h_prev, kept)
+@overload(step, strict=False)
+def _step(w: Any, a: Any, h_prev: Any, h: Any, c: Any, kept: Any, real: Any) -> Callable:
+    chosen, _ = STEPS[w.instance_class]
+    return lambda w, a, h_prev, h, c, kept, real: chosen(w, a, h_prev, h, c, kept, real)
 
 
-def tiles(U: Array, B: int) -> Array:
-    """U (rows, H) as tiles (A, C, m, k), for products with B columns. No tile has rows of two gates."""
-    rows, H = U.shape
-    m = _divisor(H, MOST_ROWS)
-    k = _divisor(H, min(MOST_COLUMNS, UNPACKED_LIMIT // (m * max(B, 1))))
-    return np.ascontiguousarray(U.reshape(rows // m, m, H // k, k).swapaxes(1, 2))
+def step_back(w: Any, kept: Array, d_output: Array, dh: Array, dc: Array, da: Array, real: Array) -> None:
+    """The step back that goes with the weights, for compiled code alone."""
+    raise NotImplementedError("only compiled code calls this")
 
 
-def _divisor(n: int, most: int) -> int:
-    """The largest divisor of n up to `most`; n itself if there is none above a third of `most`."""
-    return next((d for d in range(min(n, most), most // 3, -1) if n % d == 0), n)
+@overload(step_back, strict=False)
+def _step_back(w: Any, kept: Any, d_output: Any, dh: Any, dc: Any, da: Any, real: Any) -> Callable:
+    _, chosen = STEPS[w.instance_class]
+    return lambda w, kept, d_output, dh, dc, da, real: chosen(w, kept, d_output, dh, dc, da, real)

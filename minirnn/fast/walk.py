@@ -25,10 +25,14 @@ from minirnn.parallel import cut, in_parallel, worthwhile
 FEWEST_COLUMNS = 8
 """Sequences below which another thread is not worth having: products with fewer columns are slow."""
 
-FEWEST_MULTIPLICATIONS = {False: 300_000, True: 125_000}
+FEWEST_MULTIPLICATIONS = 300_000
 """Multiplications by the U of one gate, in one step of the whole batch, for each square of the number of threads, below
-which they wait for Python's lock longer than they compute: where steps are interpreted, and where they are compiled.
-(More gates are more products, but also more of what needs the lock.)"""
+which they wait for Python's lock longer than they compute. (More gates are more products, but also more of what needs
+the lock.)"""
+
+FEWEST_ROWS, FEWEST_OF_A_WALK = 2, 2_000_000
+"""The same where the whole walk is compiled: sequences for each thread, and multiplications by U in all steps together,
+for each square of the number of threads, below which they take longer to begin than to compute."""
 
 
 def unroll(
@@ -102,9 +106,11 @@ class _Walker:
         self.x, self.state, self.lengths, self.reverse, self.names = x, state, lengths, reverse, list(weights)
         self.inputs = [x, *weights.values(), *state]
         self.keep, self.threads = needs_grad(self.inputs), threads_for(cell, w, x.data, walks)
-        self.parts = divide(B, self.threads // walks, cell)
-        self.walk, *self.steps = stand_in(cell, w, x.data, len(self.parts), T if self.keep else 1)
-        self.w = slices.for_steps(w, B // len(self.parts)) if T > 1 else w
+        self.parts = divide(
+            B, self.threads // walks, cell, FEWEST_ROWS if kernels.compiles(cell, x.data) else FEWEST_COLUMNS
+        )
+        self.walk, *self.steps = stand_in(cell, w, x.data, len(self.parts), self.keep)
+        self.w = slices.for_steps(w, B // len(self.parts)) if T > 1 and self.walk is bptt else w
         self.traces: tuple[Trace, ...] = ()
 
     def forward(self, i: int) -> tuple[Array, State, Trace]:
@@ -139,25 +145,33 @@ class _Walker:
 class Stepper(stepper.Stepper):
     """As `minirnn.cells.stepper.Stepper`, sooner."""
 
+    def __new__(cls, cell: Cell, weights: Mapping[str, Tensor]) -> Any:
+        W = weights["W"].data
+        if cell.rng is None and kernels.compiles(cell, W):
+            return kernels.compiled_stepper(cell, weights)
+        return super().__new__(cls)
+
     def __init__(self, cell: Cell, weights: Mapping[str, Tensor]):
-        w = SimpleNamespace(**{name: tensor.data for name, tensor in weights.items()})
-        super().__init__(steps_for(cell, w, w.W, 1, 1)[0], weights)
+        super().__init__(steps_for(cell, weights["W"].data, 1, 1)[0], weights)
 
 
-def stand_in(cell: Cell, w: Weights, x: Array, parts: int, T: int) -> tuple[Any, ...]:
-    """What walks along time, with the two functions of `bptt`, and for each part of the batch what makes the steps, of
-    which T are to be kept. (For an empty batch there are no kernels to launch.)"""
-    if x.shape[1] and device_of(x) == "gpu" and kernels.wanted("gpu") and cuda.knows(cell):
+def stand_in(cell: Cell, w: Weights, x: Array, parts: int, keep: bool) -> tuple[Any, ...]:
+    """What walks along time, with the two functions of `bptt`, and for each part of the batch what it takes in the
+    place of the cell. (For an empty batch there are no kernels to launch.)"""
+    T, B, _ = x.shape
+    if B and device_of(x) == "gpu" and kernels.wanted("gpu") and cuda.knows(cell):
         return cuda, cell
-    return bptt, *steps_for(cell, w, x, parts, T)
-
-
-def steps_for(cell: Cell, w: Weights, x: Array, parts: int, T: int) -> list[Any]:
-    """For each part of the batch what makes its steps: the cell, or what stands in for it, with the same methods."""
-    if isinstance(cell, NeighbourCell):
-        return [cell.around(inner) for inner in steps_for(cell.inner, w, x, parts, T)]
     if kernels.compiles(cell, x):
-        return [kernels.compiled(cell, w)] * parts
+        loops, loop = kernels.compiled(cell, w, T * B // parts)
+        return loops, *[loop] * parts
+    return bptt, *steps_for(cell, x, parts, T if keep else 1)
+
+
+def steps_for(cell: Cell, x: Array, parts: int, T: int) -> list[Any]:
+    """For each part of the batch what makes its steps, of which T are to be kept: the cell, or what stands in for it,
+    with the same methods."""
+    if isinstance(cell, NeighbourCell):
+        return [cell.around(inner) for inner in steps_for(cell.inner, x, parts, T)]
     in_place_steps = in_place.steps_of(cell)
     if in_place_steps is not None:
         return [in_place_steps(cell, T) for _ in range(parts)]
@@ -166,10 +180,11 @@ def steps_for(cell: Cell, w: Weights, x: Array, parts: int, T: int) -> list[Any]
     return [cell] * parts
 
 
-def divide(B: int, threads: int, cell: Cell) -> list[slice]:
-    """The sequences of a batch, a part for each of the threads that walk along it. Neighbours stay together."""
+def divide(B: int, threads: int, cell: Cell, fewest: int) -> list[slice]:
+    """The sequences of a batch, a part of at least so many for each of the threads that walk along it. Neighbours stay
+    together."""
     together = cell.sites
-    parts = cut(B // together, max(1, min(threads, B // together, B // FEWEST_COLUMNS)))
+    parts = cut(B // together, max(1, min(threads, B // together, B // fewest)))
     return [slice(together * part.start, together * part.stop) for part in parts]
 
 
@@ -180,9 +195,11 @@ def threads_for(cell: Cell, w: Weights, x: Array, walks: int) -> int:
     """
     if array_module(x) is not np or cell.rng is not None:
         return 1
+    if kernels.compiles(cell, x):
+        return worthwhile(walks * x.shape[0] * x.shape[1] * w.U.size, FEWEST_OF_A_WALK)
     seen = 1 + len(cell.offsets) if isinstance(cell, NeighbourCell) else 1
     multiplications = walks * seen * w.U.shape[1] ** 2 * x.shape[1]
-    return worthwhile(multiplications, FEWEST_MULTIPLICATIONS[kernels.compiles(cell, x)])
+    return worthwhile(multiplications, FEWEST_MULTIPLICATIONS)
 
 
 def joined(parts: Sequence[Array], axis: int) -> Array:

@@ -34,7 +34,7 @@ def test_what_stands_in_on_a_gpu(name, T, monkeypatch):
     monkeypatch.setattr(walk.kernels, "wanted", lambda device: False)
     cell, x, weights, state = random_case(name, T, 4, 3, 6, seed=2)
     w = SimpleNamespace(**{key: device_double.asarray(tensor.data) for key, tensor in weights.items()})
-    (step,) = walk.steps_for(cell, w, w.W, 1, T)
+    (step,) = walk.steps_for(cell, w.W, 1, T)
     assert step is not cell
     host = SimpleNamespace(**{key: tensor.data for key, tensor in weights.items()})
     columns = tuple(np.ascontiguousarray(s.data.T) for s in state)

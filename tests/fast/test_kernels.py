@@ -1,16 +1,18 @@
-"""The compiled steps of the CPU against the cells that they stand for. (`test_cuda_kernels.py` has the GPU's.)"""
+"""The compiled loops of the CPU against the cells that they stand for. (`test_cuda_kernels.py` has the GPU's.)"""
 
 import importlib.util
 import inspect
 import sys
-import textwrap
+import warnings
 from contextlib import contextmanager
 from types import SimpleNamespace
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
 from cases import random_case
-from fast_cases import assert_stands_in, in_parts
+from fast_cases import in_parts
+from hypothesis import given, settings
 
 from minirnn import (
     CELL_NAMES,
@@ -18,31 +20,27 @@ from minirnn import (
     LSTM,
     Adam,
     DeviceError,
+    MinirnnWarning,
     Recurrent,
     Tensor,
     grad,
     gradcheck,
     make_cell,
-    num_threads,
-    parallel,
-    set_num_threads,
+    no_grad,
     unroll,
     use_kernels,
 )
+from minirnn.cells import bptt
+from minirnn.cells.stepper import Stepper
 from minirnn.cli.main import main
 from minirnn.fast import kernels
 
-CELLS = ("rnn", "gru", "gru-after", "lstm")
+CELLS = ("rnn", "gru", "gru-after", "lstm", "lstm-peephole")
+OFTEN = ("gru", "lstm")
 if importlib.util.find_spec("numba"):
-    from minirnn.fast import steps
+    from minirnn.fast import loops, packed, registers, steps
 else:
     pytest.skip("no numba to compile kernels with", allow_module_level=True)
-
-
-@pytest.fixture(autouse=True)
-def on_any_processor(monkeypatch):
-    """The kernels are right on all, though of use only on some."""
-    monkeypatch.setattr(kernels, "multiplies_unpacked", lambda: True)
 
 
 @contextmanager
@@ -54,84 +52,173 @@ def in_use():
         use_kernels(None)
 
 
-@pytest.fixture
-def small_tiles(monkeypatch):
-    """Several tiles down and across, also for few units."""
-    monkeypatch.setattr(steps, "MOST_ROWS", 3)
-    monkeypatch.setattr(steps, "MOST_COLUMNS", 2)
+def slow_but(often):
+    """Every cell as a parameter, of which those that are not among `often` take their time to compile."""
+    return [name if name in often else pytest.param(name, marks=pytest.mark.slow) for name in CELLS]
 
 
-def results(name, reverse=False, lengths=None, dtype=np.float64, shape=(7, 5, 4, 6)):
-    """The output, the final state and all gradients of a random case."""
+def results(name, reverse=False, lengths=None, dtype=np.float64, shape=(7, 5, 4, 6), change=None):
+    """The output, the final state and all gradients of a random case, in which `change` may set some numbers."""
     cell, x, weights, state = random_case(name, *shape, seed=3)
     x, *others = (Tensor(t.data.astype(dtype), requires_grad=True) for t in (x, *weights.values(), *state))
     weights = dict(zip(weights, others, strict=False))
+    if change:
+        change(*(t.data for t in (x, *others[len(weights) :])))
     output, final = unroll(cell, x, weights, others[len(weights) :], lengths, reverse)
     rng = np.random.default_rng(4)
     loss = sum((y * rng.standard_normal(y.shape).astype(dtype)).sum() for y in (output, *final))
     return [y.data for y in (output, *final)] + grad(loss, [x, *others])
 
 
-def assert_agreement(*arguments, tolerance=1e-12, **options):
+def assert_agreement(name, tolerance=1e-12, **options):
     """With kernels as without."""
-    without = results(*arguments, **options)
+    without = results(name, **options)
     with in_use():
-        assert kernels.compiles(make_cell(arguments[0]), without[0])
-        compiled = results(*arguments, **options)
+        assert kernels.compiles(make_cell(name), np.zeros(1))
+        compiled = results(name, **options)
     for expected, found in zip(without, compiled, strict=True):
         assert found.dtype == expected.dtype
-        np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * max(1, np.abs(expected).max()))
+        finite = np.abs(expected[np.isfinite(expected)])
+        np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * max(1, finite.max(initial=0)))
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", slow_but(("rnn", "gru", "gru-after", "lstm", "lstm-peephole")))
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("lengths", [None, [7, 2, 5, 0, 6]])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_sequence_is_walked_as_by_the_cell(name, reverse, lengths, threads, small_tiles):
+def test_a_sequence_is_walked_as_by_the_cell(name, reverse, lengths, threads):
     with in_parts(threads):
-        assert_agreement(name, reverse, lengths)
+        assert_agreement(name, reverse=reverse, lengths=lengths)
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", slow_but(OFTEN))
 def test_float32(name):
-    assert_agreement(name, dtype=np.float32, tolerance=1e-5)
+    assert_agreement(name, dtype=np.float32, tolerance=1e-5, lengths=[7, 2, 5, 0, 6])
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_any_shape_lengths_direction_and_parts(data):
+    name = data.draw(st.sampled_from(CELLS))
+    T, B = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 14))
+    features, H = data.draw(st.integers(1, 20)), data.draw(st.integers(1, 20))
+    lengths = data.draw(st.none() | st.lists(st.integers(0, T), min_size=B, max_size=B))
+    strange = data.draw(st.none() | st.sampled_from([np.nan, np.inf, -np.inf]))
+    place = [data.draw(st.integers(0, n - 1)) for n in (T, B, features)]
+
+    def change(x, *state):
+        if strange is not None:
+            x[tuple(place)] = strange
+
+    with in_parts(data.draw(st.sampled_from([1, 2, 3]))), np.errstate(all="ignore"):
+        reverse = data.draw(st.booleans())
+        options = {"reverse": reverse, "lengths": lengths, "shape": (T, B, features, H), "change": change}
+        assert_agreement(name, tolerance=1e-10, **options)
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_step_by_step(name, small_tiles):
-    cell, x, weights, state = random_case(name, 3, 4, 3, 6, seed=2)
-    w = SimpleNamespace(**{key: tensor.data for key, tensor in weights.items()})
-    assert_stands_in(steps.Steps(cell, w), cell, weights, x, state)
+def test_what_is_not_finite_stays_where_it_belongs(name):
+    def change(x, h, *c):
+        h[2], x[2, 4] = np.nan, np.inf
+
+    with np.errstate(all="ignore"):
+        assert_agreement(name, change=change, lengths=[7, 2, 5, 0, 6])
+    with in_use(), np.errstate(all="ignore"):
+        output, *_ = results(name, change=lambda x, *state: x.__setitem__((1, 2), np.nan))
+    assert np.isnan(output[1:, 2]).all()
+    assert np.isfinite(output[:, [0, 1, 3, 4]]).all()
+    assert np.isfinite(output[0]).all()
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_step_by_step(name, rng):
+    cell, x, weights, state = random_case(name, 4, 5, 3, 6, seed=2)
+    found = []
+    for compiled in (False, True):
+        tensors = [Tensor(t.data, requires_grad=True) for t in (*weights.values(), *state)]
+        own = dict(zip(weights, tensors, strict=False))
+        inputs = Tensor(x.data, requires_grad=True)
+        with in_use():
+            stepper = kernels.compiled_stepper(cell, own) if compiled else Stepper(cell, own)
+            at, outputs = tuple(tensors[len(own) :]), []
+            for t in range(4):
+                if t == 3:  # one sequence fewer
+                    at = tuple(s[:4] for s in at)
+                at = stepper(inputs[t, : len(at[0].data)], at)
+                outputs.append(at[0])
+            loss = sum((y * y).sum() for y in (*outputs, at[-1]))
+            found.append([y.data for y in (*outputs, *at)] + grad(loss, [inputs, *tensors]))
+    for expected, got in zip(*found, strict=True):
+        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-12 * max(1, np.abs(expected).max()))
+
+
+def test_a_decoder_takes_compiled_steps():
+    layer, x = Recurrent("lstm", 3, 8, 2, rng=0), Tensor(np.ones((5, 2, 3), np.float32))
+    plain = layer.stepper(x, None)
+    with in_use():
+        compiled = layer.stepper(x, None)
+        assert type(compiled.cells[0]) is not type(plain.cells[0])
+        for _ in range(3):
+            np.testing.assert_allclose(compiled(x[0]).data, plain(x[0]).data, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", CELLS)
 def test_an_empty_batch(name):
     with in_use():
         found = results(name, shape=(3, 0, 4, 6))
-        layer = Recurrent(name, 4, 6, rng=0)
-        stepper = layer.stepper(Tensor(np.zeros((2, 0, 4), np.float32)), None)
-        stepper(Tensor(np.zeros((0, 4), np.float32))).sum().backward()
+        layer = Recurrent(name, 4, 6, rng=0, dtype=np.float64)
+        stepper = layer.stepper(Tensor(np.zeros((2, 0, 4))), None)
+        stepper(Tensor(np.zeros((0, 4)))).sum().backward()
     assert found[0].shape == (3, 0, 6)
     assert not any(array.any() for array in found)
     assert not any(p.grad.any() for p in layer.parameters())
 
 
-@pytest.mark.parametrize("H", [256, 96, 7, 131])
-@pytest.mark.parametrize("B", [1, 16, 64])
-def test_tiles_multiply_like_the_matrix(H, B, rng):
-    U, h, da = rng.standard_normal((3 * H, H)), rng.standard_normal((H, B)), rng.standard_normal((3 * H, B))
-    tiles = steps.tiles(U, B)
-    assert tiles.shape[0] * tiles.shape[2] == 3 * H
-    assert len(tiles) % 3 == 0  # no tile has rows of two gates
-    np.testing.assert_allclose(steps.product(tiles, 0, len(tiles), h), U @ h, rtol=0, atol=1e-10)
-    last = len(tiles) // 3
-    np.testing.assert_allclose(steps.product(tiles, last, 2 * last, h), U[H : 2 * H] @ h, rtol=0, atol=1e-10)
-    dh = np.ones((H, B))
-    steps.add_transposed_product(tiles, last, len(tiles), da[: 2 * H], dh)
-    np.testing.assert_allclose(dh, 1 + U[H:].T @ da[: 2 * H], rtol=0, atol=1e-10)
+@registers.compiled
+def product(h, at, m, out, to):
+    packed.add_product(h, at, m, out, to)
 
 
-@steps.compiled
+@registers.compiled
+def sum_of_products(d, at, m, out):
+    packed.add_sum_of_products(d, at, m, out)
+
+
+@pytest.mark.parametrize("N", [1, 6, 7, 100])
+@pytest.mark.parametrize("K", [1, 5, 600])
+@pytest.mark.parametrize("L", [1, 15, 16, 33, 64, 131])
+def test_products(N, K, L, rng):
+    h, m = rng.standard_normal((N, K + 3)), rng.standard_normal((K, L))
+    h[:, :2], h[:, K + 2] = np.nan, np.nan  # which no product may touch
+    out = np.ones((N, L + 5))
+    product(h, 2, packed.pack(m), out, 4)
+    np.testing.assert_allclose(out[:, 4:-1], 1 + h[:, 2:-1] @ m, rtol=0, atol=1e-11)
+    assert (out[:, :4] == 1).all()
+    assert (out[:, -1] == 1).all()
+    transposed, plain = np.ones((N, L)), np.ones((N, L))
+    product(h, 2, packed.pack_transposed(np.ascontiguousarray(m.T)), transposed, 0)
+    np.testing.assert_array_equal(transposed, out[:, 4:-1])
+    product(h, 2, np.ascontiguousarray(m.T), plain, 0)
+    np.testing.assert_allclose(plain, transposed, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("N", [1, 6, 7, 100])
+@pytest.mark.parametrize("K", [1, 5, 600])
+@pytest.mark.parametrize("L", [1, 33, 64, 131])
+def test_sums_of_products(N, K, L, rng):
+    d, m, out = rng.standard_normal((K, N + 3)), rng.standard_normal((K, L)), np.ones((N, L))
+    sum_of_products(d, 2, packed.pack(m), out)
+    np.testing.assert_allclose(out, 1 + d[:, 2:-1].T @ m, rtol=0, atol=1e-11)
+
+
+def test_vectors_begin_where_lines_of_the_cache_do(rng):
+    for size in range(1, 40):
+        m = packed.pack(rng.standard_normal((size, 3)))
+        assert m.numbers.ctypes.data % 64 == 0
+        assert m[1:] == (size, 3)
+
+
+@registers.compiled
 def tanh_of(a):
     """The compiled tanh of every number."""
     y = np.empty_like(a)
@@ -149,17 +236,6 @@ def test_tanh(dtype, tolerance):
     np.testing.assert_allclose(y, np.tanh(a.astype(np.float64)), rtol=tolerance, atol=0)
     assert np.abs(y).max() <= 1
     np.testing.assert_allclose(tanh_of(np.array([np.nan, np.inf, -np.inf], dtype)), [np.nan, 1, -1], rtol=tolerance)
-
-
-@pytest.mark.parametrize("name", CELLS)
-def test_what_is_not_finite_stays_so(name):
-    cell, x, weights, state = random_case(name, 3, 4, 3, 6, seed=2)
-    x.data[1, 2] = np.nan
-    with in_use():
-        output, _ = unroll(cell, x, weights, state)
-    assert np.isnan(output.data[1:, 2]).all()
-    assert np.isfinite(output.data[:, [0, 1, 3]]).all()
-    assert np.isfinite(output.data[0]).all()
 
 
 def test_gradients_are_those_of_finite_differences(rng):
@@ -188,37 +264,42 @@ def test_training_goes_the_same_way(rng):
     assert losses[1][-1] < losses[1][0]
 
 
+@pytest.mark.parametrize("name", CELLS)
+def test_one_part_after_the_other_gives_the_same_bits(name):
+    """Threads decide nothing but who computes: with two parts of a batch, one thread or two."""
+    found = []
+    for threads in (1, 2):
+        with in_parts(2), in_use(), pytest.MonkeyPatch.context() as patch:
+            patch.setattr("minirnn.parallel.num_threads", lambda threads=threads: threads)
+            found.append(results(name))
+    for first, second in zip(*found, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_without_a_way_back_nothing_is_kept(rng, monkeypatch):
+    sizes = []
+    walk = loops.walk
+    monkeypatch.setattr(
+        loops, "walk", lambda w, x, hs, c, kept, real: (sizes.append(len(kept)), walk(w, x, hs, c, kept, real))
+    )
+    layer, x = Recurrent("lstm", 3, 8, rng=0, dtype=np.float64), Tensor(rng.standard_normal((5, 4, 3)))
+    with in_use():
+        kept, _ = layer(x)
+        with no_grad():
+            gone, _ = layer(x)
+    assert sizes == [5, 1]
+    np.testing.assert_array_equal(kept.data, gone.data)
+
+
 def test_which_cells_are_known():
     x = np.zeros((2, 3, 4))
     assert not any(kernels.compiles(make_cell(name), x) for name in CELL_NAMES)  # until they are wanted
     with in_use():
-        assert tuple(name for name in CELL_NAMES if kernels.compiles(make_cell(name), x)) == tuple(
-            name for name in CELL_NAMES if name in CELLS
-        )
+        assert {name for name in CELL_NAMES if kernels.compiles(make_cell(name), x)} == set(CELLS)
         assert not kernels.compiles(make_cell("lstm"), np.zeros((2, 0, 4)))
-        output, _ = Recurrent("lstm-peephole", 4, 5, rng=0)(Tensor(np.ones((2, 3, 4), np.float32)))
-    expected, _ = Recurrent("lstm-peephole", 4, 5, rng=0)(Tensor(np.ones((2, 3, 4), np.float32)))
+        output, _ = Recurrent("lstm-cifg", 4, 5, rng=0)(Tensor(np.ones((2, 3, 4), np.float32)))
+    expected, _ = Recurrent("lstm-cifg", 4, 5, rng=0)(Tensor(np.ones((2, 3, 4), np.float32)))
     np.testing.assert_array_equal(output.data, expected.data)
-
-
-def test_every_blas_keeps_to_the_number_of_threads():
-    """SciPy brings a second one, with threads that would take the cores from ours."""
-    with in_use():
-        libraries = parallel._libraries()
-    assert "numpy" in libraries[0].filepath
-    assert len(libraries) > 1
-    before = num_threads()
-    try:
-        set_num_threads(2)
-        assert [library.get_num_threads() for library in libraries] == [2] * len(libraries)
-        with parallel.one_thread_each():
-            assert [library.get_num_threads() for library in libraries] == [1] * len(libraries)
-        libraries[1].set_num_threads(3)  # each is given back what it had
-        with parallel.one_thread_each():
-            pass
-        assert [library.get_num_threads() for library in libraries[:2]] == [2, 3]
-    finally:
-        set_num_threads(before)
 
 
 def test_where_there_are_none_it_says_so(monkeypatch, capsys, request):
@@ -226,16 +307,11 @@ def test_where_there_are_none_it_says_so(monkeypatch, capsys, request):
         raise DeviceError("no GPU support")
 
     monkeypatch.setattr(kernels, "gpu_library", no_gpu)
-    monkeypatch.setattr(kernels, "multiplies_unpacked", lambda: False)
-    with pytest.raises(DeviceError, match="no kernels for the CPU: they would gain nothing with this BLAS"):
-        use_kernels()
-    monkeypatch.setattr(kernels, "multiplies_unpacked", lambda: True)
-    monkeypatch.setitem(sys.modules, "minirnn.fast.steps", None)
-    kernels._imported.cache_clear()
-    request.addfinalizer(kernels._imported.cache_clear)
-    with pytest.raises(
-        DeviceError, match=r"no kernels for the CPU: .*fast.steps.* \(.*pip install 'minirnn\[kernels\]'\)"
-    ):
+    monkeypatch.setitem(sys.modules, "minirnn.fast.loops", None)
+    kernels._loops.cache_clear()
+    request.addfinalizer(kernels._loops.cache_clear)
+    message = r"no kernels for the CPU: .*fast.loops.* \(.*pip install 'minirnn\[kernels\]'\)"
+    with pytest.raises(DeviceError, match=message):
         use_kernels()
     with pytest.raises(SystemExit) as ended:
         main(["--kernels", "gradcheck", "cell rnn"])
@@ -247,9 +323,22 @@ def test_where_there_are_none_it_says_so(monkeypatch, capsys, request):
         assert not kernels.compiles(make_cell("lstm"), np.zeros((1, 1, 1)))
 
 
+def test_where_nothing_can_be_kept_on_disk_it_compiles_all_the_same(monkeypatch):
+    def nowhere(**_):
+        raise RuntimeError("cannot cache function: no locator available")
+
+    monkeypatch.setattr(registers, "njit", nowhere)
+    with pytest.warns(MinirnnWarning, match="NUMBA_CACHE_DIR"):
+        assert not registers._keeps()
+    monkeypatch.undo()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert registers._keeps()
+
+
 def test_from_the_command_line(monkeypatch):
     made = []
-    monkeypatch.setattr(steps, "Steps", lambda *arguments, kind=steps.Steps: made.append(kind) or kind(*arguments))
+    monkeypatch.setattr(loops, "Loop", lambda *arguments, kind=loops.Loop: made.append(kind) or kind(*arguments))
     try:
         for arguments in (["gradcheck", "cell rnn"], ["--kernels", "gradcheck", "cell rnn"]):
             assert not made
@@ -261,27 +350,82 @@ def test_from_the_command_line(monkeypatch):
         use_kernels(None)
 
 
+def interpreted(right="", wrong=""):
+    """`steps.py` as plain Python, one place of its source changed: to compile each mistake would take minutes."""
+    source = inspect.getsource(steps)
+    assert not right or source.count(right) == 1, f"{source.count(right)} times in the source: {right}"
+
+    def add_product(h, at, m, out, to):
+        out[:, to : to + m.shape[1]] += h[:, at : at + len(m)] @ m
+
+    source = (source.replace(right, wrong) if right else source).replace("@compiled", "")
+    namespace = {"__name__": "interpreted"}
+    exec(compile(source, "steps.py, interpreted", "exec"), namespace)
+    namespace.update({"tanh": np.tanh, "add_product": add_product})
+    return namespace
+
+
+def assert_steps_agree(name, right="", wrong=""):
+    """The steps of `steps.py`, interpreted, and those of the cell: forward and back, with a sequence of padding."""
+    cell, x, weights, state = random_case(name, 3, 4, 3, 6, seed=2)
+    w = SimpleNamespace(**{key: tensor.data for key, tensor in weights.items()})
+    namespace, known = interpreted(right, wrong), loops.KNOWN[type(cell)]
+    kinds = {kind.__name__: both for kind, both in namespace["STEPS"].items()}
+    step, step_back = kinds[known.weights.__name__]
+
+    def of(prepare):
+        H, kind = w.U.shape[1], known.weights
+        parts = (w.U[: 2 * H], w.U[2 * H :]) if "U_n" in kind._fields else (w.U,)
+        return kind(
+            prepare(w.W), *map(prepare, parts), *(getattr(w, field) for field in kind._fields[1 + len(parts) :])
+        )
+
+    real = np.array([True, False, True, True])
+    (_, B, _), H = x.data.shape, w.U.shape[1]
+    wx = bptt.input_products(cell, w, x.data)[0]
+    new, kept = cell.forward(w, wx.copy(), tuple(s.data.T for s in state))
+    h, c, own = np.zeros((B, H)), state[-1].data.copy(), np.zeros((known.kept, B, H))
+    step(of(lambda m: m.T), np.ascontiguousarray(wx.T), state[0].data, h, c, own, real)
+    for found, expected, before in zip((h, c), new, state, strict=False):
+        np.testing.assert_allclose(found[real], expected.T[real], atol=1e-13)
+        np.testing.assert_array_equal(found[~real], before.data[~real])
+    rng = np.random.default_rng(0)
+    above, *ends = (rng.standard_normal((B, H)) for _ in range(1 + len(state)))
+    expected_da = np.empty((len(w.b) + cell.extra_blocks * H, B))
+    expected = cell.backward(w, kept, ((above + ends[0]).T, *(d.T for d in ends[1:])), expected_da)
+    found, da = [d.copy() for d in ends], np.empty_like(expected_da.T)
+    step_back(of(lambda m: m), own, above, found[0], found[-1], da, real)
+    np.testing.assert_allclose(da[real], expected_da.T[real], atol=1e-13)
+    assert not da[~real].any()
+    for one, other, before in zip(found, expected, ends, strict=True):
+        np.testing.assert_allclose(one[real], other.T[real], atol=1e-13)
+        np.testing.assert_array_equal(one[~real], before[~real])
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_steps_without_the_compiler(name):
+    assert_steps_agree(name)
+
+
 MISTAKES = {
-    "U h of the wrong step": ("lstm", steps.lstm, "u[F, n], half)", "u[I, n], half)"),
-    "∂c/∂a_f without 1 - f": ("lstm", steps.lstm, "remembered - remembered * f", "remembered"),
-    "dc without what h sends": ("lstm", steps.lstm_back, "dc_from_future[n] + dh[n] * kept[4, n]", "dc_from_future[n]"),
-    "s without r": ("gru", steps.gru, "s = r * h_prev[n]", "s = h_prev[n]"),
-    "r * ds dropped": ("gru", steps.gru_back, " + kept[3, n] * ds[n]", ""),
-    "b_u outside of the reset": ("gru-after", steps.gru_after, "r * (u[N, n] + b_u[n])", "r * u[N, n] + b_u[n]"),
-    "da_n in the place of dq": ("gru-after", steps.gru_after_back, "da[3 * H :]", "da[2 * H : 3 * H]"),
-    "1 - h": ("rnn", steps.rnn, "one - h_n * h_n", "one - h_n"),
+    "∂c/∂a_f without 1 - f": ("lstm", "remembered - remembered * f  # (9)", "remembered  # (9)"),
+    "dc without what h sends": ("lstm", "d_c = dc_n[u] + d * of_dh[u]  # (8)", "d_c = dc_n[u]  # (8)"),
+    "a state lost on padding": (
+        "lstm-peephole",
+        "before[:], after[:] = h_prev[n], 0, 0",
+        "before[:], after[:] = 0, 0, 0",
+    ),
+    "the old memory at the output gate": ("lstm-peephole", "p_o[u] * new, half)", "p_o[u] * old, half)"),
+    "no way back through a peephole": ("lstm-peephole", " + p_f[u] * d_f  # (12)", "  # (12)"),
+    "s without r": ("gru", "s = r * past[u]  # (3)", "s = past[u]  # (3)"),
+    "r * ds dropped": ("gru", " + r[u] * ds_n[u]  # z", "  # z"),
+    "b_u outside of the reset": ("gru-after", "q[n] = w.b_u", "q[n] = 0"),
+    "da_n in the place of dq": ("gru-after", "(da, 3 * H, w.U_n, dh, 0)", "(da, 2 * H, w.U_n, dh, 0)"),
+    "1 - h": ("rnn", "one - new * new\n", "one - new\n"),
 }
 
 
-@pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_caught(name, monkeypatch):
-    cell, function, right, wrong = MISTAKES[name]
-    source = textwrap.dedent(inspect.getsource(function.py_func))
-    assert source.count(right) == 1
-    namespace = {**vars(steps), "compiled": steps.njit(nogil=True)}
-    exec(compile(source.replace(right, wrong), "a deliberate mistake", "exec"), namespace)
-    kind = type(make_cell(cell))
-    both = tuple(namespace[f.__name__] if f is function else f for f in steps.STEPS[kind])
-    monkeypatch.setitem(steps.STEPS, kind, both)
-    with pytest.raises(AssertionError):
-        assert_agreement(cell)
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_caught(mistake):
+    with pytest.raises(AssertionError, match=r"(?i)not equal"):
+        assert_steps_agree(*MISTAKES[mistake])

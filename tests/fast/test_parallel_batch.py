@@ -60,8 +60,11 @@ def test_the_batch_is_divided_where_it_pays(monkeypatch):
     assert len(parts(layer, 32)) == 2
     assert len(parts(layer, 64)) == 3
     assert len(parts(layer, 64, walks=2)) == 2
-    monkeypatch.setattr(walk.kernels, "compiles", lambda *_: True)  # compiled steps wait less for Python's lock
-    assert len(parts(layer, 64)) == 5
+    monkeypatch.setattr(walk.kernels, "compiles", lambda *_: True)  # compiled loops do not wait for Python's lock
+    monkeypatch.setattr(walk.kernels, "compiled", lambda cell, *_: (walk.bptt, cell))
+    assert len(parts(layer, 64)) == 6
+    assert len(parts(layer, 8)) == 2
+    assert len(parts(Recurrent("lstm", 8, 16, rng=0), 32)) == 1
 
 
 @pytest.mark.parametrize("name", ["gru", "lstm-peephole", "rnn-rrelu"])
@@ -283,35 +286,6 @@ def test_a_step_asks_the_system_for_no_memory_anew():
     for _ in range(10):
         step()
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 10 < 200  # some 1,250 otherwise
-
-
-def test_a_blas_that_is_loaded_later_keeps_to_one_thread_as_well(monkeypatch):
-    class Library:
-        threads = 4
-
-        def __init__(self, filepath):
-            self.filepath = filepath
-
-        def get_num_threads(self):
-            return self.threads
-
-        def set_num_threads(self, threads):
-            self.threads = threads
-
-    first, second = Library("a"), Library("b")
-    found = [first]
-    monkeypatch.setattr(parallel, "_libraries", lambda: found)
-    parallel._libraries.cache_clear = lambda: None
-    with parallel.one_thread_each():
-        found.append(second)
-        parallel.look_again()
-        assert (first.threads, second.threads) == (1, 1)
-        parallel.look_again()
-        set_num_threads(3)  # holds outside
-        assert (first.threads, second.threads) == (1, 1)
-    assert (first.threads, second.threads) == (3, 3)
-    monkeypatch.undo()
-    set_num_threads(None)
 
 
 def test_all_threads_are_at_work_also_on_more_parts_than_there_are_threads(monkeypatch):

@@ -1,0 +1,295 @@
+"""The whole loop over time on the CPU, compiled by Numba: forward in one call, and back in another.
+
+It stands in for `forward_through_time` and `backward_through_time` of `bptt.py`, whose equations have their numbers
+here too. What is between two products is then no call of NumPy, for which a thread would wait for Python's lock, but a
+few instructions; and the products are those of `packed.py`, in tiles that stay in registers.
+
+The steps are in `steps.py`, where the names of arrays are explained. All arrays are rows here, (T, B, …), as outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba.extending import overload
+
+from minirnn.backend import Array
+from minirnn.cells.cell import Cell, State, Weights
+from minirnn.cells.gru import GRUCell, GRUResetAfterCell
+from minirnn.cells.lstm import LSTMCell
+from minirnn.cells.lstm_variants import LSTMVariantCell
+from minirnn.cells.padding import PaddingMask
+from minirnn.cells.rnn import RNNCell
+from minirnn.fast import steps
+from minirnn.fast.packed import add_product, add_sum_of_products, pack, pack_transposed
+from minirnn.fast.registers import compiled
+from minirnn.fast.steps import step, step_back
+
+AT_ONCE = 64
+"""Rows of W x_t + b that are computed before the steps that need them: few enough to be in the cache then."""
+
+FEWEST_ROWS = 6
+"""Rows that a matrix is multiplied by in all, below which it is not worth packing."""
+
+
+@compiled
+def walk(w: Any, x: Array, hs: Array, c: Array, kept: Array, real: Array) -> None:
+    """All steps forward.
+
+    Args:
+        w: the weights of `steps.py`.
+        x: (T, B, I), finite on padding.
+        hs: (T+1, B, H), of which the first is given and the others are filled in.
+        c: (B, H), the memory, which is changed; of a cell without one, anything.
+        kept: (T, K, B, H), to be filled; or (1, K, B, H), to be used again and again, where nothing need be kept.
+        real: (T, B), which steps are no padding.
+    """
+    T, B, features = x.shape
+    some = max(1, min(T, AT_ONCE // max(1, B)))
+    a = np.empty((some * B, len(w.b)), x.dtype)
+    for first in range(0, T, some):
+        last = min(T, first + some)
+        for row in a:
+            row[:] = w.b
+        add_product(x[first:last].reshape(((last - first) * B, features)), 0, w.W, a, 0)  # (1)
+        for t in range(first, last):
+            step_a = a[(t - first) * B : (t - first + 1) * B]
+            step(w, step_a, hs[t], hs[t + 1], c, kept[t if len(kept) > 1 else 0], real[t])  # (2)
+
+
+@compiled
+def walk_back(w: Any, kept: Array, d_output: Array, dh: Array, dc: Array, da: Array, real: Array) -> None:
+    """All steps back.
+
+    Args:
+        w, kept, real: as for `walk`.
+        d_output: (T, B, H), the gradient of the output, finite on padding.
+        dh, dc: (B, H), from the gradients of the final state to those of the initial state.
+        da: (T, B, …), to be filled.
+    """
+    before = np.empty_like(dh)
+    for t in range(len(kept) - 1, -1, -1):
+        padded = not real[t].all()
+        if padded:
+            before[:] = dh
+        step_back(w, kept[t], d_output[t], dh, dc, da[t], real[t])  # (3)
+        if padded:  # a padded step only hands the state on; 0 times what is not finite would not be 0
+            for n in range(len(dh)):
+                if not real[t, n]:
+                    dh[n] = before[n]
+
+
+@compiled
+def sum_of_products(da: Array, at: int, rows: int, x: Array) -> Array:
+    """Σ_t Σ_b da xᵀ, (rows, I), for the columns of da (T·B, …) from `at` on, and x (T·B, I)."""
+    total = np.zeros((rows, x.shape[1]), x.dtype)
+    add_sum_of_products(da, at, pack(x), total)
+    return total
+
+
+@compiled
+def column_sums(da: Array, at: int, rows: int) -> Array:
+    """The sums of columns of da (T·B, …), from `at` on: (rows,)."""
+    total = np.zeros(rows, da.dtype)
+    for i in range(len(da)):
+        row = da[i, at : at + rows]
+        for j in range(rows):
+            total[j] += row[j]
+    return total
+
+
+@compiled
+def sums_over_time(w: Any, da: Array, x: Array, h_prev: Array, kept: Array) -> tuple[Array, ...]:
+    """(4) and (5): the gradients of W, b and U, and then of whatever else the cell has."""
+    rows = len(w.b)
+    return (sum_of_products(da, 0, rows, x), column_sums(da, 0, rows), *gradients_of_u(w, da, h_prev, kept))
+
+
+def gradients_of_u(w: Any, da: Array, h_prev: Array, kept: Array) -> tuple[Array, ...]:
+    """(5) of `bptt.py`, for compiled code alone: what `Cell.weight_gradients` gives, in the order of `NAMES`."""
+    raise NotImplementedError("only compiled code calls this")
+
+
+@overload(gradients_of_u, strict=False)
+def _gradients_of_u(w: Any, da: Any, h_prev: Any, kept: Any) -> Callable:
+    return GRADIENTS[w.instance_class]
+
+
+def _of_one_product(w: Any, da: Array, h_prev: Array, kept: Array) -> tuple[Array, ...]:
+    return (sum_of_products(da, 0, len(w.b), h_prev),)
+
+
+def _of_gru(w: Any, da: Array, h_prev: Array, kept: Array) -> tuple[Array, ...]:
+    T, _, B, H = kept.shape
+    dU, s = np.zeros((3 * H, H), da.dtype), np.ascontiguousarray(kept[:, steps.GRU_S]).reshape((T * B, H))
+    add_sum_of_products(da, 0, pack(h_prev), dU[: 2 * H])  # (10) of `gru.py`
+    add_sum_of_products(da, 2 * H, pack(s), dU[2 * H :])
+    return (dU,)
+
+
+def _of_gru_after(w: Any, da: Array, h_prev: Array, kept: Array) -> tuple[Array, ...]:
+    H = h_prev.shape[1]
+    dU, packed = np.zeros((3 * H, H), da.dtype), pack(h_prev)
+    add_sum_of_products(da, 0, packed, dU[: 2 * H])  # (10) of `gru.py`
+    add_sum_of_products(da, 3 * H, packed, dU[2 * H :])
+    return dU, column_sums(da, 3 * H, H)
+
+
+def _of_peephole_lstm(w: Any, da: Array, h_prev: Array, kept: Array) -> tuple[Array, ...]:
+    (T, _, B, H), dp = kept.shape, np.zeros((3, h_prev.shape[1]), da.dtype)
+    for t in range(T):
+        for n in range(B):
+            da_i, da_f, da_o = da[t * B + n, :H], da[t * B + n, H : 2 * H], da[t * B + n, 3 * H :]
+            before, after = kept[t, steps.C_PREV, n], kept[t, steps.C, n]
+            dp_i, dp_f, dp_o = dp[0], dp[1], dp[2]
+            for u in range(H):  # (15) of `lstm_variants.py`
+                dp_i[u] += da_i[u] * before[u]
+                dp_f[u] += da_f[u] * before[u]
+                dp_o[u] += da_o[u] * after[u]
+    return sum_of_products(da, 0, len(w.b), h_prev), dp
+
+
+GRADIENTS: dict[type, Callable] = {
+    steps.RNNWeights: _of_one_product,
+    steps.GRUWeights: _of_gru,
+    steps.GRUResetAfterWeights: _of_gru_after,
+    steps.LSTMWeights: _of_one_product,
+    steps.PeepholeLSTMWeights: _of_peephole_lstm,
+}
+
+
+class Compiled(NamedTuple):
+    """What is to be known of a cell."""
+
+    weights: Any  # the class of `steps.py`
+    kept: int  # arrays (B, H) for the way back
+    names: tuple[str, ...]  # of the gradients, in the order of `sums_over_time`
+
+
+KNOWN: dict[type[Cell], Compiled] = {
+    RNNCell: Compiled(steps.RNNWeights, 1, ("W", "b", "U")),
+    GRUCell: Compiled(steps.GRUWeights, steps.BEFORE, ("W", "b", "U")),
+    GRUResetAfterCell: Compiled(steps.GRUResetAfterWeights, steps.AFTER, ("W", "b", "U", "b_u")),
+    LSTMCell: Compiled(steps.LSTMWeights, 6, ("W", "b", "U")),
+    LSTMVariantCell: Compiled(steps.PeepholeLSTMWeights, 8, ("W", "b", "U", "p")),
+}
+
+
+def knows(cell: Cell) -> bool:
+    """Whether there are compiled loops for the cell; of the variants of the LSTM for the one with all gates."""
+    return type(cell) in KNOWN and (type(cell) is not LSTMVariantCell or vars(cell) == vars(LSTMVariantCell()))
+
+
+class Loop:
+    """The loop of a cell with its weights.
+
+    Args:
+        cell: a cell that is known.
+        w: its weights.
+        rows: how many rows, in all steps together, they will be multiplied by in one thread.
+    """
+
+    def __init__(self, cell: Cell, w: Weights, rows: int):
+        self.cell, self.w, self.rows, self.known = cell, w, rows, KNOWN[type(cell)]
+
+    @cached_property
+    def forward_weights(self) -> Any:
+        """The weights for the way forward, W and U transposed."""
+        return self._weights(pack_transposed if self.rows >= FEWEST_ROWS else lambda matrix: matrix)
+
+    @cached_property
+    def backward_weights(self) -> Any:
+        """The weights for the way back."""
+        return self._weights(pack)
+
+    def _weights(self, prepare: Callable[[Array], Any]) -> Any:
+        w, kind = self.w, self.known.weights
+        if "U_n" not in kind._fields:
+            return kind(prepare(w.W), prepare(w.U), *(getattr(w, name) for name in kind._fields[2:]))
+        gates = 2 * w.U.shape[1]
+        return kind(
+            prepare(w.W), prepare(w.U[:gates]), prepare(w.U[gates:]), *(getattr(w, name) for name in kind._fields[3:])
+        )
+
+    def forward(self, x: Array, state: State, real: Array, keep: bool) -> tuple[Array, State, Array]:
+        """All steps forward.
+
+        Args:
+            x: (T, B, I), finite on padding.
+            state: arrays (B, H), before the first step.
+            real: (T, B), which steps are no padding.
+            keep: whether there is a way back.
+
+        Returns:
+            hs (T+1, B, H), the state after the last step, and what is kept.
+        """
+        (T, B, _), H = x.shape, self.w.U.shape[1]
+        hs = np.empty((T + 1, B, H), x.dtype)
+        hs[0] = state[0]
+        c = np.array(state[-1], order="C")
+        kept = np.empty((T if keep else 1, self.known.kept, B, H), x.dtype)
+        walk(self.forward_weights, np.ascontiguousarray(x), hs, c, kept, real)
+        return hs, (hs[T], c)[: self.cell.num_states], kept
+
+    def backward(
+        self, kept: Array, d_output: Array | None, d_final: Sequence[Array | None], real: Array
+    ) -> tuple[Array, State]:
+        """All steps back: da (T·B, …), and the gradients of the initial state."""
+        T, _, B, H = kept.shape
+        da = np.empty((T, B, len(self.w.b) + self.cell.extra_blocks * H), kept.dtype)
+        above = np.zeros((T, B, H), kept.dtype) if d_output is None else np.ascontiguousarray(d_output)
+        ends = [np.zeros((B, H), kept.dtype) if d is None else np.array(d, order="C") for d in d_final]
+        walk_back(self.backward_weights, kept, above, ends[0], ends[-1], da, real)
+        return da.reshape(T * B, da.shape[2]), tuple(ends)
+
+    def weight_gradients(self, da: Array, x: Array, h_prev: Array, kept: Array) -> dict[str, Array]:
+        """(4) and (5), by name, from the da (T·B, …), x (T·B, I), h_{t-1} (T·B, H) and `kept` of all steps."""
+        found = sums_over_time(self.backward_weights, da, x, h_prev, kept)
+        return dict(zip(self.known.names, found, strict=True))
+
+    def input_gradient(self, da: Array) -> Array:
+        """(6): dx (T·B, I)."""
+        dx = np.zeros((len(da), self.w.W.shape[1]), da.dtype)
+        add_columns(da, self.backward_weights.W, dx)
+        return dx
+
+
+@compiled
+def add_columns(da: Array, m: Any, out: Array) -> None:
+    """`add_product` from the first column to the first."""
+    add_product(da, 0, m, out, 0)
+
+
+class LoopTrace(NamedTuple):
+    """What the way forward leaves for the way back."""
+
+    x: Array  # (T, B, I), in the order of the walk, 0 on padding
+    hs: Array  # (T+1, B, H): h before the first step, and after each
+    kept: Array
+    mask: PaddingMask
+    real: Array
+
+
+def forward_through_time(
+    loop: Loop, w: Weights, x: Array, state: State, mask: PaddingMask, keep: bool = True
+) -> tuple[Array, State, Any]:
+    """As `bptt.forward_through_time`, of a loop in the place of its cell."""
+    real_x = np.ascontiguousarray(mask.zeroed(x))
+    real = mask.real_columns[:, 0] if any(mask.padded) else np.ones(x.shape[:2], bool)
+    real = np.ascontiguousarray(real)
+    hs, final, kept = loop.forward(real_x, state, real, keep)
+    return mask.zeroed(hs[1:]), final, LoopTrace(real_x, hs, kept, mask, real)
+
+
+def backward_through_time(
+    loop: Loop, w: Weights, trace: Any, d_output: Array | None, d_final: Sequence[Array | None], needs_dx: bool = True
+) -> tuple[Array | None, dict[str, Array], State]:
+    """As `bptt.backward_through_time`."""
+    (T, B, features), H = trace.x.shape, trace.hs.shape[2]
+    above = None if d_output is None else trace.mask.zeroed(d_output)
+    da, d_initial = loop.backward(trace.kept, above, d_final, trace.real)
+    dw = loop.weight_gradients(da, trace.x.reshape(T * B, features), trace.hs[:-1].reshape(T * B, H), trace.kept)
+    return loop.input_gradient(da).reshape(T, B, features) if needs_dx else None, dw, d_initial

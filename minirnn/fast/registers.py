@@ -1,0 +1,162 @@
+"""Matrix products on the CPU whose sums stay in registers, compiled by Numba. (`pip install 'minirnn[kernels]'`)
+
+A product H M, of a few rows H (N, K) and a matrix M (K, L), is cut into tiles of its result. A tile is so small that
+all its sums have a register of the processor each, from the first of the K products to the last. With vectors of 16
+numbers and 6 rows of 4 vectors, as with AVX-512, a step along k
+
+    loads M[k, 64 neighbours]: 4 vectors        loads H[n, k] for 6 n, each into all places of a vector
+    adds the 24 products to the 24 sums
+
+so that 10 loads serve 24 multiplications, which is more than the processor needs to be kept busy. A BLAS does the same
+inside (Goto & van de Geijn 2008; Van Zee & van de Geijn 2015), but it is made for large matrices: between 4 and 64 rows
+it spends as long on preparing as on multiplying. In a recurrent network M is U, the same for all steps, and can be
+prepared once: `packed.py` lays it down in the order in which tiles read it.
+
+The vectors are as wide as those of the processor that compiles, whether they are AVX-512's, AVX2's or an Arm's.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from llvmlite import ir
+from numba import njit, types
+from numba.core.registry import cpu_target
+from numba.extending import intrinsic
+
+from minirnn.errors import MinirnnWarning
+
+
+def _keeps() -> bool:
+    """Whether what is compiled can be kept on disk for the next process."""
+    try:
+        njit(cache=True)(_keeps)
+    except RuntimeError:
+        warnings.warn(
+            "compiled kernels cannot be kept on disk here, and every process will compile them anew, which takes some "
+            "ten seconds: set NUMBA_CACHE_DIR to a folder that can be written to",
+            MinirnnWarning,
+            stacklevel=2,
+        )
+        return False
+    return True
+
+
+compiled: Any = njit(cache=_keeps(), nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
+"""Sums may be reordered and products be fused with them, but nan and inf stay what they are."""
+
+
+@intrinsic
+def _stay_apart(typingctx: Any) -> Any:
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+stay_apart: Any = _stay_apart
+"""Tells the compiler not to copy the function that calls this into those that call it: large ones would be compiled
+again and again."""
+
+
+def _registers() -> tuple[int, int, int]:
+    """Bytes of a vector of this processor, and of the largest tile the vectors of a row and the rows: with the vectors
+    of a step along k and one to multiply by, all registers are in use."""
+    _, _, features = cpu_target.target_context.codegen().magic_tuple()
+    has = {name[1:] for name in features.split(",") if name.startswith("+")}
+    if "avx512f" in has:
+        return 64, 4, 6  # of 32 registers
+    if "avx" in has:
+        return 32, 2, 6  # of 16
+    return (16, 4, 6) if "neon" in has else (16, 2, 6)
+
+
+VECTOR_BYTES, VECTORS, ROWS = _registers()
+
+
+def tile(vectors: int, rows: int) -> Any:
+    """The innermost loop, in the language of the compiler (LLVM), which is told there what is to be in registers."""
+
+    @intrinsic
+    def add_tile(
+        typingctx: Any, h: Any, row: Any, at: Any, numbers: Any, start: Any, K: Any, out: Any, shift: Any, to: Any
+    ) -> Any:
+        """out[row + shift + n, to + l] += Σ_k h[row + n, at + k] numbers[start + k · width + l], for so many n as there
+        are rows, and l up to the width of the vectors. No slices are taken: each takes as long as some products."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            dtype = context.get_data_type(out.dtype)
+            bytes_each = context.get_abi_sizeof(dtype)
+            lanes = VECTOR_BYTES // bytes_each
+            vector, i32, i64 = ir.VectorType(dtype, lanes), ir.IntType(32), ir.IntType(64)
+            byte, undefined = ir.IntType(8).as_pointer(), ir.Constant(ir.VectorType(dtype, lanes), ir.Undefined)
+            all_places = ir.Constant(ir.VectorType(i32, lanes), [0] * lanes)
+            array = {
+                name: context.make_array(kind)(context, builder, arguments[i])
+                for name, kind, i in (("h", h, 0), ("numbers", numbers, 3), ("out", out, 6))
+            }
+            row, at, start, K, shift, to = (arguments[i] for i in (1, 2, 4, 5, 7, 8))
+
+            def after(pointer: Any, *steps: tuple[Any, Any]) -> Any:
+                """Where one comes with so many strides of so many bytes."""
+                for count, stride in steps:
+                    pointer = builder.gep(pointer, [builder.mul(count, stride)])
+                return pointer
+
+            def vectors_at(pointer: Any) -> list[Any]:
+                places = (after(pointer, (i64(v), i64(VECTOR_BYTES))) for v in range(vectors))
+                return [builder.bitcast(place, vector.as_pointer()) for place in places]
+
+            def everywhere(pointer: Any) -> Any:
+                number = builder.load(builder.bitcast(pointer, dtype.as_pointer()))
+                return builder.shuffle_vector(builder.insert_element(undefined, number, i32(0)), undefined, all_places)
+
+            data = {name: builder.bitcast(found.data, byte) for name, found in array.items()}
+            h_row, h_k = (builder.extract_value(array["h"].strides, i) for i in range(2))
+            out_row, each = builder.extract_value(array["out"].strides, 0), i64(bytes_each)
+            first_h = after(data["h"], (row, h_row), (at, h_k))
+            first_m = after(data["numbers"], (start, each))
+            first_out = after(data["out"], (builder.add(row, shift), out_row), (to, each))
+            places = [vectors_at(after(first_out, (i64(n), out_row))) for n in range(rows)]
+            before = [[builder.load(place, align=bytes_each) for place in in_row] for in_row in places]
+            begin, again = builder.block, builder.append_basic_block("again")
+            body, done = builder.append_basic_block("body"), builder.append_basic_block("done")
+            builder.branch(again)
+
+            builder.position_at_end(again)
+            k, at_h, at_m = builder.phi(i64), builder.phi(byte), builder.phi(byte)
+            sums = [[builder.phi(vector) for _ in range(vectors)] for _ in range(rows)]
+            builder.cbranch(builder.icmp_signed("<", k, K), body, done)
+
+            builder.position_at_end(body)
+            m_of_k = [builder.load(place, align=bytes_each) for place in vectors_at(at_m)]
+            more, fused = [], ("contract",)
+            for n, in_row in enumerate(sums):
+                h_of_k = everywhere(after(at_h, (i64(n), h_row)))
+                products = [builder.fmul(part, h_of_k, flags=fused) for part in m_of_k]
+                more.append([builder.fadd(*pair, flags=fused) for pair in zip(in_row, products, strict=True)])
+            width = i64(VECTOR_BYTES * vectors)
+            steps = builder.add(k, i64(1)), after(at_h, (i64(1), h_k)), after(at_m, (i64(1), width))
+            builder.branch(again)
+
+            for phi, first, step in zip((k, at_h, at_m), (i64(0), first_h, first_m), steps, strict=True):
+                phi.add_incoming(first, begin)
+                phi.add_incoming(step, body)
+            for in_row, firsts, nexts in zip(sums, before, more, strict=True):
+                for phi, first, step in zip(in_row, firsts, nexts, strict=True):
+                    phi.add_incoming(first, begin)
+                    phi.add_incoming(step, body)
+
+            builder.position_at_end(done)
+            for in_row, values in zip(places, sums, strict=True):
+                for place, value in zip(in_row, values, strict=True):
+                    builder.store(value, place, align=bytes_each)
+            return context.get_dummy_value()
+
+        count = types.intp
+        return types.void(h, count, count, numbers, count, count, out, count, count), generate
+
+    return add_tile
