@@ -32,9 +32,10 @@ from minirnn.cli import (
     translate,
 )
 from minirnn.cli.options import Parser, complain, describe
-from minirnn.cli.streams import harmless_streams, mend_streams
+from minirnn.cli.streams import harmless_streams, mend_streams, silent
 from minirnn.errors import MinirnnError, MinirnnWarning
 from minirnn.parallel import one_thread_each, set_num_threads
+from minirnn.training.ranks import launched
 
 COMMANDS: tuple[Any, ...] = (
     translate,
@@ -88,7 +89,8 @@ def _run(arguments: Sequence[str] | None) -> NoReturn:
     try:
         try:
             _heed_sigterm()
-            options = build_parser().parse_args(arguments)
+            with silent(launched()[0] > 0):  # what is wrong with a command is said once, also under `mpiexec`
+                options = build_parser().parse_args(arguments)
             use_kernels(options.kernels)
             set_num_threads(options.threads)
             # What is not finite is found and named by the training loop.
