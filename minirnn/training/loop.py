@@ -247,7 +247,8 @@ class Trainer(Generic[AnyTask]):
             self.task.kept.update(self.ranks.broadcast(self.task.kept))
         self.history.append(row)
         shown = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in row.items()}
-        bar.write("  ".join(f"{name} {value}" for name, value in shown.items()))
+        if self.ranks.leads:
+            bar.write("  ".join(f"{name} {value}" for name, value in shown.items()))
         score = badness(row, self.monitor)
         self.ranks.first(lambda: self._log(row, score < place.best))
         place.best = min(place.best, score)

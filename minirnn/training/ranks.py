@@ -238,7 +238,7 @@ def _fail(ranks: OverMPI, error: BaseException) -> None:
     if lowest is None:
         _abort(ranks, code, message)
     if lowest != ranks.rank:
-        sys.exit(code)
+        sys.exit()  # with 0: what `mpiexec` exits with is for the rank to say that says what has happened
 
 
 def _abort(ranks: OverMPI, code: int, message: str) -> NoReturn:
@@ -247,7 +247,7 @@ def _abort(ranks: OverMPI, code: int, message: str) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     ranks.comm.Abort(code)
-    raise AssertionError("unreachable")
+    os._exit(code)  # some MPIs come back from there
 
 
 def _explained(error: BaseException) -> tuple[int, str]:
