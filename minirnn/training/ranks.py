@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 
-from minirnn.errors import InputError, MinirnnError
+from minirnn.errors import InputError, MinirnnError, install
 from minirnn.parallel import cut, limit_threads
 
 Result = TypeVar("Result")
@@ -219,7 +219,7 @@ def _found() -> Ranks:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:  # RuntimeError: mpi4py is there, and no MPI
         raise InputError(
-            f"training in {count} processes needs mpi4py and an MPI: pip install 'minirnn[parallel]' mpich; {again} "
+            f"training in {count} processes needs mpi4py and an MPI: {install('parallel')} mpich; {again} "
             f"({str(error).splitlines()[0]})"
         ) from error
     if MPI.COMM_WORLD.Get_size() != count:
