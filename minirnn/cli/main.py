@@ -52,8 +52,12 @@ COMMANDS: tuple[Any, ...] = (
     read,
     exercise,
 )
+TRAIN = (
+    "Train a model. Under mpiexec, as in `mpiexec -n 4 minirnn train lm`, several processes share every batch, also on "
+    "several machines, and make together the steps that one would make."
+)
 GROUPS: tuple[tuple[str, str, str, str, tuple[Any, ...]], ...] = (
-    ("train", "TASK", "train a model", "Train a model.", train.COMMANDS),
+    ("train", "TASK", "train a model", TRAIN, train.COMMANDS),
     ("show", "PICTURE", "see what a network does", "Draw a picture, and write it as text.", show.COMMANDS),
 )
 
