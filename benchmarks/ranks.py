@@ -29,6 +29,8 @@ MODELS = {"small": (64, 128), "medium": (64, 512), "large": (2000, 512)}
 BATCH, STEPS = 64, 35
 NUMBERS = (10**3, 10**4, 10**5, 10**6, 10**7)
 ROUNDS = 7
+WIDTHS = (64, 32, 16, 8, 4, 2, 1)
+COMMAND = "python -m benchmarks.ranks"
 SECONDS, WARM = 3.0, 3
 
 
@@ -53,13 +55,13 @@ class Counted(Ranks):
         return self.ranks.gather(what)
 
 
-def train(ranks: Ranks, name: str) -> dict[str, Any]:
+def train(ranks: Ranks, name: str, width: int = BATCH) -> dict[str, Any]:
     """Milliseconds of a step, for a few seconds, and what was said in it."""
     V, H = MODELS[name]
     rng = np.random.default_rng(0)
     model = LanguageModel(V, H, embedding_size=H // 2, rng=rng)
     text = rng.integers(0, V, 400_000)
-    task = LanguageModeling(model, text, text[:0], batch_size=BATCH, num_steps=STEPS, rng=rng)
+    task = LanguageModeling(model, text, text[:0], batch_size=width, num_steps=STEPS, rng=rng)
     counted = Counted(ranks)
     trainer = Trainer(task, SGD(model.named_parameters(), 0.1), progress=False, ranks=counted)
     clock = Clock(counted)
@@ -109,7 +111,8 @@ def child(what: str, threads: int) -> None:
     """What one of the processes does, and rank 0 prints."""
     set_num_threads(threads)
     with data_parallel() as ranks:
-        result = sums(ranks) if what == "sums" else train(ranks, what)
+        name, _, width = what.partition(":")
+        result = sums(ranks) if name == "sums" else train(ranks, name, int(width or BATCH))
         if ranks.leads:
             print(json.dumps(result))
 
@@ -136,6 +139,22 @@ def main() -> None:
     cores = num_threads()
     _compare(cores, options.rounds, options.out)
     _sums(cores, options.rounds, options.out)
+    _widths(cores, options.rounds, options.out)
+
+
+def _widths(cores: int, rounds: int, folder: Path) -> None:
+    """What is left of a step where a batch is divided among many."""
+    found: dict[int, list[float]] = {width: [] for width in WIDTHS}
+    for _ in range(rounds):
+        for width in WIDTHS:
+            found[width].append(start(1, f"medium:{width}", cores)["ms"])
+    times = {width: statistics.median(ms) for width, ms in found.items()}
+    rows = [[str(w), f"{ms:.1f}", f"{ms / times[BATCH]:.3f}", f"{w / BATCH:.3f}"] for w, ms in times.items()]
+    note = (
+        f"The medium model of the table of processes, in one process with {cores} threads; medians of {rounds} turns."
+    )
+    header = ["sequences", "ms a step", "of the whole batch's", "of its sequences"]
+    common.write_table("ranks_widths", "A step of fewer sequences", COMMAND, header, rows, folder, note)
 
 
 def _compare(cores: int, rounds: int, folder: Path) -> None:
@@ -162,7 +181,7 @@ def _compare(cores: int, rounds: int, folder: Path) -> None:
     )
     header = ["model", "P", "way", "ms a step", "tokens a second", "MB summed a step", "ms of the sum"]
     title = "Data-parallel training: processes beside threads"
-    common.write_table("ranks", title, "python -m benchmarks.ranks", header, rows, folder, note)
+    common.write_table("ranks", title, COMMAND, header, rows, folder, note)
 
 
 def _sums(cores: int, rounds: int, folder: Path) -> None:
@@ -172,7 +191,7 @@ def _sums(cores: int, rounds: int, folder: Path) -> None:
         rows.append([f"{n:,}", f"{ms:.3f}", f"{4e-6 * n / ms:.2f}"])
     note = f"Between {cores} processes of one machine, through its memory; medians of {rounds} turns."
     header = ["float32 numbers", "ms", "GB/s"]
-    common.write_table("ranks_sums", "Allreduce", "python -m benchmarks.ranks", header, rows, folder, note)
+    common.write_table("ranks_sums", "Allreduce", COMMAND, header, rows, folder, note)
 
 
 if __name__ == "__main__":

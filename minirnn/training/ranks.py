@@ -188,7 +188,12 @@ def data_parallel() -> Iterator[Ranks]:
     Raises:
         InputError: there are several processes, but no MPI between them; says what is missing.
     """
-    ranks = _found()
+    try:
+        ranks = _found()
+    except InputError:
+        if launched()[0] > 0:
+            sys.exit(2)  # the first says it
+        raise
     if not isinstance(ranks, OverMPI):
         yield ranks
         return

@@ -36,9 +36,12 @@ def test_without_a_launcher_mpi4py_is_not_imported(monkeypatch):
 
 
 def test_several_processes_without_mpi4py_do_not_train_the_same_model_each(monkeypatch):
-    monkeypatch.setattr(ranks, "launched", lambda: (1, 4))
+    monkeypatch.setattr(ranks, "launched", lambda: (0, 4))
     monkeypatch.setitem(sys.modules, "mpi4py", None)
     with pytest.raises(InputError, match=r"training in 4 processes needs mpi4py and an MPI: .*minirnn\[parallel\]"):
+        data_parallel().__enter__()
+    monkeypatch.setattr(ranks, "launched", lambda: (1, 4))
+    with pytest.raises(SystemExit, match="2"):  # in silence: it has been said
         data_parallel().__enter__()
 
 
@@ -47,7 +50,7 @@ def test_an_mpiexec_of_another_mpi_is_noticed(monkeypatch):
     world = SimpleNamespace(Get_size=lambda: 1)
     module = ModuleType("mpi4py")
     module.MPI = SimpleNamespace(COMM_WORLD=world, Get_library_version=lambda: "Open MPI v5.0.3, package: …")
-    monkeypatch.setattr(ranks, "launched", lambda: (1, 4))
+    monkeypatch.setattr(ranks, "launched", lambda: (0, 4))
     monkeypatch.setitem(sys.modules, "mpi4py", module)
     with pytest.raises(InputError, match=r"4 processes, but mpi4py sees 1: .*\(Open MPI v5.0.3\); use the mpiexec"):
         data_parallel().__enter__()
