@@ -97,7 +97,7 @@ def add_up_gradients(
     """Equations (1) and (2), from the gradients of each rank's summed loss. From a GPU the buffer goes by the host.
 
     A parameter that no rank has used keeps no gradient: to an optimiser that is not the same as zero. So beside the
-    gradients goes how many ranks have one.
+    gradients goes how many ranks have one. In float32 counts are exact up to 2²⁴, which is more tokens than a step has.
 
     Returns:
         The loss, and the sum of the tokens.
