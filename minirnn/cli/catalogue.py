@@ -16,7 +16,7 @@ import numpy as np
 
 from minirnn.autograd import activations, functional, ops
 from minirnn.autograd.tensor import Tensor
-from minirnn.cells import CELL_NAMES, make_cell
+from minirnn.cells import CELL_NAMES, Cell, make_cell
 from minirnn.cli.chat_recipes import chat_recipes
 from minirnn.cli.drawing_recipes import drawing_recipes
 from minirnn.cli.encoder_decoders import caption_recipes, translation_recipes
@@ -211,17 +211,28 @@ def functional_recipes() -> Iterator[tuple[str, Recipe]]:
 
 def cell_recipes() -> Iterator[tuple[str, Recipe]]:
     """Every cell through time, both directions, with and without padding."""
-    some_padded = np.array([4, 1, 2])
     for name in CELL_NAMES:
-        yield f"cell {name}", partial(through_time, name, None, False)
-        yield f"cell {name} (lengths)", partial(through_time, name, some_padded, False)
-        yield f"cell {name} (reverse, lengths)", partial(through_time, name, some_padded, True)
+        yield from _cell_recipes(name, name)
 
 
-def through_time(name: str, lengths: Any, reverse: bool, rng: np.random.Generator) -> tuple[Function, Inputs]:
+def _cell_recipes(name: str, cell: str | Cell) -> Iterator[tuple[str, Recipe]]:
+    some_padded = np.array([4, 1, 2])
+    yield f"cell {name}", partial(through_time, cell, None, False)
+    yield f"cell {name} (lengths)", partial(through_time, cell, some_padded, False)
+    yield f"cell {name} (reverse, lengths)", partial(through_time, cell, some_padded, True)
+
+
+def cases_of_cell(name: str, cell: Cell, seed: int = 0) -> list[tuple[str, Function, Inputs]]:
+    """The cases of a cell that is none of minirnn's, by itself and in layers."""
+    recipes: dict[str, Recipe] = dict(_cell_recipes(name, cell))
+    recipes[f"layer {name} (2 layers, 2 directions, lengths)"] = partial(deep_recipe, cell)
+    return [(case, *make(stream(seed, case))) for case, make in recipes.items()]
+
+
+def through_time(cell: str | Cell, lengths: Any, reverse: bool, rng: np.random.Generator) -> tuple[Function, Inputs]:
     """The recipe of a cell: x, all weights and the first state."""
     T, B, I, H = 4, 3, 2, 3
-    cell = make_cell(name)
+    cell = make_cell(cell)
     shapes = cell.weight_shapes(I, H)
 
     def draw() -> Inputs:
@@ -268,9 +279,9 @@ def _double(make: Callable[..., Module]) -> Callable[[np.random.Generator], Modu
     return lambda rng: make(rng=rng, **DOUBLE)
 
 
-def deep_recipe(name: str, rng: np.random.Generator) -> tuple[Function, Inputs]:
+def deep_recipe(cell: str | Cell, rng: np.random.Generator) -> tuple[Function, Inputs]:
     """The recipe of a recurrent layer of two layers in both directions, over sequences of different lengths."""
-    cell = make_cell(name)
+    cell = make_cell(cell)
     # Two normalised features are ±1: a step function, which differences cannot follow.
     H = 5 if cell.adds_bias else 2
 

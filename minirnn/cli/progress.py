@@ -70,9 +70,9 @@ class Progress:
             if self.total is None:
                 self._say()
             else:
-                from tqdm import tqdm  # here, as in the training loop
+                from minirnn.training.bar import Bar  # here, as in the training loop
 
-                self._bar = tqdm(total=self.total, initial=self.done, desc=self.what, unit=self.unit)
+                self._bar = Bar(total=self.total, initial=self.done, desc=self.what, unit=self.unit, dynamic_ncols=True)
 
     def __enter__(self) -> Progress:
         if _shown.get():

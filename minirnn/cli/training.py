@@ -22,7 +22,7 @@ from minirnn.layers import Module
 from minirnn.parallel import FEWEST_OF_A_STEP, num_threads, set_num_threads, worthwhile
 from minirnn.plots import plot_losses
 from minirnn.runs.options import Options, read_options
-from minirnn.runs.own import chosen_optimizer, digests
+from minirnn.runs.own import chosen_optimizer, files_of
 from minirnn.runs.weights import believed
 from minirnn.training import Optimizer, Run, Trainer
 from minirnn.training.loop import AnyTask
@@ -162,8 +162,7 @@ class Command:
         out, ranks = arguments.out, trainer.ranks
         computed = {"kernels": arguments.kernels, "threads": settle_threads(trainer, options, arguments.threads)}
         computed |= {"ranks": ranks.size} if ranks.size > 1 else {}
-        files = {"files": found} if (found := digests(options)) else {}
-        config = {"task": self.task, "options": absolute_paths(options), **computed, **files, **config}
+        config = {"task": self.task, "options": absolute_paths(options), **computed, **files_of(options), **config}
         stem = f"runs/{self.task}"
         run = ranks.first(lambda: Run.create(out, config) if out is not None else Run.create_numbered(stem, config))
         with _kept_by_first(run, trainer):
@@ -188,6 +187,8 @@ class Command:
             source = options.get(name)
             if name in given or not isinstance(source, str):
                 continue
+            if not Path(source).exists() and name in self.changeable:
+                raise InputError(f"{source}: there is no such file: if it was moved, say where to with --{name}")
             if Path(source).exists() and not Path(source).is_file():  # a pipe, perhaps
                 raise InputError(f"{source} is not a file that can be read again: name the text with --{name}")
         with believed(run, "last"):
@@ -198,7 +199,8 @@ class Command:
         computed |= {} if as_many else {"ranks": ranks.size}
         with _kept_by_first(run, trainer):
             trainer.resume()
-            ranks.first(lambda: run.update({"options": absolute_paths(options), **computed}))
+            files = files_of(options, run.config.get("files"))
+            ranks.first(lambda: run.update({"options": absolute_paths(options), **computed, **files}))
             return self._train(run, trainer, options)
 
     def _train(self, run: Run, trainer: Trainer, options: dict[str, Any]) -> int:

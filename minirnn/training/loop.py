@@ -43,7 +43,7 @@ from minirnn.training.sharing import (
 from minirnn.training.task import Carry, Keeping, Place, Task, counted
 
 if TYPE_CHECKING:
-    from tqdm import tqdm
+    from minirnn.training.bar import Bar
 
 AnyTask = TypeVar("AnyTask", bound=Task)
 
@@ -129,12 +129,12 @@ class Trainer(Generic[AnyTask]):
         Raises:
             NonFiniteLossError: the loss became infinite or nan; names the step. The checkpoints before it stay.
         """
-        from tqdm import tqdm  # here: to load it takes a tenth of the time in which a command starts
+        from minirnn.training.bar import Bar  # here: to load tqdm takes a tenth of the time in which a command starts
 
         epochs, self.stopped = integer("epochs", epochs, least=0), False
         total = epochs * self.task.num_batches
         show = self.progress and sys.stderr is not None
-        bar = tqdm(total=total, initial=self.place.step, unit="batch", disable=not show)
+        bar = Bar(total=total, initial=self.place.step, unit="batch", disable=not show, dynamic_ncols=True)
         with bar, one_thread_each():
             begin_alike(self.ranks, self.task.model, self.optimizer)
             self._save_if(self.run is not None and not self.run.last.exists())
@@ -159,7 +159,7 @@ class Trainer(Generic[AnyTask]):
         """Whether the patience has run out."""
         return self.patience is not None and waited(self.history, self.monitor) >= self.patience
 
-    def _train_epoch(self, bar: tqdm) -> None:
+    def _train_epoch(self, bar: Bar) -> None:
         place = self.place
         self.task.model.train()
         # From 1, because (seed, 0) would be the very stream that seed alone gives, from which the weights were drawn.
@@ -173,7 +173,7 @@ class Trainer(Generic[AnyTask]):
             if place.step % self.check_every == 0:
                 self._read_losses()
                 place.seconds = time.perf_counter() - started
-                bar.set_postfix_str(self._speed(), refresh=False)
+                bar.say(*self._speed())
                 self._save_if(time.monotonic() - self._saved_at > self.save_every)
             if self._answered("on_step"):
                 break
@@ -226,7 +226,7 @@ class Trainer(Generic[AnyTask]):
             raise NonFiniteLossError(f"{bad[0]} became infinite or nan by step {self.place.step}: {self._advice()}")
         return model
 
-    def _finish_epoch(self, bar: tqdm, last: bool) -> None:
+    def _finish_epoch(self, bar: Bar, last: bool) -> None:
         place = self.place
         if place.tokens == 0:
             raise InputError("an epoch without a single batch: the training text is too short")
@@ -237,28 +237,30 @@ class Trainer(Generic[AnyTask]):
         due = time.monotonic() - self._saved_at > self.save_every
         self._save_if(last or self.stopped or self.stopped_early() or due)
 
-    def _validate(self, bar: tqdm) -> None:
+    def _validate(self, bar: Bar) -> None:
         """Measure on held-out text, log it, and keep the model if it is the best so far."""
         place = self.place
-        bar.set_postfix_str("validating")
+        bar.say("validating")
+        bar.refresh()
         self.task.model.eval()
-        row = self.ranks.first(self._measured)
+        row = self.ranks.first(lambda: self._measured(bar))
         if isinstance(self.task, Keeping):  # which validation may have changed
             self.task.kept.update(self.ranks.broadcast(self.task.kept))
         self.history.append(row)
-        shown = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in row.items()}
         if self.ranks.leads:
-            bar.write("  ".join(f"{name} {value}" for name, value in shown.items()))
+            shown = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in row.items()}
+            bar.print_parts([f"{name} {value}" for name, value in shown.items()])
         score = badness(row, self.monitor)
         self.ranks.first(lambda: self._log(row, score < place.best))
         place.best = min(place.best, score)
         self._answered("on_validation", row)
 
-    def _measured(self) -> dict[str, Any]:
+    def _measured(self, bar: Bar) -> dict[str, Any]:
         """The row of a validation."""
         place = self.place
         with no_grad():
             measures = self.task.validate()
+        bar.say(*self._speed())
         loss = measures.get("valid_loss", 0.0)
         if not math.isfinite(loss):
             raise NonFiniteLossError(
@@ -292,12 +294,14 @@ class Trainer(Generic[AnyTask]):
         self.stopped = bool(answers) and any(self.ranks.gather(any(answers)))
         return self.stopped
 
-    def _speed(self) -> str:
+    def _speed(self) -> list[str]:
+        """What is said beside the bar, the most important first."""
         place = self.place
         loss = place.nll / place.tokens
-        shown = f", perplexity {perplexity(loss, 1):.2f}" if self.task.loss_is_nll else ""
-        shown += self.task.doing() if isinstance(self.task, Keeping) else ""
-        return f"loss {loss:.3f}{shown}, {place.tokens / place.seconds:,.0f} {counted(self.task)}/s"
+        said = [f"loss {loss:.3f}"]
+        said += [f"perplexity {perplexity(loss, 1):.2f}"] if self.task.loss_is_nll else []
+        said += self.task.doing() if isinstance(self.task, Keeping) else []
+        return [*said, f"{place.tokens / max(place.seconds, 1e-9):,.0f} {counted(self.task)}/s"]
 
     def _save_if(self, due: bool) -> None:
         """Write a checkpoint, if there is a run and rank 0 finds that one is due."""
