@@ -27,7 +27,7 @@ def find_mpiexec():
         answer = subprocess.run(ask, capture_output=True, text=True, timeout=60)
     except subprocess.TimeoutExpired:
         return None
-    return command if answer.stdout.split() == ["2", "2"] else None
+    return command if answer.stdout.count("2") == 2 else None  # perhaps on one line: both write at once
 
 
 def command(size, *arguments):
