@@ -65,7 +65,7 @@ def test_a_rank_may_be_killed_at_any_moment(tmp_path):
     for k in range(TIMES):
         mark = f"MINIRNN_TEST_MARK={os.getpid()}-{k}"
         killed = tmp_path / "killed"
-        was_killed = train_until(draw.uniform(0.2, 1) * whole, k % SIZE, tmp_path, mark)
+        was_killed = train_until(draw.uniform(0.15, 0.75) * whole, k % SIZE, tmp_path, mark)
         kills += was_killed
         if (killed / "run.json").exists():
             in_training += was_killed
