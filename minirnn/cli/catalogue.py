@@ -17,6 +17,7 @@ import numpy as np
 from minirnn.autograd import activations, functional, ops
 from minirnn.autograd.tensor import Tensor
 from minirnn.cells import CELL_NAMES, Cell, make_cell
+from minirnn.cli.adaptive_recipes import adaptive_softmax_recipes
 from minirnn.cli.chat_recipes import chat_recipes
 from minirnn.cli.drawing_recipes import drawing_recipes
 from minirnn.cli.encoder_decoders import caption_recipes, translation_recipes
@@ -252,6 +253,7 @@ def layer_recipes() -> Iterator[tuple[str, Recipe]]:
     yield "layer LayerNorm", module_recipe(lambda rng: LayerNorm(4, **DOUBLE), x=normal(2, 3, 4))
     yield "layer PReLU", module_recipe(lambda rng: PReLU(4, **DOUBLE), x=away_from((0.0,), 2, 3, 4))
     yield "layer Linear", module_recipe(_double(partial(Linear, 3, 2)), x=normal(2, 2, 3))
+    yield from adaptive_softmax_recipes()
     yield "layer Conv2d", module_recipe(_double(partial(Conv2d, 2, 3, (2, 3), padding=1)), x=normal(2, 2, 3, 4))
     make: Any = partial(Embedding, 4, 3)
     yield "layer Embedding", module_recipe(_double(make), lambda table: table(np.array([[1, 3], [1, 0]])))
@@ -273,6 +275,11 @@ def layer_recipes() -> Iterator[tuple[str, Recipe]]:
     for label, size in (("one-hot", None), ("embedding", 2)):
         make = partial(LanguageModel, 4, 3, cell="lstm", embedding_size=size)
         yield f"model LanguageModel ({label})", module_recipe(_double(make), lambda model: model(ids))
+    adaptive: Any = partial(LanguageModel, 4, 3, cell="lstm", embedding_size=2, softmax="adaptive", cutoffs=[1, 3])
+    yield (
+        "model LanguageModel (adaptive)",
+        module_recipe(_double(adaptive), lambda model: model.loss(ids, ids[::-1])[0]),
+    )
 
 
 def _double(make: Callable[..., Module]) -> Callable[[np.random.Generator], Module]:

@@ -8,7 +8,6 @@ from typing import Literal, get_args
 import numpy as np
 
 from minirnn.arguments import integer
-from minirnn.autograd.losses import cross_entropy
 from minirnn.autograd.tensor import Tensor
 from minirnn.data.batches import Batch, num_batches, random_batches, sequential_batches
 from minirnn.errors import InputError
@@ -62,8 +61,7 @@ class LanguageModeling:
     def loss(self, batch: Batch, carry: Carry, step: int = 0) -> tuple[Tensor, int, Carry]:
         """The mean negative log-likelihood of a batch; where the state is carried, its gradient is not."""
         inputs, targets = batch
-        logits, state = self.model(inputs, carry)
-        loss = cross_entropy(logits, targets)
+        loss, state = self.model.loss(inputs, targets, carry)
         return loss, targets.size, detach(state) if self.partition == "sequential" else None
 
     def width(self, batch: Batch) -> int:
@@ -92,6 +90,6 @@ def nll_of(model: LanguageModel, ids: np.ndarray) -> float:
     nll, state = 0.0, None
     for start in range(0, len(ids) - 1, PIECE):
         inputs = ids[start : start + PIECE + 1]
-        logits, state = model(inputs[:-1, None], state)
-        nll += cross_entropy(logits, inputs[1:, None], reduction="sum").item()
+        loss, state = model.loss(inputs[:-1, None], inputs[1:, None], state, reduction="sum")
+        nll += loss.item()
     return nll
