@@ -101,6 +101,12 @@ def set_num_threads(threads: int | None) -> None:
     one_thread_each.set_outside(at_first if threads is None else threads)
 
 
+def limit_threads(most: int) -> None:
+    """Where `set_num_threads` has said nothing, compute with at most so many threads."""
+    if not _chosen:
+        set_num_threads(max(1, min(_at_first(), most)))
+
+
 class _OneThreadEach:
     """Inside its block, every BLAS runs in the thread that calls it, and a thread that waits for Python's lock asks
     for it soon. Both hold for the whole process; blocks may be open in several threads."""

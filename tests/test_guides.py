@@ -58,9 +58,10 @@ def test_a_guide_runs_from_top_to_bottom(guide, tmp_path, monkeypatch, capsys):
     assert not printed
 
 
-def test_there_are_four():
+def test_there_are_five():
     assert [guide.stem for guide in GUIDES] == [
         "coming-from-pytorch",
+        "several-processes",
         "your-own-cell",
         "your-own-model",
         "your-own-operation",

@@ -32,9 +32,10 @@ from minirnn.cli import (
     translate,
 )
 from minirnn.cli.options import Parser, complain, describe
-from minirnn.cli.streams import harmless_streams, mend_streams
+from minirnn.cli.streams import harmless_streams, mend_streams, silent
 from minirnn.errors import MinirnnError, MinirnnWarning
 from minirnn.parallel import one_thread_each, set_num_threads
+from minirnn.training.ranks import launched
 
 COMMANDS: tuple[Any, ...] = (
     translate,
@@ -51,8 +52,12 @@ COMMANDS: tuple[Any, ...] = (
     read,
     exercise,
 )
+TRAIN = (
+    "Train a model. Under mpiexec, as in `mpiexec -n 4 minirnn train lm`, several processes share every batch, also on "
+    "several machines, and make together the steps that one would make."
+)
 GROUPS: tuple[tuple[str, str, str, str, tuple[Any, ...]], ...] = (
-    ("train", "TASK", "train a model", "Train a model.", train.COMMANDS),
+    ("train", "TASK", "train a model", TRAIN, train.COMMANDS),
     ("show", "PICTURE", "see what a network does", "Draw a picture, and write it as text.", show.COMMANDS),
 )
 
@@ -88,7 +93,8 @@ def _run(arguments: Sequence[str] | None) -> NoReturn:
     try:
         try:
             _heed_sigterm()
-            options = build_parser().parse_args(arguments)
+            with silent(launched()[0] > 0):  # what is wrong with a command is said once, also under `mpiexec`
+                options = build_parser().parse_args(arguments)
             use_kernels(options.kernels)
             set_num_threads(options.threads)
             # What is not finite is found and named by the training loop.

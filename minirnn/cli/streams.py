@@ -37,6 +37,16 @@ def harmless_streams() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def silent(really: bool = True) -> Iterator[None]:
+    """Inside the block nothing is written to stdout and stderr."""
+    if not really:
+        yield
+        return
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        yield
+
+
 class Harmless:
     """A stream without control characters.
 

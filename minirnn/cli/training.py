@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from minirnn.cli.computing import in_words, kept_threads
 from minirnn.cli.options import path, quoted
 from minirnn.cli.progress import progress
 from minirnn.cli.sections import RUN, TITLES, section_of
+from minirnn.cli.streams import silent
 from minirnn.errors import InputError
 from minirnn.layers import Module
 from minirnn.parallel import FEWEST_OF_A_STEP, num_threads, set_num_threads, worthwhile
@@ -24,6 +26,7 @@ from minirnn.runs.own import chosen_optimizer, files_of
 from minirnn.runs.weights import believed
 from minirnn.training import Optimizer, Run, Trainer
 from minirnn.training.loop import AnyTask
+from minirnn.training.ranks import current, data_parallel
 from minirnn.training.schedules import Schedule, cosine, product, warmup
 from minirnn.training.task import loss_unit
 
@@ -108,8 +111,9 @@ class Command:
         section.add_argument("--quiet", action="store_true", help="no progress bar")
 
     def run(self, arguments: argparse.Namespace) -> int:
-        """Train, or go on training, and show what came of it."""
-        with progress(not arguments.quiet):
+        """Train, or go on training, and show what came of it: alone, or together with the other processes of an
+        `mpiexec`, of which rank 0 alone writes and speaks."""
+        with data_parallel() as ranks, silent(not ranks.leads), progress(not arguments.quiet and ranks.leads):
             return self._run(arguments)
 
     def _run(self, arguments: argparse.Namespace) -> int:
@@ -147,7 +151,7 @@ class Command:
         with believed(source, "best"):
             trainer = self.reopen(source, options, not arguments.quiet)
         take_weights(source, trainer)
-        own = ("task", "options", "kernels", "threads", "from", "minirnn", "files")
+        own = ("task", "options", "kernels", "threads", "ranks", "from", "minirnn", "files")
         config = {name: value for name, value in source.config.items() if name not in own}
         return self._train_anew(trainer, {"from": str(source.path.resolve()), **config}, options, arguments)
 
@@ -155,17 +159,19 @@ class Command:
         self, trainer: Trainer, config: dict[str, Any], options: dict[str, Any], arguments: argparse.Namespace
     ) -> int:
         """A run directory is made only when everything else is known to be right."""
-        out = arguments.out
+        out, ranks = arguments.out, trainer.ranks
         computed = {"kernels": arguments.kernels, "threads": settle_threads(trainer, options, arguments.threads)}
+        computed |= {"ranks": ranks.size} if ranks.size > 1 else {}
         config = {"task": self.task, "options": absolute_paths(options), **computed, **files_of(options), **config}
-        run = Run.create(out, config) if out is not None else Run.create_numbered(f"runs/{self.task}", config)
-        trainer.run = run
-        with run.lock():
+        stem = f"runs/{self.task}"
+        run = ranks.first(lambda: Run.create(out, config) if out is not None else Run.create_numbered(stem, config))
+        with _kept_by_first(run, trainer):
             return self._train(run, trainer, options)
 
     def _resume(self, path: Path, given: dict[str, Any], arguments: argparse.Namespace) -> int:
-        run, kernels = Run(path), arguments.kernels
-        threads = kept_threads(run) if arguments.threads is None else arguments.threads
+        run, kernels, ranks = Run(path), arguments.kernels, current()
+        as_many = run.config.get("ranks", 1) == ranks.size  # else the cores are divided otherwise
+        threads = kept_threads(run) if arguments.threads is None and as_many else arguments.threads
         if kernels is None:  # kernels round differently, so a run goes on as it began
             kernels = run.config.get("kernels")
             if kernels not in (None, True, False):
@@ -187,33 +193,48 @@ class Command:
                 raise InputError(f"{source} is not a file that can be read again: name the text with --{name}")
         with believed(run, "last"):
             trainer = self.reopen(run, options, not arguments.quiet)
-        trainer.run = run
         if "from" in run.config and not run.last.exists():
             take_weights(Run(str(run.config["from"])), trainer)
         computed = {"kernels": kernels, "threads": settle_threads(trainer, options, threads)}
-        with run.lock():
+        computed |= {} if as_many else {"ranks": ranks.size}
+        with _kept_by_first(run, trainer):
             trainer.resume()
-            run.update({"options": absolute_paths(options), **computed, **files_of(options, run.config.get("files"))})
+            files = files_of(options, run.config.get("files"))
+            ranks.first(lambda: run.update({"options": absolute_paths(options), **computed, **files}))
             return self._train(run, trainer, options)
 
     def _train(self, run: Run, trainer: Trainer, options: dict[str, Any]) -> int:
         again = f"minirnn train {self.task} --resume {quoted(run.path)}"
         try:
             how = "" if options["device"] == "gpu" else f"; {in_words(num_threads())}"
+            how += f" in each of {trainer.ranks.size} processes" if trainer.ranks.size > 1 else ""
             print(f"{run.path}: {self.announce(trainer, options)}{how}", flush=True)
             trainer.train(options["epochs"])
         except KeyboardInterrupt:
+            if not trainer.ranks.leads:
+                raise
             print(f"\ninterrupted; go on with: {again}", file=sys.stderr)
-            return 130
+            sys.exit(130)  # and no `return`: ranks that do not know of it yet have to end too
         except (OSError, MemoryError) as error:  # a disk that is full or can no longer be written to, most likely
             if not isinstance(error, BrokenPipeError):
                 print(f"\ninterrupted; when that is mended go on with: {again}", file=sys.stderr)
             raise
+        if not trainer.ranks.leads:
+            return 0
         if not trainer.history:
             print(f"nothing has been validated yet; go on with: {again} --epochs {trainer.place.epoch + 1}")
             return 0
         self.report(run, trainer)
         return 0
+
+
+@contextmanager
+def _kept_by_first(run: Run, trainer: Trainer) -> Iterator[None]:
+    """Inside the block rank 0 holds the lock of the run, and its trainer alone keeps it."""
+    with ExitStack() as stack:
+        trainer.ranks.first(lambda: stack.enter_context(run.lock()))
+        trainer.run = run if trainer.ranks.leads else None
+        yield
 
 
 def take_weights(source: Run, trainer: Trainer) -> None:
@@ -234,7 +255,7 @@ def settle_threads(trainer: Trainer, options: Mapping[str, Any], threads: int | 
     filters that are used at many places, for what the task says of `weights_used` in a step. Returns how many."""
     if threads is None:
         used = getattr(trainer.task, "weights_used", trainer.task.model.num_parameters())
-        threads = worthwhile(used * options["batch-size"], FEWEST_OF_A_STEP)
+        threads = worthwhile(used * options["batch-size"] // trainer.ranks.size, FEWEST_OF_A_STEP)
     set_num_threads(threads)
     return threads
 
@@ -266,7 +287,7 @@ def make_trainer(task: AnyTask, options: Mapping[str, Any], progress: bool, **mo
     """
     optimizer = make_optimizer(task.model, options)
     settings = {name.replace("-", "_"): options[name] for name in ("seed", "clip", "validate-every", "save-every")}
-    return Trainer(task, optimizer, **settings, **more, progress=progress)
+    return Trainer(task, optimizer, **settings, **more, progress=progress, ranks=current())
 
 
 def make_optimizer(model: Module, options: Mapping[str, Any]) -> Optimizer:

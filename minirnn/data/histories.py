@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minirnn.arguments import integer
-from minirnn.data.sequences import length_batches, pad
+from minirnn.data.sequences import columns, length_batches, pad
 from minirnn.data.strangers import Strangers
 from minirnn.data.vocabulary import EOS_ID, PAD_ID, UNKNOWN_ID
 from minirnn.errors import InputError
@@ -44,6 +44,26 @@ class Histories(NamedTuple):
         """(S, M): 1 where the one who is to answer has spoken, and 0 where the other has. (They take turns.)"""
         places = np.arange(len(self.turns))[:, None]
         return (self.lengths - places) % 2 == 0
+
+    def part(self, at: slice) -> Histories:
+        """Those of some of the answers, with the turns to which these look back, and no others."""
+        turns, lengths = columns(self.turns, self.lengths, at)
+        real = np.arange(len(turns))[:, None] < lengths
+        used = np.unique(turns[real])
+        words, word_lengths = self.words[:, used], self.word_lengths[used]
+        word_at, num_words = columns(self.word_at, self.num_words, at)
+        turn_at, place_at = (columns(one, self.num_words, at)[0] for one in (self.turn_at, self.place_at))
+        real_words = np.arange(len(word_at))[:, None] < num_words
+        return Histories(
+            words[: word_lengths.max()],
+            word_lengths,
+            np.where(real, np.searchsorted(used, turns), 0),
+            lengths,
+            word_at,
+            np.where(real_words, np.searchsorted(used, turn_at), 0),
+            place_at,
+            num_words,
+        )
 
 
 def histories(turns: Sequence[np.ndarray], of_each: Sequence[Sequence[int]]) -> Histories:

@@ -85,6 +85,16 @@ def pad(sequences: Sequence[np.ndarray], pad_id: int = 0) -> tuple[np.ndarray, n
     return ids, lengths
 
 
+def columns(ids: np.ndarray, lengths: np.ndarray, at: slice) -> tuple[np.ndarray, np.ndarray]:
+    """Some columns of padded sequences (T, batch) of these lengths (batch,), as `pad` makes them of these alone.
+
+    >>> ids, lengths = pad([np.array([1, 2, 3]), np.array([4])])
+    >>> columns(ids, lengths, slice(1, 2))[0].tolist()
+    [[4]]
+    """
+    return ids[: lengths[at].max(), at], lengths[at]
+
+
 def _require_ids(sequence: Any) -> None:
     """Refuse what is no sequence of ids. (Into an array of ids NumPy writes 1.9 as 1.)"""
     ids = sequence if isinstance(sequence, np.ndarray) else np.asarray(sequence)

@@ -9,6 +9,7 @@ from minirnn.training.drawing import Drawing
 from minirnn.training.language_modeling import LanguageModeling
 from minirnn.training.loop import Trainer
 from minirnn.training.optimizers import *  # noqa: F403
+from minirnn.training.ranks import Ranks, data_parallel
 from minirnn.training.rewards import Rewards, named_reward
 from minirnn.training.run import Run
 from minirnn.training.translation import Translation
@@ -20,10 +21,12 @@ __all__ = [
     "Chatting",
     "Drawing",
     "LanguageModeling",
+    "Ranks",
     "Rewards",
     "Run",
     "Trainer",
     "Translation",
+    "data_parallel",
     "load_checkpoint",
     "named_reward",
     "save",

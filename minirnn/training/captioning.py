@@ -10,7 +10,7 @@ import numpy as np
 
 from minirnn.arguments import integer, number
 from minirnn.autograd.tensor import Tensor
-from minirnn.data.sequences import pad
+from minirnn.data.sequences import columns, pad
 from minirnn.data.sights import Sights
 from minirnn.data.vocabulary import BOS_ID, EOS_ID, PAD_ID
 from minirnn.decoding import decode
@@ -114,20 +114,36 @@ class Captioning(SentenceTask):
         """The batches of one epoch: every picture once, with so many of its captions."""
         yield from batches_of(self.train_captioned, self.batch_size, rng, self.captions_per_picture)
 
-    def cross_entropy(self, batch: CaptionBatch, step: int) -> tuple[Tensor, int]:
-        """The mean over the real tokens of the captions, and the attention's penalty."""
+    def likelihood(self, batch: CaptionBatch, step: int) -> dict[str, Tensor]:
+        """The mean over the real tokens of the captions, and the attention's penalty, which is one over captions."""
         X, X_lengths, rows, Y, Y_lengths = batch
         if is_hard(self.model):
             read = partial(self.model, X, X_lengths, shift_right(Y), rows=rows)
-            return hard_loss(self.model, read, Y, Y_lengths, self.label_smoothing), int(Y_lengths.sum())
+            return {"tokens": hard_loss(self.model, read, Y, Y_lengths, self.label_smoothing)}
         decoded = self.model(X, X_lengths, shift_right(Y), rows=rows)
-        total = sentence_loss(self.model, decoded.features, Y, Y_lengths, label_smoothing=self.label_smoothing)
+        smoothing = self.label_smoothing
+        means = {"tokens": sentence_loss(self.model, decoded.features, Y, Y_lengths, label_smoothing=smoothing)}
         if self.attention_penalty and decoded.attention is not None:
             S = decoded.attention.shape[2]
             regions = np.full(len(rows), S) if X_lengths is None else X_lengths[rows]
             uneven = attention_regularizer(decoded.attention, regions, Y_lengths, self.attention_target)
-            total = total + self.attention_penalty * uneven
-        return total, int(Y_lengths.sum())
+            means["sentences"] = self.attention_penalty * uneven
+        return means
+
+    def sizes(self, batch: CaptionBatch) -> dict[str, int]:
+        """The real tokens, the captions, which are sentences, and the pictures, of which each has a caption."""
+        return {
+            "tokens": int(batch.Y_lengths.sum()),
+            "sentences": len(batch.rows),
+            "sources": int(batch.rows.max()) + 1,
+        }
+
+    def part(self, batch: CaptionBatch, at: slice) -> CaptionBatch:
+        """Some pictures of a batch, with their captions."""
+        X, X_lengths, rows, Y, Y_lengths = batch
+        captions = slice(*np.searchsorted(rows, (at.start, at.stop)).tolist())  # those of a picture are side by side
+        X, lengths = (X[at], None) if X_lengths is None else columns(X, X_lengths, at)
+        return CaptionBatch(X, lengths, rows[captions] - at.start, *columns(Y, Y_lengths, captions))
 
     def asked(self, batch: CaptionBatch) -> Asked:
         """Each picture, with those captions of it that are in the batch."""

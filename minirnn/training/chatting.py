@@ -11,6 +11,7 @@ from minirnn.autograd.losses import Reduction
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import to_host
 from minirnn.data.histories import AnswerBatch, Talk
+from minirnn.data.sequences import columns
 from minirnn.data.vocabulary import BOS_ID, EOS_ID
 from minirnn.decoding import decode
 from minirnn.errors import InputError
@@ -69,9 +70,17 @@ class Chatting(SentenceTask):
         """The batches of one epoch: every answer once."""
         yield from self.talk.batches(self.batch_size, rng, together=self.together)
 
-    def cross_entropy(self, batch: AnswerBatch, step: int) -> tuple[Tensor, int]:
+    def likelihood(self, batch: AnswerBatch, step: int) -> dict[str, Tensor]:
         """The mean over the real tokens of the answers."""
-        return _loss(self.model, batch, "mean"), int(batch.Y_lengths.sum())
+        return {"tokens": _loss(self.model, batch, "mean")}
+
+    def sizes(self, batch: AnswerBatch) -> dict[str, int]:
+        """The real tokens of the answers, and the histories."""
+        return {"tokens": int(batch.Y_lengths.sum()), "sources": len(batch.Y_lengths)}
+
+    def part(self, batch: AnswerBatch, at: slice) -> AnswerBatch:
+        """Some answers of a batch, with the turns that they look back on."""
+        return AnswerBatch(batch.histories.part(at), *columns(batch.Y, batch.Y_lengths, at))
 
     def asked(self, batch: AnswerBatch) -> Asked:
         """Each history, with the answer that was given."""

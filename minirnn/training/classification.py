@@ -11,7 +11,7 @@ from minirnn.autograd.losses import cross_entropy
 from minirnn.autograd.recording import no_grad
 from minirnn.autograd.sequences import check_ids
 from minirnn.autograd.tensor import Tensor
-from minirnn.data.sequences import length_batches, pad
+from minirnn.data.sequences import columns, length_batches, pad
 from minirnn.errors import InputError
 from minirnn.models.classifier import SequenceClassifier
 from minirnn.training.task import Carry
@@ -69,6 +69,15 @@ class Classification:
         """The mean negative log-likelihood of the classes."""
         ids, lengths, classes = batch
         return cross_entropy(self.model(ids, lengths), classes), len(classes), None
+
+    def width(self, batch: Batch) -> int:
+        """The sequences of a batch."""
+        return len(batch[1])
+
+    def part(self, batch: Batch, at: slice) -> Batch:
+        """Some sequences of a batch."""
+        ids, lengths, classes = batch
+        return *columns(ids, lengths, at), classes[at]
 
     def validate(self) -> dict[str, float]:
         """The loss per sequence and the accuracy on what is held out."""

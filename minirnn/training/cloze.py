@@ -79,6 +79,14 @@ class Cloze:
         losses = [cross_entropy(model(batch), batch) for model in self.model.models().values()]
         return ops.sum(ops.stack(losses)), batch.size, None
 
+    def width(self, batch: np.ndarray) -> int:
+        """The pieces of a batch."""
+        return batch.shape[1]
+
+    def part(self, batch: np.ndarray, at: slice) -> np.ndarray:
+        """Some pieces of a batch."""
+        return batch[:, at]
+
     def validate(self) -> dict[str, float]:
         """The loss, and for each model perplexity and accuracy of the held-out tokens."""
         row: dict[str, float] = {}

@@ -12,7 +12,7 @@ from minirnn.arguments import integer
 from minirnn.autograd.losses import Reduction, cross_entropy
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import to_host
-from minirnn.data.sequences import pad
+from minirnn.data.sequences import columns, pad
 from minirnn.data.vocabulary import PAD_ID
 from minirnn.errors import InputError
 from minirnn.models.drawing import PictureModel
@@ -108,6 +108,18 @@ class Drawing:
     def loss(self, batch: DrawingBatch, carry: Carry, step: int) -> tuple[Tensor, int, Carry]:
         """The mean over all pixels."""
         return self._nll(batch, "mean"), batch.pictures.size, None
+
+    def width(self, batch: DrawingBatch) -> int:
+        """The pictures of a batch."""
+        return len(batch.pictures)
+
+    def part(self, batch: DrawingBatch, at: slice) -> DrawingBatch:
+        """Some pictures of a batch, with what they are of."""
+        pictures, told = batch.pictures[at], batch.told
+        if isinstance(told, tuple):
+            ids, lengths = told
+            return DrawingBatch(pictures, columns(ids, lengths, at))
+        return DrawingBatch(pictures, None if told is None else told[at])
 
     def validate(self) -> dict[str, float]:
         """Of the held-out pictures: nats per pixel, the same in bits, and nats per picture."""

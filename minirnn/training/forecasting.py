@@ -91,6 +91,14 @@ class Forecasting:
         missed = model(Tensor(values[:-1]))[first - model.warm_up :] - array_module(values).asarray(values[first:])
         return ops.mean(missed * missed)
 
+    def width(self, batch: np.ndarray) -> int:
+        """The pieces of a batch."""
+        return batch.shape[1]
+
+    def part(self, batch: np.ndarray, at: slice) -> np.ndarray:
+        """Some pieces of a batch."""
+        return batch[:, at]
+
     def validate(self) -> dict[str, float]:
         """The loss on the held-out values, one step ahead, and each model's root mean squared error."""
         values = like(self.series[:, None], self.model.parameters()[0].data)

@@ -64,6 +64,15 @@ class LanguageModeling:
         loss, state = self.model.loss(inputs, targets, carry)
         return loss, targets.size, detach(state) if self.partition == "sequential" else None
 
+    def width(self, batch: Batch) -> int:
+        """The columns of a batch."""
+        return batch[0].shape[1]
+
+    def part(self, batch: Batch, at: slice) -> Batch:
+        """Some columns of a batch."""
+        inputs, targets = batch
+        return inputs[:, at], targets[:, at]
+
     def validate(self) -> dict[str, float]:
         """The loss per token of the held-out text: all tokens but the first, read as one sequence."""
         if len(self.valid) < 2:

@@ -14,22 +14,32 @@ import math
 import sys
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
 from minirnn.arguments import integer, number
 from minirnn.autograd.recording import no_grad
-from minirnn.autograd.tensor import Tensor
-from minirnn.backend import Array, array_module, to_device, to_host
+from minirnn.backend import Array, array_module, to_host
 from minirnn.errors import InputError, NonFiniteLossError
 from minirnn.metrics import perplexity
 from minirnn.parallel import one_thread_each
 from minirnn.training.callbacks import Callback, checked, wants_to_stop
 from minirnn.training.checkpoint import load_checkpoint, subset
 from minirnn.training.optimizers import Optimizer, clip_grad_norm
+from minirnn.training.ranks import ALONE, Ranks
 from minirnn.training.run import Run, check_rows
 from minirnn.training.schedules import Schedule, badness, waited
+from minirnn.training.sharing import (
+    begin_alike,
+    check_alike,
+    divisible,
+    gradient_together,
+    own_carry,
+    stream,
+    whole_carry,
+)
 from minirnn.training.task import Carry, Keeping, Place, Task, counted
 
 if TYPE_CHECKING:
@@ -56,6 +66,9 @@ class Trainer(Generic[AnyTask]):
         patience: stop after so many validations in a row without a new best; None never stops early.
         callbacks: called after each step and each validation; they may end the training. See `Callback`.
         progress: whether to show a progress bar.
+        ranks: the processes that train together, as `data_parallel` gives them; see `sharing`. Of all of them rank 0
+            alone keeps the run and shows progress. Each draws from a stream of its own, which the task's generator is
+            set to. Callbacks are called on every rank, and one answer is enough to stop.
 
     After `train`, `history` holds the rows of the metrics file, `stopped` says whether a callback has ended it, and the
     model is in evaluation mode.
@@ -82,6 +95,7 @@ class Trainer(Generic[AnyTask]):
         patience: int | None = None,
         callbacks: Iterable[Callback] = (),
         progress: bool = True,
+        ranks: Ranks = ALONE,
     ):
         validate_every, check_every = integer("validate_every", validate_every), integer("check_every", check_every)
         clip = None if clip is None else number("the clipping norm", clip, above=0)
@@ -89,17 +103,21 @@ class Trainer(Generic[AnyTask]):
         save_every = number("save_every", save_every, least=0)
         if {id(p) for p in optimizer.parameters.values()}.isdisjoint(map(id, task.model.parameters())):
             raise InputError("the optimiser has no parameter of the model that is trained: give it model.parameters()")
-        self.task, self.optimizer, self.run, self.seed, self.clip = task, optimizer, run, seed, clip
+        self.task, self.optimizer, self.seed, self.clip, self.ranks = task, optimizer, seed, clip, ranks
+        self.run = run if ranks.leads else None
         self.schedule, self.monitor, self.patience = schedule, monitor, patience
         self.base_rate = optimizer.learning_rate
         self.validate_every, self.save_every, self.check_every = validate_every, save_every, check_every
-        self.callbacks, self.progress = checked(callbacks), progress
+        self.callbacks, self.progress = checked(callbacks), progress and ranks.leads
         self.stopped = False
         self.place = Place()
         self.carry: Carry = None
         self.history: list[dict[str, Any]] = []
         self._unread: list[tuple[Array, int]] = []
         self._last_loss: Array | None = None
+        if ranks.size > 1:
+            divisible(task)
+            self._draw_anew()
 
     def __repr__(self) -> str:
         where = f"epoch {self.place.epoch}, step {self.place.step:,}"
@@ -118,15 +136,15 @@ class Trainer(Generic[AnyTask]):
         show = self.progress and sys.stderr is not None
         bar = Bar(total=total, initial=self.place.step, unit="batch", disable=not show, dynamic_ncols=True)
         with bar, one_thread_each():
-            if self.run and not self.run.last.exists():
-                self.save()
+            begin_alike(self.ranks, self.task.model, self.optimizer)
+            self._save_if(self.run is not None and not self.run.last.exists())
             self._saved_at = time.monotonic()
             while self.place.epoch < epochs and not (self.stopped or self.stopped_early()):
                 self._train_epoch(bar)
                 if not self.stopped:
                     self._finish_epoch(bar, last=self.place.epoch + 1 == epochs)
-                elif self.run:
-                    self.save()
+                else:
+                    self._save_if(True)
             bar.total = bar.n
         self.task.model.eval()
         return self.history
@@ -156,8 +174,7 @@ class Trainer(Generic[AnyTask]):
                 self._read_losses()
                 place.seconds = time.perf_counter() - started
                 bar.say(*self._speed())
-                if self.run and time.monotonic() - self._saved_at > self.save_every:
-                    self.save()
+                self._save_if(time.monotonic() - self._saved_at > self.save_every)
             if self._answered("on_step"):
                 break
         self._read_losses()
@@ -166,14 +183,21 @@ class Trainer(Generic[AnyTask]):
     def _train_step(self, batch: Any) -> None:
         if self.schedule is not None:
             self.optimizer.learning_rate = self.base_rate * self.schedule(self.place, self.history)
-        loss, tokens, self.carry = self.task.loss(batch, self.carry, self.place.step)
-        self.optimizer.zero_grad()
-        loss.backward()
+        loss, tokens, self.carry = self._gradient(batch)
         if self.clip is not None:
             clip_grad_norm(self.optimizer.parameters, self.clip)
         self.optimizer.step()
-        self._unread.append((loss.data, tokens))
-        self._last_loss = loss.data
+        self._unread.append((loss, tokens))
+        self._last_loss = loss
+
+    def _gradient(self, batch: Any) -> tuple[Array, int, Carry]:
+        """Leave the gradient of the batch's loss in the parameters; returns the loss, its tokens, and the carry."""
+        if self.ranks.size > 1:
+            return gradient_together(self.ranks, self.task, self.optimizer, batch, self.carry, self.place.step)
+        loss, tokens, carry = self.task.loss(batch, self.carry, self.place.step)
+        self.optimizer.zero_grad()
+        loss.backward()
+        return loss.data, tokens, carry
 
     def _read_losses(self) -> None:
         """Bring the losses since the last look to the host, in one transfer, and add them up."""
@@ -210,17 +234,30 @@ class Trainer(Generic[AnyTask]):
             self._validate(bar)
         self.carry = None
         place.epoch, place.batch, place.nll, place.tokens, place.seconds = place.epoch + 1, 0, 0.0, 0, 0.0
-        if self.run and (
-            last or self.stopped or self.stopped_early() or time.monotonic() - self._saved_at > self.save_every
-        ):
-            self.save()
+        due = time.monotonic() - self._saved_at > self.save_every
+        self._save_if(last or self.stopped or self.stopped_early() or due)
 
     def _validate(self, bar: Bar) -> None:
         """Measure on held-out text, log it, and keep the model if it is the best so far."""
-        place, model = self.place, self.task.model
+        place = self.place
         bar.say("validating")
         bar.refresh()
-        model.eval()
+        self.task.model.eval()
+        row = self.ranks.first(lambda: self._measured(bar))
+        if isinstance(self.task, Keeping):  # which validation may have changed
+            self.task.kept.update(self.ranks.broadcast(self.task.kept))
+        self.history.append(row)
+        if self.ranks.leads:
+            shown = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in row.items()}
+            bar.print_parts([f"{name} {value}" for name, value in shown.items()])
+        score = badness(row, self.monitor)
+        self.ranks.first(lambda: self._log(row, score < place.best))
+        place.best = min(place.best, score)
+        self._answered("on_validation", row)
+
+    def _measured(self, bar: Bar) -> dict[str, Any]:
+        """The row of a validation."""
+        place = self.place
         with no_grad():
             measures = self.task.validate()
         bar.say(*self._speed())
@@ -238,16 +275,13 @@ class Trainer(Generic[AnyTask]):
         row |= measures
         if "valid_loss" in measures and self.task.valid_loss_is_nll:
             row["valid_perplexity"] = perplexity(loss, 1)
-        self.history.append(row)
-        shown = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in row.items()}
-        bar.print_parts([f"{name} {value}" for name, value in shown.items()])
-        score = badness(row, self.monitor)
+        return row
+
+    def _log(self, row: dict[str, Any], best: bool) -> None:
         if self.run:
             self.run.append_metrics(row)
-            if score < place.best:
+            if best:
                 self.run.save_best(self._model_arrays(), row)
-        place.best = min(place.best, score)
-        self._answered("on_validation", row)
 
     @property
     def last_loss(self) -> float:
@@ -257,7 +291,7 @@ class Trainer(Generic[AnyTask]):
     def _answered(self, name: str, *what: Any) -> bool:
         """Whether a callback, of which all are called, wants to stop."""
         answers = [wants_to_stop(name, getattr(callback, name)(self, *what)) for callback in self.callbacks]
-        self.stopped = any(answers)
+        self.stopped = bool(answers) and any(self.ranks.gather(any(answers)))
         return self.stopped
 
     def _speed(self) -> list[str]:
@@ -269,42 +303,72 @@ class Trainer(Generic[AnyTask]):
         said += self.task.doing() if isinstance(self.task, Keeping) else []
         return [*said, f"{place.tokens / max(place.seconds, 1e-9):,.0f} {counted(self.task)}/s"]
 
+    def _save_if(self, due: bool) -> None:
+        """Write a checkpoint, if there is a run and rank 0 finds that one is due."""
+        if self.ranks.broadcast(due and self.run is not None):
+            self.save()
+
     def save(self) -> None:
-        """Write the checkpoint to resume from."""
-        assert self.run is not None
-        self.place.rng = dict(self.task.rng.bit_generator.state)
-        carry = () if self.carry is None else self.carry if isinstance(self.carry, tuple) else (self.carry,)
-        arrays = {f"model/{name}": array for name, array in self._model_arrays().items()}
-        arrays |= {f"optimizer/{name}": array for name, array in self.optimizer.state_dict().items()}
-        arrays |= {f"carry/{i}": to_host(state.data) for i, state in enumerate(carry)}
-        decided = {"history": self.history, "learning_rate": self.optimizer.learning_rate}
-        if isinstance(self.task, Keeping) and self.task.kept:
-            decided["kept"] = self.task.kept
-        self.run.save_last(arrays, {**vars(self.place), **decided})
+        """Write the checkpoint to resume from. All ranks have to call it."""
+        check_alike(self.ranks, self.task.model, self.place.step)
+        streams = self.ranks.gather(dict(self.task.rng.bit_generator.state))
+        carry = whole_carry(self.ranks, self.carry)
+        self.ranks.first(lambda: self._write(carry, streams))
         self._saved_at = time.monotonic()
 
+    def _write(self, carry: list[np.ndarray], streams: list[dict[str, Any]]) -> None:
+        assert self.run is not None
+        self.place.rng = streams[0]
+        arrays = {f"model/{name}": array for name, array in self._model_arrays().items()}
+        arrays |= {f"optimizer/{name}": array for name, array in self.optimizer.state_dict().items()}
+        arrays |= {f"carry/{i}": state for i, state in enumerate(carry)}
+        decided: dict[str, Any] = {"history": self.history, "learning_rate": self.optimizer.learning_rate}
+        if isinstance(self.task, Keeping) and self.task.kept:
+            decided["kept"] = self.task.kept
+        if len(streams) > 1:
+            decided["streams"] = streams
+        self.run.save_last(arrays, {**vars(self.place), **decided})
+
     def resume(self) -> None:
-        """Take up the run where its last checkpoint was written; a run that has not begun begins.
+        """Take up the run where its last checkpoint was written; a run that has not begun begins. Rank 0 reads it.
+
+        With as many ranks as it was written by, every number will be what it would have been. With more or fewer, each
+        takes up its columns, and begins a new stream of what it draws.
 
         Raises:
             InputError: the checkpoint is damaged, missing from a run that has begun, or does not fit the task.
         """
+        last, rows, checkpoint = self.ranks.first(self._read)
+        if checkpoint is not None:
+            try:
+                rows = self._take_up(*checkpoint, rows)
+            except InputError as error:
+                raise InputError(f"{last}: {error}") from error
+            except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+                raise InputError(f"{last}: not a checkpoint to resume from, or damaged ({error!r})") from error
+        # What was logged after the checkpoint will be logged again.
+        self.history = [row for row in rows if row["epoch"] <= self.place.epoch]
+        self.ranks.first(self._tidy)
+
+    def _read(self) -> tuple[Path, list[dict[str, Any]], tuple[dict[str, np.ndarray], dict[str, Any]] | None]:
+        """Where the checkpoint is, the rows of the metrics file, and the checkpoint, if there is one yet."""
         assert self.run is not None
         rows = self.run.metrics()
         if self.run.last.exists():
-            arrays, meta = load_checkpoint(self.run.last)
-            try:
-                rows = self._take_up(arrays, meta, rows)
-            except InputError as error:
-                raise InputError(f"{self.run.last}: {error}") from error
-            except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-                raise InputError(f"{self.run.last}: not a checkpoint to resume from, or damaged ({error!r})") from error
-        elif rows or self.run.best.exists():
+            return self.run.last, rows, load_checkpoint(self.run.last)
+        if rows or self.run.best.exists():
             raise InputError(f"{self.run.last} is missing: there is nothing to resume from")
+        return self.run.last, rows, None
+
+    def _tidy(self) -> None:
+        assert self.run is not None
         self.run.remove_temporaries()
-        # What was logged after the checkpoint will be logged again.
-        self.history = [row for row in rows if row["epoch"] <= self.place.epoch]
         self.run.write_metrics(self.history)
+
+    def _draw_anew(self) -> None:
+        """Let the rank draw from a stream of its own from here on."""
+        generator = self.task.rng.bit_generator
+        generator.state = stream(type(generator), self.seed, self.place.step, self.ranks.rank)
 
     def _take_up(
         self, arrays: dict[str, np.ndarray], meta: dict[str, Any], rows: list[dict[str, Any]]
@@ -312,21 +376,23 @@ class Trainer(Generic[AnyTask]):
         """Go to the place of a checkpoint, and return its history; `rows` for one that has none, as of older runs."""
         rows, rate = meta.pop("history", rows), meta.pop("learning_rate", self.optimizer.learning_rate)
         check_rows(rows)
-        kept = meta.pop("kept", {})
+        kept, streams = meta.pop("kept", {}), meta.pop("streams", None)
         place = Place(**meta)
         place.check()
         if type(rate) not in (int, float) or not 0 <= rate < math.inf:
             raise ValueError(f"the learning rate is {rate!r}")
         self.task.model.load_state_dict(subset(arrays, "model"))
         self.optimizer.load_state_dict(subset(arrays, "optimizer"))
-        self.task.rng.bit_generator.state = place.rng
-        device = self.task.model.parameters()[0].device
+        streams = [place.rng] if streams is None else streams
+        self.task.rng.bit_generator.state = streams[min(self.ranks.rank, len(streams) - 1)]
         states = subset(arrays, "carry")
-        carry = [Tensor(to_device(states[str(i)], device)) for i in range(len(states))]
-        self.carry = None if not carry else carry[0] if len(carry) == 1 else tuple(carry)
+        carry = [states[str(i)] for i in range(len(states))]
+        self.carry = own_carry(self.ranks, carry, self.task.model.parameters()[0].data)
         if self.schedule is not None:  # which sets it at the next step; but a validation may come first
             self.optimizer.learning_rate = rate
         self.place = place
+        if len(streams) != self.ranks.size:
+            self._draw_anew()
         if isinstance(self.task, Keeping):
             _take_up_kept(self.task.kept, kept)
         return rows

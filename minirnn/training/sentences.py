@@ -15,6 +15,7 @@ from minirnn.decoding.sampling import Step
 from minirnn.errors import InputError
 from minirnn.models import EncoderDecoder
 from minirnn.models.decoders import DecoderState
+from minirnn.training.task import sum_of
 
 if TYPE_CHECKING:
     from minirnn.training.rewards import Asked, Rewards
@@ -30,7 +31,7 @@ NEVER = (PAD_ID, BOS_ID)
 class SentenceTask:
     """A task whose model writes sentences. It learns by cross-entropy, word by word, or on rewards of whole sentences.
 
-    A subclass sets the attributes, and implements `cross_entropy` and `asked`.
+    A subclass sets the attributes, and implements `likelihood`, `sizes`, `width`, `part` and `asked`.
     """
 
     model: EncoderDecoder
@@ -42,9 +43,25 @@ class SentenceTask:
     valid_loss_is_nll = True
     counted, loss_unit = "tokens", "nats per token"
 
+    def likelihood(self, batch: Any, step: int) -> dict[str, Tensor]:
+        """The cross-entropy, "tokens", and perhaps a penalty; each by the name of what it is the mean over."""
+        raise NotImplementedError(f"{type(self).__name__} does not define likelihood")
+
+    def sizes(self, batch: Any) -> dict[str, int]:
+        """How many "tokens" a batch has, how many "sources" to write for, and whatever else `likelihood` names."""
+        raise NotImplementedError(f"{type(self).__name__} does not define sizes")
+
+    def width(self, batch: Any) -> int:
+        """The sources of a batch, by which it can be divided."""
+        return self.sizes(batch)["sources"]
+
+    def part(self, batch: Any, at: slice) -> Any:
+        """Some sources of a batch, with the sentences to them."""
+        raise NotImplementedError(f"{type(self).__name__} does not define part")
+
     def cross_entropy(self, batch: Any, step: int) -> tuple[Tensor, int]:
         """The mean loss over the tokens of a batch, and how many they are."""
-        raise NotImplementedError(f"{type(self).__name__} does not define cross_entropy")
+        return sum_of(self.likelihood(batch, step).values()), self.sizes(batch)["tokens"]
 
     def asked(self, batch: Any) -> Asked:
         """What sentences are to be written for, to be rewarded."""
@@ -56,16 +73,23 @@ class SentenceTask:
 
     def loss(self, batch: Any, carry: Carry, step: int) -> tuple[Tensor, int, Carry]:
         """The mean over the real tokens of a batch; or, on rewards, what has the gradient that is wanted."""
+        means, tokens = self.means(batch, step)
+        return sum_of(means.values()), tokens, None
+
+    def means(self, batch: Any, step: int) -> tuple[dict[str, Tensor], int]:
+        """What the loss is the sum of, each by what it is the mean over; and the tokens, on rewards those drawn."""
         if self.rewards is None:
-            return *self.cross_entropy(batch, step), None
+            return self.likelihood(batch, step), self.sizes(batch)["tokens"]
         self.model.eval()  # without dropout: see `minirnn.training.rewards`
         try:
             loss, tokens = self.rewards.loss(self.model, self.asked(batch), self.rng)
         finally:
             self.model.train()
-        if share := self.rewards.share:
-            loss = share * self.cross_entropy(batch, step)[0] + (1 - share) * loss
-        return loss, tokens, None
+        share = self.rewards.share
+        if not share:
+            return {"sources": loss}, tokens
+        likely = {name: share * mean for name, mean in self.likelihood(batch, step).items()}
+        return {**likely, "sources": (1 - share) * loss}, tokens
 
     @property
     def kept(self) -> dict[str, float]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterator
+import operator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -57,6 +59,35 @@ class Keeping(Protocol):
 
     def doing(self) -> list[str]:
         """What the progress bar says after the loss, one thing or more or none."""
+
+
+@runtime_checkable
+class Divisible(Protocol):
+    """A task whose batches can be divided among processes. The loss of a batch has to be a mean over what `loss` counts
+    as tokens, so that the parts' losses, each times its tokens, add up to it; or the task is `Mixing` too."""
+
+    def width(self, batch: Any) -> int:
+        """How many examples lie side by side in a batch: its columns."""
+
+    def part(self, batch: Any, at: slice) -> Any:
+        """A batch of some columns of a batch, of at least one."""
+
+
+@runtime_checkable
+class Mixing(Protocol):
+    """A task whose loss is a sum of means over different things, such as tokens and sentences: no one number says what
+    the loss of a part of a batch counts for."""
+
+    def means(self, batch: Any, step: int) -> tuple[dict[str, Tensor], int]:
+        """What the loss is the sum of, each by the name of what it is the mean over; and the tokens of `loss`."""
+
+    def sizes(self, batch: Any) -> dict[str, int]:
+        """How many of these things, by their names, a batch has."""
+
+
+def sum_of(terms: Iterable[Tensor]) -> Tensor:
+    """The sum of one term or more, from the first to the last."""
+    return functools.reduce(operator.add, terms)
 
 
 @runtime_checkable

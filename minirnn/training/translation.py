@@ -11,7 +11,7 @@ from minirnn.arguments import integer, number, shown
 from minirnn.autograd import ops
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import array_module, like
-from minirnn.data.sequences import PairBatch, length_batches, pad, pair_batches
+from minirnn.data.sequences import PairBatch, columns, length_batches, pad, pair_batches
 from minirnn.data.vocabulary import BOS_ID, EOS_ID, PAD_ID
 from minirnn.decoding import decode
 from minirnn.errors import InputError
@@ -100,20 +100,31 @@ class Translation(SentenceTask):
         """The batches of one epoch, pairs of similar length together."""
         return pair_batches(*self.train_pairs, self.batch_size, rng, PAD_ID)
 
-    def cross_entropy(self, batch: PairBatch, step: int) -> tuple[Tensor, int]:
-        """The mean over the real target tokens of a batch, and the attention's penalty."""
+    def likelihood(self, batch: PairBatch, step: int) -> dict[str, Tensor]:
+        """The mean over the real target tokens of a batch, and the attention's penalty, which is one over sentences."""
         X, X_lengths, Y, Y_lengths = batch
         ratio = self.teacher_forcing(step)
         own = self.rng.random(Y.shape) >= ratio if ratio < 1 else None
         if is_hard(self.model):
             read = partial(self.model, X, X_lengths, shift_right(Y), own)
-            return hard_loss(self.model, read, Y, Y_lengths, self.label_smoothing), int(Y_lengths.sum())
+            return {"tokens": hard_loss(self.model, read, Y, Y_lengths, self.label_smoothing)}
         decoded = self.model(X, X_lengths, shift_right(Y), own)
-        total = sentence_loss(self.model, decoded.features, Y, Y_lengths, label_smoothing=self.label_smoothing)
+        smoothing = self.label_smoothing
+        means = {"tokens": sentence_loss(self.model, decoded.features, Y, Y_lengths, label_smoothing=smoothing)}
         if self.attention_penalty and decoded.attention is not None:
             uneven = attention_regularizer(decoded.attention, X_lengths, Y_lengths, self.attention_target)
-            total = total + self.attention_penalty * uneven
-        return total, int(Y_lengths.sum())
+            means["sentences"] = self.attention_penalty * uneven
+        return means
+
+    def sizes(self, batch: PairBatch) -> dict[str, int]:
+        """The real target tokens, and the pairs, which are sentences and sources."""
+        pairs = len(batch[1])
+        return {"tokens": int(batch[3].sum()), "sentences": pairs, "sources": pairs}
+
+    def part(self, batch: PairBatch, at: slice) -> PairBatch:
+        """Some pairs of a batch."""
+        X, X_lengths, Y, Y_lengths = batch
+        return *columns(X, X_lengths, at), *columns(Y, Y_lengths, at)
 
     def asked(self, batch: PairBatch) -> Asked:
         """Each source, with its one reference."""

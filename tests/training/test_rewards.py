@@ -441,7 +441,7 @@ def test_a_task_on_rewards_has_no_likelihood_for_a_loss_and_one_without_keeps_no
     assert "reward 0.000" in task.doing()
     plain = Translation(build(), *[([np.array([A, EOS])],) * 2] * 2, batch_size=1, rng=np.random.default_rng(0))
     assert plain.kept == plain.rewarded([], [], 1) == {}
-    assert plain.doing() == ""
+    assert plain.doing() == []
     assert plain.loss_is_nll
 
 
