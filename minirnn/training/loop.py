@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 
 AnyTask = TypeVar("AnyTask", bound=Task)
 
+REST = 20
+"""How many times as long as a checkpoint takes to write there is no other: no more than a twentieth of the time goes by
+with that."""
+
 
 class Trainer(Generic[AnyTask]):
     """Trains a task for some epochs and keeps its run directory.
@@ -48,7 +52,9 @@ class Trainer(Generic[AnyTask]):
         seed: of the batches.
         clip: the largest gradient norm; None leaves gradients alone.
         validate_every: epochs between validations.
-        save_every: seconds between checkpoints, at least; one is always written at the end.
+        save_every: seconds between checkpoints, at least; one is always written at the end. Those of a large model are
+            further apart: at least `REST` times as long as writing the last one took. 0 writes one at each look at the
+            loss, whatever that takes.
         check_every: steps between looks at the loss. Each look waits for a GPU.
         schedule: what the optimiser's learning rate is multiplied by as training goes on; see `schedules`.
         monitor: the measure by which the best checkpoint is chosen and training stops early: "valid_loss", or one that
@@ -98,6 +104,7 @@ class Trainer(Generic[AnyTask]):
         self.place = Place()
         self.carry: Carry = None
         self.history: list[dict[str, Any]] = []
+        self._saved_at = self._save_took = 0.0
         self._unread: list[tuple[Array, int]] = []
         self._last_loss: Array | None = None
 
@@ -156,7 +163,7 @@ class Trainer(Generic[AnyTask]):
                 self._read_losses()
                 place.seconds = time.perf_counter() - started
                 bar.set_postfix_str(self._speed(), refresh=False)
-                if self.run and time.monotonic() - self._saved_at > self.save_every:
+                if self.run and self._save_is_due():
                     self.save()
             if self._answered("on_step"):
                 break
@@ -210,9 +217,7 @@ class Trainer(Generic[AnyTask]):
             self._validate(bar)
         self.carry = None
         place.epoch, place.batch, place.nll, place.tokens, place.seconds = place.epoch + 1, 0, 0.0, 0, 0.0
-        if self.run and (
-            last or self.stopped or self.stopped_early() or time.monotonic() - self._saved_at > self.save_every
-        ):
+        if self.run and (last or self.stopped or self.stopped_early() or self._save_is_due()):
             self.save()
 
     def _validate(self, bar: tqdm) -> None:
@@ -265,9 +270,14 @@ class Trainer(Generic[AnyTask]):
         shown += self.task.doing() if isinstance(self.task, Keeping) else ""
         return f"loss {loss:.3f}{shown}, {place.tokens / place.seconds:,.0f} {counted(self.task)}/s"
 
+    def _save_is_due(self) -> bool:
+        interval = max(self.save_every, REST * self._save_took) if self.save_every else 0.0
+        return time.monotonic() - self._saved_at > interval
+
     def save(self) -> None:
         """Write the checkpoint to resume from."""
         assert self.run is not None
+        started = time.monotonic()
         self.place.rng = dict(self.task.rng.bit_generator.state)
         carry = () if self.carry is None else self.carry if isinstance(self.carry, tuple) else (self.carry,)
         arrays = {f"model/{name}": array for name, array in self._model_arrays().items()}
@@ -278,6 +288,7 @@ class Trainer(Generic[AnyTask]):
             decided["kept"] = self.task.kept
         self.run.save_last(arrays, {**vars(self.place), **decided})
         self._saved_at = time.monotonic()
+        self._save_took = self._saved_at - started
 
     def resume(self) -> None:
         """Take up the run where its last checkpoint was written; a run that has not begun begins.
