@@ -72,7 +72,8 @@ class Progress:
             else:
                 from tqdm import tqdm  # here, as in the training loop
 
-                self._bar = tqdm(total=self.total, initial=self.done, desc=self.what, unit=self.unit)
+                scaled = {"unit_scale": True} if self.unit == "B" else {}  # 4.2MB, and not 4200000B
+                self._bar = tqdm(total=self.total, initial=self.done, desc=self.what, unit=self.unit, **scaled)
 
     def __enter__(self) -> Progress:
         if _shown.get():
