@@ -233,6 +233,27 @@ def test_training_a_language_model_there_gives_the_same(name, embedding_size, op
         assert_alike(weights[0][key], weights[1][key])
 
 
+@pytest.mark.parametrize("embedding_size", [None, 5])
+def test_training_with_an_adaptive_softmax_there_gives_the_same(embedding_size, rng):
+    ids, weights = rng.integers(0, 30, (2, 5, 3)), []
+    for device in ("cpu", "gpu"):
+        model = LanguageModel(30, 8, embedding_size=embedding_size, softmax="adaptive", cutoffs=[5, 9, 29], rng=1)
+        optimizer = Adam(model.to(device).named_parameters(), 0.1)
+        device_double.syncs = 0
+        for inputs, targets in (ids, ids[::-1]):
+            loss, _ = model.loss(inputs, targets, ignore_index=6)
+            model.zero_grad()
+            loss.backward()
+            clip_grad_norm(model.parameters(), 0.5)
+            optimizer.step()
+        assert device_double.syncs == 0
+        there = model.loss(ids[0], backend.to_device(ids[1], device), reduction="none")[0].data
+        assert device_double.syncs == (device == "gpu")  # it must know which clusters they are in
+        weights.append([backend.to_host(there), backend.to_host(model(ids[0])[0].data), *model.state_dict().values()])
+    for host, device in zip(*weights, strict=True):
+        assert_alike(host, device)
+
+
 def test_the_training_loop_waits_only_now_and_then(rng):
     corpus = rng.integers(0, 5, 400)
     model = LanguageModel(5, 4, cell="gru", rng=0).to("gpu")

@@ -28,7 +28,7 @@ def run_python(guide, code, line, namespace):
 
 def run_shell(commands):
     """Commands as in a clone, where `minirnn` is that of the copy in this folder."""
-    shutil.copytree(ROOT / "minirnn", "minirnn", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "minirnn", "minirnn", ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
     minirnn = f'minirnn() {{ "{sys.executable}" -m minirnn "$@"; }}\n'
     here = {**os.environ, "PYTHONPATH": os.getcwd()}
     done = subprocess.run(["bash", "-euc", minirnn + commands], env=here, capture_output=True, text=True)

@@ -10,6 +10,7 @@ from minirnn import (
     SGD,
     Adam,
     AdamW,
+    AdaptiveSoftmax,
     AttentionDecoder,
     AvgPool2d,
     Conv2d,
@@ -160,6 +161,27 @@ def test_cross_entropy(reduction, label_smoothing, ignore_index, rng):
     loss.sum().backward()
     expected.sum().backward()
     np.testing.assert_allclose(z.grad, tz.grad.numpy(), **CLOSE)
+
+
+@pytest.mark.parametrize("head_bias", [True, False])
+@pytest.mark.parametrize("targets", [[0, 29, 4, 5, 14, 15, 2], [20, 29, 15, 20, 16, 22, 19], [0, 3, 2, 0, 1, 1, 4]])
+def test_adaptive_softmax(head_bias, targets, rng):
+    options = {"cutoffs": [5, 10, 15], "div_value": 2.0, "head_bias": head_bias}
+    ours = AdaptiveSoftmax(8, 30, **options, dtype=np.float64)
+    theirs = torch.nn.AdaptiveLogSoftmaxWithLoss(8, 30, **options).double()
+    ours.load_torch(theirs.state_dict())
+    data = rng.standard_normal((7, 8))
+    x, tx = Tensor(data, requires_grad=True), torch.tensor(data, requires_grad=True)
+    np.testing.assert_allclose(ours(x).data, theirs.log_prob(tx).detach().numpy(), **CLOSE)
+    loss, expected = ours.loss(x, np.array(targets)), theirs(tx, torch.tensor(targets)).loss
+    np.testing.assert_allclose(loss.data, expected.detach().numpy(), **CLOSE)
+    loss.backward()
+    expected.backward()
+    np.testing.assert_allclose(x.grad, tx.grad.numpy(), **CLOSE)
+    for key, p in theirs.named_parameters():
+        gradient = np.zeros(p.shape) if p.grad is None else p.grad.numpy()
+        np.testing.assert_allclose(ours.named_parameters()[key].grad, gradient, **CLOSE)
+    theirs.load_state_dict({key: torch.from_numpy(value) for key, value in ours.to_torch().items()})
 
 
 def attention_and_its_twin():

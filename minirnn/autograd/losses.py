@@ -95,7 +95,7 @@ def cross_entropy(
         >>> round(cross_entropy(logits, np.array([0, -1]), ignore_index=-1).item(), 4)
         0.1269
     """
-    _check_reduction(reduction)
+    check_reduction(reduction)
     require_tensor(logits)
     V, eps = logits.shape[-1], number("the label smoothing", label_smoothing, least=0, below=1)
     xp, z = array_module(logits.data), logits.data
@@ -140,7 +140,7 @@ def nll_loss(
     Raises:
         InputError: as `cross_entropy`.
     """
-    _check_reduction(reduction)
+    check_reduction(reduction)
     require_tensor(log_probabilities)
     xp, p = array_module(log_probabilities.data), log_probabilities.data
     chosen, counts, weight = _chosen("log-probabilities", p, targets, ignore_index, reduction)
@@ -204,7 +204,8 @@ def binary_cross_entropy_with_logits(
     )
 
 
-def _check_reduction(reduction: Reduction) -> None:
+def check_reduction(reduction: Reduction) -> None:
+    """Refuse what is no reduction, with an InputError."""
     if reduction not in get_args(Reduction):
         raise InputError(f"unknown reduction {reduction!r}: expected 'mean', 'sum' or 'none'")
 
@@ -227,7 +228,7 @@ def _chosen(
 
 def _pairs(predictions: Tensor, targets: Tensor | ArrayLike, reduction: Reduction) -> tuple[Array, Array, float]:
     """The values of both, and how much each pair weighs."""
-    _check_reduction(reduction)
+    check_reduction(reduction)
     require_tensor(predictions)
     x, y = values(predictions, targets)
     shape = getattr(y, "shape", ())  # a number has none

@@ -16,7 +16,8 @@ import numpy as np
 
 from minirnn.autograd import activations, functional, ops
 from minirnn.autograd.tensor import Tensor
-from minirnn.cells import CELL_NAMES, make_cell
+from minirnn.cells import CELL_NAMES, Cell, make_cell
+from minirnn.cli.adaptive_recipes import adaptive_softmax_recipes
 from minirnn.cli.chat_recipes import chat_recipes
 from minirnn.cli.drawing_recipes import drawing_recipes
 from minirnn.cli.encoder_decoders import caption_recipes, translation_recipes
@@ -211,17 +212,28 @@ def functional_recipes() -> Iterator[tuple[str, Recipe]]:
 
 def cell_recipes() -> Iterator[tuple[str, Recipe]]:
     """Every cell through time, both directions, with and without padding."""
-    some_padded = np.array([4, 1, 2])
     for name in CELL_NAMES:
-        yield f"cell {name}", partial(through_time, name, None, False)
-        yield f"cell {name} (lengths)", partial(through_time, name, some_padded, False)
-        yield f"cell {name} (reverse, lengths)", partial(through_time, name, some_padded, True)
+        yield from _cell_recipes(name, name)
 
 
-def through_time(name: str, lengths: Any, reverse: bool, rng: np.random.Generator) -> tuple[Function, Inputs]:
+def _cell_recipes(name: str, cell: str | Cell) -> Iterator[tuple[str, Recipe]]:
+    some_padded = np.array([4, 1, 2])
+    yield f"cell {name}", partial(through_time, cell, None, False)
+    yield f"cell {name} (lengths)", partial(through_time, cell, some_padded, False)
+    yield f"cell {name} (reverse, lengths)", partial(through_time, cell, some_padded, True)
+
+
+def cases_of_cell(name: str, cell: Cell, seed: int = 0) -> list[tuple[str, Function, Inputs]]:
+    """The cases of a cell that is none of minirnn's, by itself and in layers."""
+    recipes: dict[str, Recipe] = dict(_cell_recipes(name, cell))
+    recipes[f"layer {name} (2 layers, 2 directions, lengths)"] = partial(deep_recipe, cell)
+    return [(case, *make(stream(seed, case))) for case, make in recipes.items()]
+
+
+def through_time(cell: str | Cell, lengths: Any, reverse: bool, rng: np.random.Generator) -> tuple[Function, Inputs]:
     """The recipe of a cell: x, all weights and the first state."""
     T, B, I, H = 4, 3, 2, 3
-    cell = make_cell(name)
+    cell = make_cell(cell)
     shapes = cell.weight_shapes(I, H)
 
     def draw() -> Inputs:
@@ -241,6 +253,7 @@ def layer_recipes() -> Iterator[tuple[str, Recipe]]:
     yield "layer LayerNorm", module_recipe(lambda rng: LayerNorm(4, **DOUBLE), x=normal(2, 3, 4))
     yield "layer PReLU", module_recipe(lambda rng: PReLU(4, **DOUBLE), x=away_from((0.0,), 2, 3, 4))
     yield "layer Linear", module_recipe(_double(partial(Linear, 3, 2)), x=normal(2, 2, 3))
+    yield from adaptive_softmax_recipes()
     yield "layer Conv2d", module_recipe(_double(partial(Conv2d, 2, 3, (2, 3), padding=1)), x=normal(2, 2, 3, 4))
     make: Any = partial(Embedding, 4, 3)
     yield "layer Embedding", module_recipe(_double(make), lambda table: table(np.array([[1, 3], [1, 0]])))
@@ -262,15 +275,20 @@ def layer_recipes() -> Iterator[tuple[str, Recipe]]:
     for label, size in (("one-hot", None), ("embedding", 2)):
         make = partial(LanguageModel, 4, 3, cell="lstm", embedding_size=size)
         yield f"model LanguageModel ({label})", module_recipe(_double(make), lambda model: model(ids))
+    adaptive: Any = partial(LanguageModel, 4, 3, cell="lstm", embedding_size=2, softmax="adaptive", cutoffs=[1, 3])
+    yield (
+        "model LanguageModel (adaptive)",
+        module_recipe(_double(adaptive), lambda model: model.loss(ids, ids[::-1])[0]),
+    )
 
 
 def _double(make: Callable[..., Module]) -> Callable[[np.random.Generator], Module]:
     return lambda rng: make(rng=rng, **DOUBLE)
 
 
-def deep_recipe(name: str, rng: np.random.Generator) -> tuple[Function, Inputs]:
+def deep_recipe(cell: str | Cell, rng: np.random.Generator) -> tuple[Function, Inputs]:
     """The recipe of a recurrent layer of two layers in both directions, over sequences of different lengths."""
-    cell = make_cell(name)
+    cell = make_cell(cell)
     # Two normalised features are ±1: a step function, which differences cannot follow.
     H = 5 if cell.adds_bias else 2
 

@@ -27,6 +27,8 @@ from minirnn.training import Run
 HELP = "/reset begins a new conversation, /why shows what was looked at for the last answer"
 MOST_SHOWN = 60
 """Characters of a turn that `/why` shows."""
+MOST_TOKENS = 12
+"""Tokens of an answer of which it says where they looked: who repeats one thing looks at one thing."""
 
 
 def add_parser(commands: Any) -> None:
@@ -168,9 +170,11 @@ def why(partner: Partner, said: Sequence[str], answer: Answer | None) -> list[st
         f"  {share:6.1%}  {i + 1}: {turn if len(turn) <= MOST_SHOWN else turn[: MOST_SHOWN - 1] + '…'}"
         for i, (share, turn) in enumerate(zip(answer.turns.mean(axis=0), turns, strict=True))
     ]
-    for t, token in enumerate(answer.tokens):
+    for t, token in enumerate(answer.tokens[:MOST_TOKENS]):
         turn = int(answer.turns[t].argmax())
         words, weights = answer.words[turn]
         word = int(np.argmax(weights[t]))
         lines.append(f"  {token!r} looked at {words[word]!r} of turn {turn + 1}: {weights[t, word]:.1%}")
+    if (more := len(answer.tokens) - MOST_TOKENS) > 0:
+        lines.append(f"  … and {more} token{'s' * (more > 1)} more of the answer")
     return lines

@@ -7,8 +7,10 @@ import time
 from typing import Any
 
 from minirnn.autograd.gradcheck import GradcheckError, gradcheck
-from minirnn.cli.catalogue import all_cases
+from minirnn.cli.catalogue import all_cases, cases_of_cell
+from minirnn.cli.recipes import Function, Inputs
 from minirnn.errors import InputError
+from minirnn.runs.own import CELL, blamed, is_own
 
 
 def add_parser(commands: Any) -> None:
@@ -18,17 +20,31 @@ def add_parser(commands: Any) -> None:
         help="check all gradients against finite differences",
         description="Check the gradients of every operation, cell and layer, in float64 and for every element of every "
         "input, against finite differences.",
-        epilog="example: minirnn gradcheck 'cell lstm*'",
+        epilog="examples: minirnn gradcheck 'cell lstm*'; minirnn gradcheck mycell.py:MyCell",
     )
-    parser.add_argument("PATTERN", nargs="?", default="*", help="only the cases whose name matches, with * and ?")
+    parser.add_argument(
+        "PATTERN",
+        nargs="?",
+        default="*",
+        help="only the cases whose name matches, with * and ?; or FILE.py:NAME, a cell of your own",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line for each case; the exit status is 1 if a gradient is wrong."""
-    cases = all_cases(pattern=arguments.PATTERN)
+    pattern = arguments.PATTERN
+    if not is_own(pattern):
+        return _check(all_cases(pattern=pattern), pattern)
+    cell = CELL.own(pattern)
+    with blamed(pattern):
+        return _check(cases_of_cell(pattern.rpartition(":")[2], cell), pattern)
+
+
+def _check(cases: list[tuple[str, Function, Inputs]], pattern: str) -> int:
     if not cases:
-        raise InputError(f"no case matches {arguments.PATTERN!r}; without a pattern all are listed")
+        own = ": a cell of your own is FILE.py:NAME" if pattern.endswith(".py") else ""
+        raise InputError(f"no case matches {pattern!r}; without a pattern all are listed{own}")
     width = max(len(name) for name, _, _ in cases)
     print(f"{'':{width}}  elements  largest error  seconds")
     failures = []

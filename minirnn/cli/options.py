@@ -37,6 +37,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any):
         super().__init__(**{"allow_abbrev": False, "formatter_class": Formatter, **options})
         self.intermixed = False  # whether options may stand between the arguments of a list
+        self._inside = False  # whether argparse is in the midst of that
 
     def section(self, title: str) -> argparse._ArgumentGroup:
         """The options of the help under a title, to which more can be added."""
@@ -45,14 +46,23 @@ class Parser(argparse.ArgumentParser):
         )
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse, which on its own takes a list of arguments for ended, even for empty, where an option stands."""
+        """As argparse, but what is not known is an error here: argparse hands it up, and the parser of all commands
+        would send its reader to the wrong help."""
         if not self.intermixed:
-            return super().parse_known_args(args, namespace)
-        self.intermixed = False  # it comes back here
+            found, unknown = super().parse_known_args(args, namespace)
+        else:
+            found, unknown = self._parse_intermixed(args, namespace)
+        if unknown and not self._inside:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
+    def _parse_intermixed(self, args: Any, namespace: Any) -> Any:
+        """Argparse on its own takes a list of arguments for ended, even for empty, where an option stands."""
+        self.intermixed, self._inside = False, True  # it comes back to `parse_known_args`
         try:
             return self.parse_known_intermixed_args(args, namespace)
         finally:
-            self.intermixed = True
+            self.intermixed, self._inside = True, False
 
     def error(self, message: str) -> NoReturn:
         """Print the message and where to find help, and exit with status 2."""

@@ -52,22 +52,23 @@ class Drawn(NamedTuple):
     why_not: str = ""
 
 
-def draw(plot: Callable[..., Path | None], *arguments: Any) -> Drawn:
+def draw(plot: Callable[..., Path | None], *arguments: Any, what: str = "the picture") -> Drawn:
     """Draw what a command was asked for. Where matplotlib is not installed, the text that is printed stands in for it.
+    Of several pictures, `what` says which this is.
 
     Raises:
         InputError, OSError: it cannot be drawn or written.
     """
-    with _explained(), Progress("drawing the picture"):
+    with _explained(), Progress(f"drawing {what}"):
         found = plot(*arguments)
     return Drawn(found, "" if found else NOT_INSTALLED)
 
 
-def attempt(plot: Callable[..., Path | None], *arguments: Any) -> Drawn:
+def attempt(plot: Callable[..., Path | None], *arguments: Any, what: str = "the picture") -> Drawn:
     """Draw at the end of work that is worth more than its picture: whatever keeps it from being drawn, be it a folder
     that is gone or a library that is broken, the work is done and its report goes on."""
     try:
-        return draw(plot, *arguments)
+        return draw(plot, *arguments, what=what)
     except (MinirnnError, OSError) as error:
         return Drawn(None, describe(error))
 

@@ -70,10 +70,11 @@ class Progress:
             if self.total is None:
                 self._say()
             else:
-                from tqdm import tqdm  # here, as in the training loop
+                from minirnn.training.bar import Bar  # here, as in the training loop
 
                 scaled = {"unit_scale": True} if self.unit == "B" else {}  # 4.2MB, and not 4200000B
-                self._bar = tqdm(total=self.total, initial=self.done, desc=self.what, unit=self.unit, **scaled)
+                told = {"total": self.total, "initial": self.done, "desc": self.what, "unit": self.unit, **scaled}
+                self._bar = Bar(**told, dynamic_ncols=True)
 
     def __enter__(self) -> Progress:
         if _shown.get():

@@ -80,7 +80,7 @@ class Reader(NamedTuple):
         ids = self.vocabulary.encode(pieces)[:, None]
         with no_grad():
             if self.model.embedding is None:
-                return one_hot(ids, self.model.vocabulary_size, self.model.output.weight.data).data
+                return one_hot(ids, self.model.vocabulary_size, self.model.parameters()[0].data).data
             return self.model.embedding(ids).data
 
 

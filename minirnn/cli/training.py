@@ -20,7 +20,7 @@ from minirnn.layers import Module
 from minirnn.parallel import FEWEST_OF_A_STEP, num_threads, set_num_threads, worthwhile
 from minirnn.plots import plot_losses
 from minirnn.runs.options import Options, read_options
-from minirnn.runs.own import chosen_optimizer, digests
+from minirnn.runs.own import chosen_optimizer, files_of
 from minirnn.runs.weights import believed
 from minirnn.training import Optimizer, Run, Trainer
 from minirnn.training.loop import AnyTask
@@ -160,8 +160,7 @@ class Command:
         """A run directory is made only when everything else is known to be right."""
         out = arguments.out
         computed = {"kernels": arguments.kernels, "threads": settle_threads(trainer, options, arguments.threads)}
-        files = {"files": found} if (found := digests(options)) else {}
-        config = {"task": self.task, "options": absolute_paths(options), **computed, **files, **config}
+        config = {"task": self.task, "options": absolute_paths(options), **computed, **files_of(options), **config}
         run = Run.create(out, config) if out is not None else Run.create_numbered(f"runs/{self.task}", config)
         trainer.run = run
         with run.lock():
@@ -185,6 +184,8 @@ class Command:
             source = options.get(name)
             if name in given or not isinstance(source, str):
                 continue
+            if not Path(source).exists() and name in self.changeable:
+                raise InputError(f"{source}: there is no such file: if it was moved, say where to with --{name}")
             if Path(source).exists() and not Path(source).is_file():  # a pipe, perhaps
                 raise InputError(f"{source} is not a file that can be read again: name the text with --{name}")
         with believed(run, "last"):
@@ -195,7 +196,7 @@ class Command:
         computed = {"kernels": kernels, "threads": settle_threads(trainer, options, threads)}
         with run.lock():
             trainer.resume()
-            run.update({"options": absolute_paths(options), **computed})
+            run.update({"options": absolute_paths(options), **computed, **files_of(options, run.config.get("files"))})
             return self._train(run, trainer, options)
 
     def _train(self, run: Run, trainer: Trainer, options: dict[str, Any]) -> int:

@@ -13,8 +13,9 @@ each gated cell is trained twice, from the same weights: with the bias of that g
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +27,7 @@ from minirnn.autograd.losses import cross_entropy
 from minirnn.autograd.recording import no_grad
 from minirnn.autograd.sequences import one_hot
 from minirnn.autograd.tensor import Tensor
-from minirnn.cells import make_cell
+from minirnn.cells import Cell, make_cell
 from minirnn.data import Vocabulary, built_in_text, tokenize
 from minirnn.data.batches import random_batches
 from minirnn.data.reading import read_text, split_lines
@@ -70,7 +71,7 @@ class _Problem(NamedTuple):
 class _Rememberer(Module):
     """A recurrent layer, and which symbol came first read off its last output."""
 
-    def __init__(self, cell: str, hidden_size: int, chrono: int | None, rng: np.random.Generator):
+    def __init__(self, cell: str | Cell, hidden_size: int, chrono: int | None, rng: np.random.Generator):
         self.recurrent = Recurrent(cell, 2 * SYMBOLS, hidden_size, chrono=chrono, rng=rng)
         self.output = Linear(hidden_size, SYMBOLS, rng=rng)
 
@@ -91,14 +92,14 @@ def remember_batches(
         yield one_hot(ids, 2 * SYMBOLS, np.zeros(0, dtype)), first
 
 
-def _remember(cell: str, chrono: int | None, hidden: int, seed: int) -> _Problem:
+def _remember(cell: str | Cell, chrono: int | None, hidden: int, seed: int) -> _Problem:
     model = _Rememberer(cell, hidden, chrono, backend.generator([seed, 1]))  # type: ignore[arg-type]
     test = next(remember_batches(np.random.default_rng(0), 1000))
     loss = lambda batch: cross_entropy(model(batch[0]), batch[1])  # noqa: E731
     return _Problem(model, remember_batches(np.random.default_rng([seed, 2])), loss, test)
 
 
-def _language(cell: str, chrono: int | None, hidden: int, seed: int) -> _Problem:
+def _language(cell: str | Cell, chrono: int | None, hidden: int, seed: int) -> _Problem:
     ids, size = _text()
     rng = backend.generator([seed, 1])  # type: ignore[arg-type]
     model = LanguageModel(size, hidden, cell=cell, embedding_size=32, chrono=chrono, rng=rng)
@@ -128,7 +129,7 @@ def _text() -> tuple[np.ndarray, int]:
     return _texts[0]
 
 
-TASKS: dict[str, tuple[Callable[[str, int | None, int, int], _Problem], str]] = {
+TASKS: dict[str, tuple[Callable[[str | Cell, int | None, int, int], _Problem], str]] = {
     "lm": (_language, "the next character of the built-in text; error: held-out nats per character"),
     "memory": (
         _remember,
@@ -138,7 +139,7 @@ TASKS: dict[str, tuple[Callable[[str, int | None, int, int], _Problem], str]] = 
 """The tasks, each with a line about it."""
 
 
-def starts(cell: str) -> tuple[int | None, ...]:
+def starts(cell: str | Cell) -> tuple[int | None, ...]:
     """The values of `chrono` that a cell is compared with: none, and where it has a gate that keeps its memory, the
     delay of the task "memory"."""
     return (None,) if make_cell(cell).memory_gate is None else (None, DELAY)
@@ -146,7 +147,7 @@ def starts(cell: str) -> tuple[int | None, ...]:
 
 def train_once(
     task: str,
-    cell: str,
+    cell: str | Cell,
     seed: int,
     *,
     chrono: int | None = None,
@@ -158,7 +159,7 @@ def train_once(
 
     Args:
         task: one of `TASKS`.
-        cell: one of `CELL_NAMES`.
+        cell: one of `CELL_NAMES`, or a cell, which the result has under the name of its class.
         seed: of the weights and the data; the data are the same for all cells.
         chrono: as for `Recurrent`.
         hidden: the units.
@@ -183,7 +184,8 @@ def train_once(
     with no_grad():
         error = problem.loss(problem.test).item()
     error = error if np.isfinite(error) else float("nan")
-    return Result(task, cell, chrono, seed, hidden, steps, model.num_parameters(), error)
+    name = cell if isinstance(cell, str) else type(cell).__name__
+    return Result(task, name, chrono, seed, hidden, steps, model.num_parameters(), error)
 
 
 def read_results(path: str | Path) -> list[Result]:
@@ -229,6 +231,7 @@ def compare(
     *,
     hidden: int,
     steps: int,
+    own: Mapping[str, Cell] = MappingProxyType({}),
     step: Callable[[str], Any] = lambda cell: None,
 ) -> list[Result]:
     """Train every cell with every seed and from all its `starts`, keeping each result as it comes; what the file has
@@ -237,7 +240,9 @@ def compare(
     Args:
         path: the CSV file.
         task, hidden, steps: as for `train_once`.
-        cells: the cells.
+        cells: the names of the cells.
+        own: of those that minirnn does not know, the cells themselves. What the file has under such a name is taken for
+            theirs: a cell that has changed needs another name.
         seeds: how many times each is trained.
         step: called with the name of each cell before it is trained, for a progress bar: `count_trainings` times.
 
@@ -251,18 +256,22 @@ def compare(
     hidden = integer("hidden", hidden)
     done = {result[:6]: result for result in read_results(path)}
     wanted = [
-        (task, cell, chrono, seed, hidden, steps) for seed in range(seeds) for cell in cells for chrono in starts(cell)
+        (task, cell, chrono, seed, hidden, steps)
+        for seed in range(seeds)
+        for cell in cells
+        for chrono in starts(own.get(cell, cell))
     ]
     for key in wanted:
         _, cell, chrono, seed, *_ = key
         step(cell)
         if key not in done:
-            done[key] = train_once(task, cell, seed, chrono=chrono, hidden=hidden, steps=steps)
+            trained = train_once(task, own.get(cell, cell), seed, chrono=chrono, hidden=hidden, steps=steps)
+            done[key] = trained._replace(cell=cell)
             append_result(path, done[key])
     return [done[key] for cell in cells for key in wanted if key[1] == cell]
 
 
-def count_trainings(cells: Sequence[str], seeds: int) -> int:
+def count_trainings(cells: Sequence[str | Cell], seeds: int) -> int:
     """How many models `compare` trains."""
     return seeds * sum(len(starts(cell)) for cell in cells)
 

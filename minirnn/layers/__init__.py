@@ -1,6 +1,7 @@
 """Layers: things with weights."""
 
 from minirnn.layers.activations import ELU, LeakyReLU, PReLU, ReLU, ReLU6, RReLU, Sigmoid, Tanh
+from minirnn.layers.adaptive_softmax import AdaptiveSoftmax
 from minirnn.layers.attention import SCORES, Attention, Score
 from minirnn.layers.basic import Dropout, Embedding, LayerNorm, Linear
 from minirnn.layers.containers import ModuleDict, ModuleList, Sequential
@@ -15,6 +16,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "SCORES",
+    "AdaptiveSoftmax",
     "Attention",
     "AvgPool2d",
     "Conv2d",

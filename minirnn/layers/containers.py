@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, MutableSequence
 from typing import Any, Self, overload
 
+from minirnn.autograd.tensor import Tensor
+from minirnn.backend import Ids
 from minirnn.errors import InputError
 from minirnn.layers.module import Module
 
@@ -63,7 +65,8 @@ class ModuleList(Module, MutableSequence[Module]):
 
 
 class Sequential(ModuleList):
-    """Modules one after another, each given what the one before it returns; and a list of them, as `ModuleList`.
+    """Modules one after another, each given the Tensor that the one before it returns; and a list of them, as
+    `ModuleList`. What returns more, as a recurrent layer does, belongs into a `forward` of your own.
 
     Args:
         modules: in their order.
@@ -75,11 +78,12 @@ class Sequential(ModuleList):
     def __init__(self, *modules: Module):
         super().__init__(modules)
 
-    def forward(self, x: Any) -> Any:
-        """Through all of them."""
+    def forward(self, x: Tensor | Ids) -> Tensor:
+        """Through all of them; `x` is what the first of them takes, ids where it is an `Embedding`."""
+        output: Any = x
         for module in self.layers:
-            x = module(x)
-        return x
+            output = module(output)
+        return output
 
     def _of(self, modules: Iterable[Module]) -> Self:
         return type(self)(*modules)

@@ -14,7 +14,7 @@ from typing import Any
 from minirnn import backend
 from minirnn.data.words import check_rules
 from minirnn.errors import InputError
-from minirnn.runs.own import OPTIMIZER, OwnFileError, warn_of_changes
+from minirnn.runs.own import OPTIMIZER, OwnFileError, found_again, is_own, warn_of_changes, where_to
 from minirnn.training import Run
 from minirnn.version import is_newer
 
@@ -110,6 +110,8 @@ def read_options(run: Run, task: str, known: Options) -> dict[str, Any]:
             value = run.config["options"].get(name, default)
             if value is None and default is not None:
                 raise ValueError(f"{name} is {value!r}")
+            if isinstance(value, str) and is_own(value):
+                value = found_again(run, value)
             if value is not None and "type" in settings:
                 value = settings["type"](str(value))
             if value is not None and "choices" in settings and value not in settings["choices"]:
@@ -120,7 +122,8 @@ def read_options(run: Run, task: str, known: Options) -> dict[str, Any]:
         if is_newer(run.version) and (unknown := run.config["options"].keys() - known.keys()):
             raise ValueError(f"an option {min(unknown)!r}")
     except OwnFileError as error:
-        raise InputError(f"{run.path} needs a file of your own, which its run.json names: {error}") from error
+        how = where_to(run, name, str(value))
+        raise InputError(f"{run.path} needs a file of your own, which its run.json names: {error}{how}") from error
     except (KeyError, TypeError, ValueError, AttributeError, argparse.ArgumentTypeError) as error:
         raise run.damaged(error) from error
     warn_of_changes(run, options)

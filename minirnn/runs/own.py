@@ -1,7 +1,8 @@
 """Cells, attention scores, generated tasks and optimisers from a file of the user's own, named as FILE.py:NAME.
 
 The file is run when it is named, and whenever a run that names it is opened, as `import` would run it: open no run of
-which you do not trust the files. A run.json holds its full path.
+which you do not trust the files. A run.json holds its full path, and what tells its text from others: moved with its
+run it is found again.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib.util
+import os
 import re
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +24,7 @@ from typing import Any, Generic, TypeVar
 
 from minirnn.cells import CELL_NAMES, Cell
 from minirnn.data.tasks import TASKS, GeneratedTask
-from minirnn.errors import InputError, MinirnnWarning
+from minirnn.errors import InputError, MinirnnError, MinirnnWarning
 from minirnn.layers.attention import SCORES, Score
 from minirnn.training import OPTIMIZERS, Optimizer, Run
 
@@ -37,6 +40,16 @@ class OwnFileError(argparse.ArgumentTypeError):
 def is_own(text: str) -> bool:
     """Whether a text names something in a file."""
     return re.fullmatch(r"(?s).+\.py:\w+", text) is not None
+
+
+def name_of_own(text: str) -> str:
+    """A short name for what FILE.py:NAME names, which is another when the file has changed.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    file, _, name = text.rpartition(":")
+    return f"{Path(file).name}:{name} {hashlib.sha256(_source(Path(file))).hexdigest()[:8]}"
 
 
 def load_own(text: str) -> Any:
@@ -55,10 +68,7 @@ def load_own(text: str) -> Any:
 
 def _module(path: Path) -> ModuleType:
     """A file as a module: run once, and again only when it has changed."""
-    try:
-        source = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: {'there is no such file' if not path.exists() else error.strerror}") from error
+    source = _source(path)
     called = f"_own_{path.stem}_{hashlib.sha256(bytes(path.resolve()) + source).hexdigest()[:16]}"
     if called in sys.modules:
         return sys.modules[called]
@@ -74,6 +84,13 @@ def _module(path: Path) -> ModuleType:
             f"{path}{_line(error, path)}: {type(error).__name__}: {' '.join(str(error).split())}"
         ) from error
     return module
+
+
+def _source(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: {'there is no such file' if not path.exists() else error.strerror}") from error
 
 
 def _line(error: BaseException, path: Path) -> str:
@@ -160,6 +177,21 @@ TASK = Choice(
 OPTIMIZER = Choice(OPTIMIZERS, "an optimiser: expected a subclass of minirnn.Optimizer", _subclass(Optimizer))
 
 
+@contextmanager
+def blamed(text: str) -> Iterator[None]:
+    """Say of what fails inside the block that it is what FILE.py:NAME names.
+
+    Raises:
+        InputError: with the line of the file, if it has failed there.
+    """
+    try:
+        yield
+    except (MinirnnError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+        path = Path(text.rpartition(":")[0])
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(f"{text}{_line(error, path)}: {what}") from error
+
+
 def chosen_cell(name: str) -> str | Cell:
     """What an option says of a cell, as models take it."""
     return CELL.own(name) if is_own(name) else name
@@ -184,6 +216,44 @@ def digests(options: dict[str, Any]) -> dict[str, str]:
     """What tells the files that options name from others, by their paths."""
     files = sorted({value.rpartition(":")[0] for value in options.values() if isinstance(value, str) and is_own(value)})
     return {file: hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files}
+
+
+def files_of(options: dict[str, Any], begun: Any = None) -> dict[str, Any]:
+    """What a run.json has of the files that options name: their `digests`, but of those with which the run was begun
+    what they were then."""
+    before = begun if isinstance(begun, dict) else {}
+    found = {file: before.get(file, digest) for file, digest in digests(options).items()}
+    return {"files": found} if found else {}
+
+
+def found_again(run: Run, text: str) -> str:
+    """FILE.py:NAME of a run whose file may have been moved with it: if it is not where it was, then where a file of its
+    name and with the very same text lies, in the run, above it, or here; else as it was."""
+    file, _, name = text.rpartition(":")
+    if Path(file).exists():
+        return text
+    same = [path for path, is_same in _of_its_name(run, file) if is_same]
+    return f"{same[0]}:{name}" if same else text
+
+
+def where_to(run: Run, option: str, text: str) -> str:
+    """What can be done about a file that `found_again` has not found."""
+    file = text.rpartition(":")[0]
+    if Path(file).exists():
+        return ""
+    other = [path for path, _ in _of_its_name(run, file)]
+    but = f" ({other[0]} is another than the run was begun with)" if other else ""
+    return f"{but}: put it there or beside the run, or change {option!r} in {run.path / 'run.json'}"
+
+
+def _of_its_name(run: Run, file: str) -> Iterator[tuple[Path, bool]]:
+    """The files of a file's name near a run, and whether each is that with which the run was begun."""
+    begun = run.config.get("files")
+    digest = begun.get(file) if isinstance(begun, dict) else None
+    for folder in (run.path.resolve(), *run.path.resolve().parents, Path.cwd()):
+        path = folder / Path(file).name
+        if path.is_file() and os.access(path, os.R_OK):
+            yield path, hashlib.sha256(path.read_bytes()).hexdigest() == digest
 
 
 def warn_of_changes(run: Run, options: dict[str, Any]) -> None:

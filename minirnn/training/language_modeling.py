@@ -8,7 +8,6 @@ from typing import Literal, get_args
 import numpy as np
 
 from minirnn.arguments import integer
-from minirnn.autograd.losses import cross_entropy
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, array_module, to_host
 from minirnn.data.batches import Batch, num_batches, random_batches, sequential_batches
@@ -63,8 +62,7 @@ class LanguageModeling:
     def loss(self, batch: Batch, carry: Carry, step: int = 0) -> tuple[Tensor, int, Carry]:
         """The mean negative log-likelihood of a batch; where the state is carried, its gradient is not."""
         inputs, targets = batch
-        logits, state = self.model(inputs, carry)
-        loss = cross_entropy(logits, targets)
+        loss, state = self.model.loss(inputs, targets, carry)
         return loss, targets.size, detach(state) if self.partition == "sequential" else None
 
     def validate(self) -> dict[str, float]:
@@ -102,8 +100,9 @@ def _read(model: LanguageModel, ids: np.ndarray, state: Carry) -> float:
     """The same, read as one sequence, after what has led to the state."""
     nll, ids = 0.0, ids[:, None]
     for start, end in _pieces(model, len(ids) - 1, 1):
-        logits, state = model(ids[start:end].astype(np.int64), state)
-        nll += cross_entropy(logits, ids[start + 1 : end + 1].astype(np.int64), reduction="sum").item()
+        inputs, targets = ids[start:end].astype(np.int64), ids[start + 1 : end + 1].astype(np.int64)
+        loss, state = model.loss(inputs, targets, state, reduction="sum")
+        nll += loss.item()
     return nll
 
 
@@ -120,7 +119,7 @@ def _read_strips(model: LanguageModel, ids: np.ndarray) -> float | None:
     inputs, targets = ids[:end].reshape(STRIPS, length).T, ids[1 : end + 1].reshape(STRIPS, length).T
     nlls, ends = dict[int, np.ndarray](), None  # (STRIPS,) of each piece, and the states at the ends
     for _ in range(READINGS):
-        state = None if ends is None else _changed(ends, _moved_on)
+        state: Carry = None if ends is None else _changed(ends, _moved_on)
         for start in range(0, length, PIECE):
             piece = slice(start, start + PIECE)
             nll, state = _side_by_side(model, inputs[piece], targets[piece], state)
@@ -138,8 +137,8 @@ def _side_by_side(
     """The negative log-likelihoods (batch,) of targets (time, batch), given inputs and a state, and the next state."""
     nll = np.zeros(inputs.shape[1])
     for start, end in _pieces(model, *inputs.shape):
-        logits, state = model(inputs[start:end].astype(np.int64), state)
-        losses = cross_entropy(logits, targets[start:end].astype(np.int64), reduction="none")
+        piece = inputs[start:end].astype(np.int64), targets[start:end].astype(np.int64)
+        losses, state = model.loss(*piece, state, reduction="none")
         nll += to_host(losses.data).sum(axis=0, dtype=np.float64)
     return nll, state
 

@@ -33,7 +33,7 @@ from minirnn.training.schedules import Schedule, badness, waited
 from minirnn.training.task import Carry, Keeping, Place, Task, counted
 
 if TYPE_CHECKING:
-    from tqdm import tqdm
+    from minirnn.training.bar import Bar
 
 AnyTask = TypeVar("AnyTask", bound=Task)
 
@@ -118,12 +118,12 @@ class Trainer(Generic[AnyTask]):
         Raises:
             NonFiniteLossError: the loss became infinite or nan; names the step. The checkpoints before it stay.
         """
-        from tqdm import tqdm  # here: to load it takes a tenth of the time in which a command starts
+        from minirnn.training.bar import Bar  # here: to load tqdm takes a tenth of the time in which a command starts
 
         epochs, self.stopped = integer("epochs", epochs, least=0), False
         total = epochs * self.task.num_batches
         show = self.progress and sys.stderr is not None
-        bar = tqdm(total=total, initial=self.place.step, unit="batch", disable=not show)
+        bar = Bar(total=total, initial=self.place.step, unit="batch", disable=not show, dynamic_ncols=True)
         with bar, one_thread_each():
             if self.run and not self.run.last.exists():
                 self.save()
@@ -148,7 +148,7 @@ class Trainer(Generic[AnyTask]):
         """Whether the patience has run out."""
         return self.patience is not None and waited(self.history, self.monitor) >= self.patience
 
-    def _train_epoch(self, bar: tqdm) -> None:
+    def _train_epoch(self, bar: Bar) -> None:
         place = self.place
         self.task.model.train()
         # From 1, because (seed, 0) would be the very stream that seed alone gives, from which the weights were drawn.
@@ -162,7 +162,7 @@ class Trainer(Generic[AnyTask]):
             if place.step % self.check_every == 0:
                 self._read_losses()
                 place.seconds = time.perf_counter() - started
-                bar.set_postfix_str(self._speed(), refresh=False)
+                bar.say(*self._speed())
                 if self.run and self._save_is_due():
                     self.save()
             if self._answered("on_step"):
@@ -209,7 +209,7 @@ class Trainer(Generic[AnyTask]):
             raise NonFiniteLossError(f"{bad[0]} became infinite or nan by step {self.place.step}: {self._advice()}")
         return model
 
-    def _finish_epoch(self, bar: tqdm, last: bool) -> None:
+    def _finish_epoch(self, bar: Bar, last: bool) -> None:
         place = self.place
         if place.tokens == 0:
             raise InputError("an epoch without a single batch: the training text is too short")
@@ -220,13 +220,15 @@ class Trainer(Generic[AnyTask]):
         if self.run and (last or self.stopped or self.stopped_early() or self._save_is_due()):
             self.save()
 
-    def _validate(self, bar: tqdm) -> None:
+    def _validate(self, bar: Bar) -> None:
         """Measure on held-out text, log it, and keep the model if it is the best so far."""
         place, model = self.place, self.task.model
-        bar.set_postfix_str("validating")
+        bar.say("validating")
+        bar.refresh()
         model.eval()
         with no_grad():
             measures = self.task.validate()
+        bar.say(*self._speed())
         loss = measures.get("valid_loss", 0.0)
         if not math.isfinite(loss):
             raise NonFiniteLossError(
@@ -243,7 +245,7 @@ class Trainer(Generic[AnyTask]):
             row["valid_perplexity"] = perplexity(loss, 1)
         self.history.append(row)
         shown = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in row.items()}
-        bar.write("  ".join(f"{name} {value}" for name, value in shown.items()))
+        bar.print_parts([f"{name} {value}" for name, value in shown.items()])
         score = badness(row, self.monitor)
         if self.run:
             self.run.append_metrics(row)
@@ -263,12 +265,14 @@ class Trainer(Generic[AnyTask]):
         self.stopped = any(answers)
         return self.stopped
 
-    def _speed(self) -> str:
+    def _speed(self) -> list[str]:
+        """What is said beside the bar, the most important first."""
         place = self.place
         loss = place.nll / place.tokens
-        shown = f", perplexity {perplexity(loss, 1):.2f}" if self.task.loss_is_nll else ""
-        shown += self.task.doing() if isinstance(self.task, Keeping) else ""
-        return f"loss {loss:.3f}{shown}, {place.tokens / place.seconds:,.0f} {counted(self.task)}/s"
+        said = [f"loss {loss:.3f}"]
+        said += [f"perplexity {perplexity(loss, 1):.2f}"] if self.task.loss_is_nll else []
+        said += self.task.doing() if isinstance(self.task, Keeping) else []
+        return [*said, f"{place.tokens / max(place.seconds, 1e-9):,.0f} {counted(self.task)}/s"]
 
     def _save_is_due(self) -> bool:
         interval = max(self.save_every, REST * self._save_took) if self.save_every else 0.0

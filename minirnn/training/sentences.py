@@ -72,9 +72,9 @@ class SentenceTask:
         """Numbers that go on from step to step: part of the checkpoint."""
         return {} if self.rewards is None else self.rewards.kept
 
-    def doing(self) -> str:
+    def doing(self) -> list[str]:
         """What is to be told beside the loss."""
-        return "" if self.rewards is None else f", reward {self.rewards.so_far()['reward']:.3f}"
+        return [] if self.rewards is None else [f"reward {self.rewards.so_far()['reward']:.3f}"]
 
     def rewarded(
         self, tokens: Sequence[tuple[int, ...]], references: Sequence[Sequence[Sequence[str]]], limits: Any

@@ -55,8 +55,8 @@ class Keeping(Protocol):
     def kept(self) -> dict[str, float]:
         """The numbers, to be changed in place."""
 
-    def doing(self) -> str:
-        """What the progress bar says after the loss."""
+    def doing(self) -> list[str]:
+        """What the progress bar says after the loss, one thing or more or none."""
 
 
 @runtime_checkable

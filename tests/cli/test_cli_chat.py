@@ -14,6 +14,7 @@ from commands import beside_results, refused, run
 from trainings import spoken
 
 from minirnn import AttentionDecoder, ContextDecoder, InputError, load_checkpoint, save_checkpoint
+from minirnn.cli.chat import MOST_TOKENS, why
 from minirnn.cli.conversing import asked, distinct, exactly, learn, load, talk_of
 from minirnn.data import SPECIALS
 from minirnn.data import dialogues as built_in
@@ -238,11 +239,24 @@ def test_why_shows_the_turns_and_words_that_were_looked_at(model, there, said):
     assert [shares[0][3], shares[2][3]] == ["i am anna .", "ask me"]
     assert (shares[1][3] or "…")[:50] == out[1][:50]
     assert sum(float(found[1]) for found in shares) == pytest.approx(100, abs=0.2)
-    looked = [re.fullmatch(r"  '(.*)' looked at '(.*)' of turn ([123]): ([0-9.]+)%", line) for line in out[6:-2]]
+    looked = [
+        re.fullmatch(r"  '(.*)' looked at '(.*)' of turn ([123]): ([0-9.]+)%", line)
+        for line in out[6:-2]
+        if "  … and" not in line
+    ]
     assert all(looked)
-    assert [found[1] for found in looked if found[1] != "<eos>"] == out[2].replace("…", "").split()
+    assert [found[1] for found in looked if found[1] != "<eos>"] == out[2].replace("…", "").split()[:MOST_TOKENS]
     words = {"1": "i am anna . <eos>", "2": f"{out[1]} <eos>", "3": "ask me <eos>"}
     assert all(found[2] in words[found[3]].split() for found in looked)
+
+
+@pytest.mark.parametrize(("count", "last"), [(12, "'w11' looked"), (13, "… and 1 token more"), (48, "… and 36 tokens")])
+def test_why_is_short_also_of_an_answer_that_does_not_end(count, last):
+    tokens = [f"w{t}" for t in range(count)]
+    answer = Answer(" ".join(tokens), -9.0, tokens, np.ones((count, 1)), [(["a", "b"], np.full((count, 2), 0.5))])
+    lines = why(None, ["a b"], answer)
+    assert lines[-1].startswith(f"  {last}")
+    assert len(lines) == 1 + 12 + (count > 12)
 
 
 def test_an_answer_without_a_word_is_a_line_too(there, said, monkeypatch):
@@ -619,7 +633,7 @@ def test_why_calls_unknown_words_by_their_names_where_they_are_known(there, said
         out, _ = said(["a zebra", "/why"], model)
         assert " 100.0%  1: a zebra" in out[1]
         assert len(out) > 2
-        assert all(line.endswith(f"looked at '{word}' of turn 1: 100.0%") for line in out[2:])
+        assert all(line.endswith(f"looked at '{word}' of turn 1: 100.0%") for line in out[2:] if "  … and" not in line)
 
 
 @pytest.mark.parametrize(("more", "weight"), [((), 0.5), (("--rerank-weight", 0), 0), (("--rerank-weight", 3), 3)])

@@ -67,6 +67,23 @@ def test_usage_of_arguments_stays(capsys):
     assert "(see minirnn translate --help)" in refused(capsys, "translate")
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_a_command_does_not_know_leads_to_its_own_help(capsys, name):
+    needed = [action for action in COMMANDS[name]._actions if not action.option_strings and action.nargs is None]
+    words = [next(iter(action.choices)) if action.choices else "x" for action in needed]
+    words = ["lstm"] if name == "read" else words  # of which one can be read
+    said = refused(capsys, *name.split(), *words, "--no-such-option", "x")
+    assert said.startswith(f"minirnn {name}: error: unrecognized arguments: --no-such-option")
+    assert said.endswith(f"(see minirnn {name} --help)\n")
+
+
+@pytest.mark.parametrize("group", ["train", "show"])
+def test_what_a_group_of_commands_does_not_know_leads_to_the_help_of_the_group(capsys, group):
+    assert refused(capsys, group, "--x", "gradients" if group == "show" else "lm").endswith(
+        f"--x (see minirnn {group} --help)\n"
+    )
+
+
 def test_every_cell_is_explained(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     assert run("cells") == 0

@@ -1,6 +1,7 @@
 """Work that takes longer than a moment says what it is, on stderr; what is done sooner, or quietly, does not."""
 
 import io
+import re
 import threading
 
 import pytest
@@ -92,6 +93,8 @@ def test_every_training_says_what_it_does_before_its_first_step(task, here, caps
     assert said.startswith("reading the data …\n")
     assert "\nlearning the vocabulary" in said
     assert "making the model and its data ready …\n" in said
+    drawing = re.findall(r"^drawing .*", said, re.M)
+    assert len(drawing) == len(set(drawing)) >= 1, "of several pictures each is said to be another"
     assert run("train", task, *TRAININGS[task], "--epochs", 1, "--out", "q", "--quiet") == 0
     assert "…" not in capsys.readouterr().err
 

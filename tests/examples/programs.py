@@ -46,6 +46,8 @@ MISTAKES = [
     Mistake("printing_things", "bidirectional=True, rng", "bidirectionl=True, rng", 'did you mean "bidirectional"?'),
     Mistake("printing_things", "Adam(tagger.parameters(), ", "Adam(tagger, ", 'Argument 1 to "Adam"'),
     Mistake("printing_things", "Linear(32, 16, ", "Linear(32, ", 'Missing positional argument "out_features"'),
+    Mistake("printing_things", "(x * 2).sum()", "tagger.head(x).summ()", '"Tensor" has no attribute "summ"'),
+    Mistake("printing_things", "(x * 2).sum()", "tagger.head(tagger).sum()", 'Argument 1 to "__call__" of "Module"'),
     Mistake("save_and_load", 'load(folder / "model.safetensors", Model())', "load(Model())", "No overload variant"),
     Mistake("save_and_load", "classifier.classify([", "classifier.clasify([", 'has no attribute "clasify"'),
     Mistake("sequences_with_lengths", "lengths=lengths", "lenghts=lengths", 'did you mean "lengths"?'),

@@ -10,6 +10,7 @@ from minirnn import (
     LSTM,
     RNN,
     SCORES,
+    AdaptiveSoftmax,
     Attention,
     AttentionDecoder,
     ClozeModel,
@@ -43,6 +44,7 @@ STACKED = ("input_size", "hidden_size", "num_layers")
 CODER = ("vocabulary_size", "embedding_size", "hidden_size", "num_layers")
 SIZED = {  # the builder, its sizes, and what else it must be given
     "Linear": (Linear, ("in_features", "out_features"), {}),
+    "AdaptiveSoftmax": (AdaptiveSoftmax, ("in_features", "n_classes"), {"cutoffs": [1, 3]}),
     "Embedding": (Embedding, ("num_embeddings", "embedding_dim"), {}),
     "LayerNorm": (LayerNorm, ("features",), {}),
     "PReLU": (PReLU, ("num_parameters",), {}),

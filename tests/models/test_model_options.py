@@ -21,6 +21,7 @@ from minirnn.models.forecasting import RecurrentForecaster, WindowForecaster
 MODELS = {
     "language model": partial(LanguageModel, 7, 5),
     "language model, embedding": partial(LanguageModel, 7, 5, embedding_size=3),
+    "language model, adaptive softmax": partial(LanguageModel, 7, 5, softmax="adaptive", cutoffs=[2, 4]),
     "classifier": partial(SequenceClassifier, 7, 3, 5),
     "cloze": partial(ClozeModel, 7, 5),
     "encoder": partial(RecurrentEncoder, 7, 3, 5),
@@ -40,6 +41,12 @@ SHAPES = {
     "language model, embedding": {
         "embedding.weight": (7, 3), "recurrent.W_l0": (20, 3), "recurrent.U_l0": (20, 5), "recurrent.b_l0": (20,),
         "output.weight": (7, 5), "output.bias": (7,),
+    },
+    "language model, adaptive softmax": {
+        "recurrent.W_l0": (20, 7), "recurrent.U_l0": (20, 5), "recurrent.b_l0": (20,),
+        "output.head.weight": (4, 5), "output.head.bias": (4,),
+        "output.tail.0.0.weight": (1, 5), "output.tail.0.1.weight": (2, 1),
+        "output.tail.1.0.weight": (1, 5), "output.tail.1.1.weight": (3, 1),
     },
     "classifier": {
         "embedding.weight": (7, 32), "recurrent.W_l0": (15, 32), "recurrent.U_l0": (15, 5), "recurrent.b_l0": (15,),

@@ -106,10 +106,44 @@ def test_a_language_model_of_ones_own_cell_and_optimiser(own, capsys):
     for command in (("generate", "r"), ("train", "lm", "--resume", "r", "--epochs", 3)):
         capsys.readouterr()
         assert refused(capsys, *command).endswith(
-            f"r needs a file of your own, which its run.json names: {own}: there is no such file\n"
+            f"r needs a file of your own, which its run.json names: {own}: there is no such file: "
+            "put it there or beside the run, or change 'cell' in r/run.json\n"
         )
     with pytest.raises(InputError, match="r needs a file of your own"):
         load("r")
+
+
+@pytest.mark.parametrize("to", ["elsewhere", "elsewhere/r"])
+def test_a_file_that_was_moved_with_its_run_is_found_again(own, capsys, monkeypatch, to):
+    assert run(*LM, "--cell", "own.py:Leaky") == 0
+    elsewhere = own.with_name("elsewhere")
+    elsewhere.mkdir()
+    for name in ("r", "text.txt"):
+        own.with_name(name).rename(elsewhere / name)
+    moved = own.rename(own.parent / to / "own.py")
+    monkeypatch.chdir("/")
+    assert type(load(elsewhere / "r").model.recurrent.cell).__name__ == "Leaky"
+    data = elsewhere / "text.txt"
+    capsys.readouterr()
+    gone = f"{own.with_name('text.txt')}: there is no such file: if it was moved, say where to with --data\n"
+    assert refused(capsys, "train", "lm", "--resume", elsewhere / "r", "--epochs", 2).endswith(gone)
+    assert run("train", "lm", "--resume", elsewhere / "r", "--epochs", 2, "--quiet", "--data", data) == 0
+    config = Run(elsewhere / "r").config
+    assert config["options"]["cell"] == f"{moved}:Leaky"
+    assert list(config["files"]) == [str(moved)]
+    moved.write_text(f"{OWN}\n# changed\n")
+    capsys.readouterr()
+    assert run("generate", elsewhere / "r", "--length", 3) == 0
+    assert capsys.readouterr().err == f"note: {moved} has changed since {elsewhere / 'r'} was begun\n"
+
+
+def test_another_file_of_its_name_is_not_taken_for_it(own, capsys):
+    assert run(*LM, "--cell", "own.py:Leaky") == 0
+    capsys.readouterr()
+    own.unlink()
+    (own.parent / "r" / "own.py").write_text(f"{OWN}\n# another\n")
+    said = refused(capsys, "generate", "r")
+    assert f"there is no such file ({own.parent / 'r' / 'own.py'} is another than the run was begun with): " in said
 
 
 def test_a_cell_may_be_an_instance_and_is_that_of_every_layer(own):
@@ -240,3 +274,69 @@ def test_ones_own_cell_and_score_pass_the_gradient_check(own):
     cell, rng = load_own("own.py:Leaky")(), np.random.default_rng(0)
     layer = Recurrent(cell, 2, 3, rng=0, dtype=np.float64)
     gradcheck(lambda x, *weights: layer(x), {"x": rng.standard_normal((4, 2, 2)), **layer.named_parameters()})
+
+
+WRONG = """
+from own import Leaky
+
+
+class Doubled(Leaky):
+    def backward(self, w, kept, dstate, da):
+        return tuple(2 * dh for dh in super().backward(w, kept, dstate, da))
+
+
+class Empty(Leaky):
+    def forward(self, w, wx, state):
+        return state[5]
+"""
+
+
+def test_gradients_of_ones_own_cell_are_checked(own, capsys, monkeypatch):
+    assert run("gradcheck", "own.py:Leaky") == 0
+    out = capsys.readouterr().out
+    assert "cell Leaky (reverse, lengths) " in out
+    assert "layer Leaky (2 layers, 2 directions, lengths) " in out
+    assert "\n4 right, 0 wrong" in out
+    assert run("gradcheck", "own.py:leaky") == 0
+    capsys.readouterr()
+    monkeypatch.syspath_prepend(str(own.parent))
+    own.with_name("wrong.py").write_text(WRONG)
+    assert run("gradcheck", "wrong.py:Doubled") == 1
+    out = capsys.readouterr().out
+    assert "\n0 right, 4 wrong" in out
+    assert "\ncell Doubled: gradient of " in out
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("own.py:number", "own.py:number is not a cell: expected a subclass of minirnn.Cell"),
+        ("own.py:Lea", "own.py has no 'Lea'; it has "),
+        ("nothing.py:Leaky", "nothing.py: there is no such file"),
+        ("own.py:Needs", "own.py:Needs cannot be made: "),
+    ],
+)
+def test_what_is_no_cell_is_neither_checked_nor_compared(own, capsys, text, words):
+    assert refused(capsys, "gradcheck", text).startswith(f"minirnn: error: {words}")
+    assert words in refused(capsys, "show", "compare", "--cells", "rnn", text)
+    assert not own.with_name("compare").exists()
+
+
+def test_a_cell_that_fails_in_the_check_is_blamed_by_its_line(own, capsys, monkeypatch):
+    monkeypatch.syspath_prepend(str(own.parent))
+    own.with_name("wrong.py").write_text(WRONG)
+    assert run("gradcheck", "wrong.py:Empty") == 2
+    assert "wrong.py:Empty line 12: IndexError: tuple index out of range\n" in capsys.readouterr().err
+    assert "a cell of your own is FILE.py:NAME" in refused(capsys, "gradcheck", "own.py")
+
+
+COMPARE = ("show", "compare", "--task", "memory", "--steps", 1, "--hidden", 2, "--quiet", "--cells", "rnn")
+
+
+def test_ones_own_cell_is_compared_and_anew_when_it_has_changed(own, capsys):
+    for changed, lines in ((OWN, 3), (OWN, 3), (f"{OWN}\n# another\n", 4)):
+        own.write_text(changed)
+        assert run(*COMPARE, "own.py:Leaky") == 0
+        shown = [line[:16].strip() for line in capsys.readouterr().out.splitlines()]
+        assert {"own.py:Leaky", "rnn"} <= set(shown)
+        assert len(own.with_name("compare").joinpath("memory.csv").read_text().splitlines()) == lines

@@ -173,7 +173,7 @@ def test_numbers_that_make_no_sense_are_refused(options, words):
 class Bar:
     """In the place of a progress bar: what the loop tells it."""
 
-    def __init__(self, total, initial, unit, disable):
+    def __init__(self, total, initial, unit, disable, dynamic_ncols):
         self.total, self.n, self.unit, self.disable, self.shown, self.lines = total, initial, unit, disable, [], []
         Bar.latest = self
 
@@ -186,15 +186,18 @@ class Bar:
     def update(self):
         self.n += 1
 
-    def set_postfix_str(self, text, refresh=True):
-        self.shown.append((self.n, text, refresh))
+    def say(self, *what):
+        self.shown.append((self.n, *what))
 
-    def write(self, line):
-        self.lines.append(line)
+    def refresh(self):
+        self.shown.append("drawn")
+
+    def print_parts(self, parts):
+        self.lines.append("  ".join(parts))
 
 
 def test_what_is_shown_on_the_way(tmp_path, clock, monkeypatch):
-    monkeypatch.setattr("tqdm.tqdm", Bar)
+    monkeypatch.setattr("minirnn.training.bar.Bar", Bar)
     task = FollowedTask(valid=[0.5, 12.3456], clock=clock)
     run = Run.create(tmp_path / "r", {})
     trainer = trainer_of(task, run, check_every=2, progress=True)
@@ -202,9 +205,11 @@ def test_what_is_shown_on_the_way(tmp_path, clock, monkeypatch):
     bar = Bar.latest
     assert (bar.total, bar.n, bar.unit, bar.disable) == (3, 3, "batch", False)
     loss = (3 * 1.0 + 1 * (0.2 - 2) ** 2) / 4
-    speed = f"loss {loss:.3f}, perplexity {math.exp(loss):.2f}, {round(4 / 8)} tokens/s"
-    assert bar.shown == [(2, speed, False), (3, "validating", True)]
+    speed = f"loss {loss:.3f}", f"perplexity {math.exp(loss):.2f}", f"{round(4 / 8)} tokens/s"
+    assert bar.shown[:3] == [(2, *speed), (3, "validating"), "drawn"]
     (mean, _), *_ = by_hand(1)
+    at_the_end = f"loss {mean:.3f}", f"perplexity {math.exp(mean):.2f}", "1 tokens/s"
+    assert bar.shown[3:] == [(3, *at_the_end)]
     assert bar.lines == [
         f"epoch 1  step 3  train_loss {mean:.4g}  train_perplexity {math.exp(mean):.4g}  tokens_per_second 1"
         f"  valid_loss 0.5  valid_perplexity 1.649"
@@ -216,13 +221,13 @@ def test_what_is_shown_on_the_way(tmp_path, clock, monkeypatch):
 
 
 def test_the_bar_ends_where_training_does(monkeypatch):
-    monkeypatch.setattr("tqdm.tqdm", Bar)
+    monkeypatch.setattr("minirnn.training.bar.Bar", Bar)
     task = FollowedTask([1.0, 1.0])
     task.loss_is_nll = False
     trainer_of(task, patience=1, check_every=1).train(9)
     assert (Bar.latest.n, Bar.latest.end) == (6, 6)
     assert Bar.latest.disable
-    assert "perplexity" not in Bar.latest.shown[0][1]
+    assert not any("perplexity" in said for said in Bar.latest.shown[0][1:])
     monkeypatch.setattr(sys, "stderr", None)
     trainer_of(FollowedTask(), progress=True).train(1)
     assert Bar.latest.disable  # there is nowhere to show it

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from minirnn import LanguageModel, Tensor, no_grad
+from minirnn import LanguageModel, Tensor, cross_entropy, no_grad
 from minirnn.training import language_modeling
 from minirnn.training.language_modeling import nll_of
 
@@ -28,13 +28,13 @@ def strips(monkeypatch):
 @pytest.fixture
 def sizes(monkeypatch):
     """The shapes of what is read."""
-    found, forward = [], LanguageModel.forward
+    found, features = [], LanguageModel.features
 
     def noted(self, ids, *arguments):
         found.append(ids.shape)
-        return forward(self, ids, *arguments)
+        return features(self, ids, *arguments)
 
-    monkeypatch.setattr(LanguageModel, "forward", noted)
+    monkeypatch.setattr(LanguageModel, "features", noted)
     return found
 
 
@@ -64,6 +64,15 @@ def test_strips_give_the_loss_of_one_sequence(cell, length, strips, sizes):
     assert [shape for shape in sizes if shape[1] == 1] == ([((length - 1) % 4, 1)] if (length - 1) % 4 else [])
 
 
+def test_an_adaptive_softmax_is_read_in_strips_too(strips, sizes):
+    model = a_model(softmax="adaptive", cutoffs=[2])
+    ids = np.random.default_rng(1).integers(0, V, 405)
+    expected = as_one(model, ids, strips)
+    with no_grad():
+        assert nll_of(model, ids) == pytest.approx(expected, rel=1e-11)
+    assert (8, 4) in sizes
+
+
 def test_a_short_text_is_one_sequence(strips, sizes):
     model, ids = a_model(), np.random.default_rng(1).integers(0, V, 101)
     with no_grad():
@@ -76,10 +85,11 @@ def test_a_short_text_is_one_sequence(strips, sizes):
 class Counting(LanguageModel):
     """It never forgets: the next token is likely to be how many were read, modulo V."""
 
-    def forward(self, ids, state=None, lengths=None):
+    def loss(self, ids, targets, state=None, **options):
         start = np.zeros((1, ids.shape[1], 1)) if state is None else state.data
         count = start[0, :, 0] + np.arange(1, len(ids) + 1)[:, None]
-        return Tensor(3.0 * (np.arange(V) == count[..., None] % V)), Tensor(start + len(ids))
+        logits = Tensor(3.0 * (np.arange(V) == count[..., None] % V))
+        return cross_entropy(logits, targets, **options), Tensor(start + len(ids))
 
 
 def test_a_model_that_never_forgets_reads_one_sequence_after_all(strips):

@@ -123,7 +123,7 @@ def _report(run: Run, trainer: Trainer[_Captioning]) -> None:
     """The measures on the test part, some captions, the loss curve, and where the model looked."""
     collection = trainer.task.collection
     captioner, learned, options = load_captioner(run, device=trainer.task.model.parameters()[0].device)
-    pictures = [attempt(draw_losses, run, trainer)]
+    pictures = [attempt(draw_losses, run, trainer, what="the loss")]
     if len(collection.test.names):
         what = "test" if collection.truth else "held-out"
         found = scored(captioner, learned, collection.test, what, collection.truth.get("test"))
@@ -132,7 +132,7 @@ def _report(run: Run, trainer: Trainer[_Captioning]) -> None:
             print(f"\n  {collection.test.names[i]}: {found[i].text}\n  reference: {collection.test.captions[i][0]}")
         if captioner.attention:
             drawn = looks(captioner, learned, collection.test, found[:MOST_DRAWN])
-            pictures.append(attempt(plot_looks, drawn, run.path / "looks.png"))
+            pictures.append(attempt(plot_looks, drawn, run.path / "looks.png", what="where it looked"))
     tell(*pictures)
     example = _example(run, collection, options)
     print(f"\nmore: minirnn evaluate {quoted(run.path)} --beam 3")

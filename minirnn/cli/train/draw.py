@@ -14,7 +14,6 @@ from minirnn.cli.drawn import measure
 from minirnn.cli.gallery import Gallery, digest, drawn, learn, load, mismatch, titles
 from minirnn.cli.options import quoted
 from minirnn.cli.pictures import attempt, tell
-from minirnn.cli.progress import Progress
 from minirnn.cli.train.recipe import Recipe
 from minirnn.cli.training import Command, draw_losses, make_schedule, make_trainer
 from minirnn.plots.drawings import plot_drawings
@@ -76,13 +75,12 @@ def _report(run: Run, trainer: Trainer[_Drawing]) -> None:
     gallery = trainer.task.gallery
     artist, learned, options = load_artist(run, device=trainer.task.model.parameters()[0].device)
     measure(artist, learned, gallery)
-    with Progress("drawing"):
-        pictures = [
-            attempt(draw_losses, run, trainer),
-            attempt(_draw_samples, artist, learned, gallery, options["seed"], run.path / "drawings.png"),
-            attempt(_draw_completions, artist, learned, gallery, options["seed"], run.path / "completions.png"),
-        ]
-    tell(*pictures)
+    with_data, seed = (artist, learned, gallery), options["seed"]
+    tell(
+        attempt(draw_losses, run, trainer, what="the loss"),
+        attempt(_draw_samples, *with_data, seed, run.path / "drawings.png", what="samples"),
+        attempt(_draw_completions, *with_data, seed, run.path / "completions.png", what="completions"),
+    )
     told = ""
     if learned.codec:
         told = " --caption 'a small red ring above a blue star'" if not options["images"] else " --caption TEXT"

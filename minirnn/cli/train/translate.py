@@ -181,8 +181,8 @@ def report(run: Run, trainer: Trainer[_Translation]) -> None:
     sources, targets = trainer.task.train_pairs
     lengths = {"source": [len(ids) for ids in sources], "target": [len(ids) for ids in targets]}
     pictures = [
-        attempt(draw_losses, run, trainer),
-        attempt(plot_lengths, lengths, run.path / "lengths.png"),
+        attempt(draw_losses, run, trainer, what="the loss"),
+        attempt(plot_lengths, lengths, run.path / "lengths.png", what="the lengths"),
     ]
     pairs, what = test_pairs(options, trainer.task.corpora)
     if pairs:
@@ -219,4 +219,4 @@ def _show(run: Run, translator: Any, pairs: Sequence[Pair]) -> list[Drawn]:
         print(f"\n  source     {pair.source}\n  reference  {pair.target}\n  greedy     {one.text or EMPTY}")
         print(f"  beam 5     {other.text or EMPTY}{'' if other.text != one.text else '  (the same)'}")
     maps = [AttentionMap(one.attention, one.source, one.target) for one in greedy if one.attention is not None]
-    return [attempt(plot_attentions, maps[:4], run.path / "attention.png")] if maps else []
+    return [attempt(plot_attentions, maps[:4], run.path / "attention.png", what="where it looked")] if maps else []
