@@ -123,7 +123,7 @@ def test_a_text_that_was_touched_is_read_again_and_one_that_was_changed_refused(
     error = refused(capsys, "train", "lm", "--resume", "r", "--epochs", 3, "--quiet")
     assert error.endswith(f"{file} is not the text that r was trained on\n")
     file.unlink()
-    assert "No such file" in refused(capsys, "train", "lm", "--resume", "r", "--epochs", 3, "--quiet")
+    assert "no such file" in refused(capsys, "train", "lm", "--resume", "r", "--epochs", 3, "--quiet")
 
 
 def flipped(data):
