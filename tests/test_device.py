@@ -40,6 +40,7 @@ from minirnn import (
     generate,
     grad,
     make_cell,
+    no_grad,
     sampler,
     unroll,
 )
@@ -62,6 +63,7 @@ from minirnn.models.grid_drawing import DiagonalModel, RowModel
 from minirnn.models.history_encoders import FlatEncoder, HierarchicalEncoder
 from minirnn.partner import Partner
 from minirnn.reranking import Reranker
+from minirnn.training import language_modeling
 from minirnn.training.captioning import Captioned
 from minirnn.training.chatting import Chatting
 from minirnn.training.drawing import Captions, Classes, Drawing, Drawn
@@ -252,6 +254,18 @@ def test_training_with_an_adaptive_softmax_there_gives_the_same(embedding_size, 
         weights.append([backend.to_host(there), backend.to_host(model(ids[0])[0].data), *model.state_dict().values()])
     for host, device in zip(*weights, strict=True):
         assert_alike(host, device)
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_a_long_text_is_read_in_strips_there_too(cell, rng, monkeypatch):
+    for name, value in {"LONG": 100, "STRIPS": 4, "PIECE": 8}.items():
+        monkeypatch.setattr(language_modeling, name, value)
+    ids, found = rng.integers(0, 5, 207).astype(np.uint8), []
+    for device in ("cpu", "gpu"):
+        model = LanguageModel(5, 4, cell=cell, num_layers=2, rng=0).to(device).eval()
+        with no_grad():
+            found.append(language_modeling.nll_of(model, ids))
+    assert found[1] == pytest.approx(found[0], rel=1e-5)
 
 
 def test_the_training_loop_waits_only_now_and_then(rng):

@@ -72,7 +72,9 @@ class Progress:
             else:
                 from minirnn.training.bar import Bar  # here, as in the training loop
 
-                self._bar = Bar(total=self.total, initial=self.done, desc=self.what, unit=self.unit, dynamic_ncols=True)
+                scaled = {"unit_scale": True} if self.unit == "B" else {}  # 4.2MB, and not 4200000B
+                told = {"total": self.total, "initial": self.done, "desc": self.what, "unit": self.unit, **scaled}
+                self._bar = Bar(**told, dynamic_ncols=True)
 
     def __enter__(self) -> Progress:
         if _shown.get():

@@ -14,7 +14,7 @@ from minirnn.autograd.sequences import one_hot
 from minirnn.cli.notes import UnknownTokens
 from minirnn.cli.options import path
 from minirnn.cli.progress import Progress
-from minirnn.cli.texts import digest, hold_out, load_corpus, mismatch
+from minirnn.cli.texts import digest, load_text, mismatch
 from minirnn.data import Vocabulary, built_in_text, read_text, tokenize
 from minirnn.data.reading import unify
 from minirnn.data.words import RULES
@@ -105,11 +105,13 @@ def of_run(run: Run) -> Reader:
 
     def own() -> tuple[list[str], str]:
         with Progress("reading the data of the run"):
-            tokens = load_again(run, options, load_corpus, digest, mismatch, ADVICE).tokens
-        learned, held_out = hold_out(tokens, options["valid-fraction"])
-        if len(held_out) >= min(READ, len(learned)):
-            return held_out, "the text that the run held out"
-        return tokens[-READ:], "the end of the run's text"  # of which some may have been learned from
+            corpus = load_again(run, options, load_text, digest, mismatch, ADVICE).corpus
+        held_out = int(len(corpus) * options["valid-fraction"])
+        if held_out >= min(READ, len(corpus) - held_out):
+            start = len(corpus) - held_out
+            return corpus.tokens(start, start + READ), "the text that the run held out"
+        # Of the end some may have been learned from.
+        return corpus.tokens(len(corpus) - READ, len(corpus)), "the end of the run's text"
 
     return Reader(writer.model, writer.vocabulary, own, writer.tokens, writer.clean, writer.rules)
 

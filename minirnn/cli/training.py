@@ -59,6 +59,8 @@ class Command:
         reopen: from an existing run and its options, changed where that is allowed, to a trainer.
         announce: the line before training.
         report: what to show after it.
+        settle: puts into the run directory what belongs there beside run.json; called while no other process trains
+            the run, and before this one does.
         changeable: the options that may change on --resume.
         rewarding: options of rewards. Where there are any, training can begin with another run's model.
     """
@@ -71,6 +73,7 @@ class Command:
     report: Callable[[Run, Trainer], None]
     changeable: tuple[str, ...] = ("data", "epochs", "device", "save-every")
     rewarding: Options = field(default_factory=dict)
+    settle: Callable[[Run, Trainer], None] = lambda run, trainer: None
 
     def add_to(self, tasks: Any, help_line: str, description: str, example: str) -> None:
         """Add the command to the parser's `train` tasks."""
@@ -206,6 +209,7 @@ class Command:
     def _train(self, run: Run, trainer: Trainer, options: dict[str, Any]) -> int:
         again = f"minirnn train {self.task} --resume {quoted(run.path)}"
         try:
+            self.settle(run, trainer)
             how = "" if options["device"] == "gpu" else f"; {in_words(num_threads())}"
             how += f" in each of {trainer.ranks.size} processes" if trainer.ranks.size > 1 else ""
             print(f"{run.path}: {self.announce(trainer, options)}{how}", flush=True)

@@ -40,7 +40,7 @@ def sequential_batches(
     inputs = corpus[offset:used].reshape(batch_size, strip).T
     targets = corpus[offset + 1 : used + 1].reshape(batch_size, strip).T
     for start in range(0, strip - num_steps + 1, num_steps):
-        yield inputs[start : start + num_steps], targets[start : start + num_steps]
+        yield _ids(inputs[start : start + num_steps]), _ids(targets[start : start + num_steps])
 
 
 def random_batches(corpus: np.ndarray, batch_size: int, num_steps: int, rng: np.random.Generator) -> Iterator[Batch]:
@@ -57,7 +57,7 @@ def random_batches(corpus: np.ndarray, batch_size: int, num_steps: int, rng: np.
     steps = np.arange(num_steps)[:, None]
     for i in range(0, len(starts) - batch_size + 1, batch_size):
         at = starts[i : i + batch_size] + steps
-        yield corpus[at], corpus[at + 1]
+        yield _ids(corpus[at]), _ids(corpus[at + 1])
 
 
 def num_batches(length: int, batch_size: int, num_steps: int) -> int:
@@ -68,6 +68,11 @@ def num_batches(length: int, batch_size: int, num_steps: int) -> int:
     """
     batch_size, num_steps = integer("batch_size", batch_size), integer("num_steps", num_steps)
     return max(1, (length - 1) // (batch_size * num_steps))
+
+
+def _ids(batch: np.ndarray) -> np.ndarray:
+    """A batch of a text that may lie in a file, in a type that is too small to compute with, as int64."""
+    return batch.astype(np.int64) if batch.dtype.kind == "u" else batch
 
 
 def _checked(length: int, batch_size: int, num_steps: int) -> tuple[int, int]:

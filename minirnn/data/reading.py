@@ -11,18 +11,16 @@ where files were joined: they are left out.
 from __future__ import annotations
 
 import codecs
-import gzip
-import io
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from minirnn.data.unpacking import byte_pieces
 from minirnn.errors import InputError
 
-MOST_UNPACKED, MOST_SWELLING = 2**24, 50
-"""Bytes that any gzip file may hold, and how many times its own size."""
+PIECE = 2**21
+"""Bytes of a file that are read at once."""
 
 _SEPARATORS = "\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 _MARK = "\ufeff"
@@ -43,24 +41,55 @@ def read_text(path: str | Path) -> str:
         InputError: it is empty or in another encoding (names the line and the byte), or a gzip file that is damaged or
             holds fifty times its size.
     """
-    data = Path(path).read_bytes()
-    text = decode_text(_unpacked(data, path) if data.startswith(b"\x1f\x8b") else data, str(path))
-    if not text.strip():
+    return "".join(text_pieces(path))
+
+
+def text_pieces(
+    path: str | Path, size: int = PIECE, step: Callable[[int], object] = lambda count: None
+) -> Iterator[str]:
+    """The same a piece at a time, so that a text may be longer than the memory. That something is wrong with the file
+    is found where it is found: when some pieces have been given, perhaps.
+
+    Args:
+        path: the file.
+        size: of a piece, in bytes.
+        step: told how many bytes of the file have been read since it was told last.
+
+    Raises: as `read_text`.
+    """
+    blank = True
+    for piece in _decoded(byte_pieces(path, size, step), str(path)):
+        blank = blank and not piece.strip()
+        yield piece
+    if blank:
         raise InputError(f"{path}: expected some text, found none")
-    return text
 
 
-def _unpacked(data: bytes, path: str | Path) -> bytes:
-    """What a gzip file holds. Text is packed to a third or a tenth; what swells far beyond was made to do so."""
-    most = max(MOST_UNPACKED, MOST_SWELLING * len(data))
-    try:
-        with gzip.open(io.BytesIO(data)) as file:
-            unpacked = file.read(most + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: damaged gzip file: {error}") from error
-    if len(unpacked) > most:
-        raise InputError(f"{path}: its {len(data):,} bytes hold more than {most:,}: unpack it first, if that is meant")
-    return unpacked
+def _decoded(pieces: Iterable[bytes], name: str) -> Iterator[str]:
+    r"""The unified text of bytes, and at its end the error that `decode_text` has for all of them. A NUL says more of
+    what is wrong than a byte before it that is no text, so what follows such a byte is searched too."""
+    decoder: codecs.IncrementalDecoder | None = None
+    lines, held, fault, nul = 0, "", None, False
+    for data in chain(pieces, [b""]):  # nothing more: the end
+        if decoder is None:
+            encoding = _encoding(data)
+            decoder = codecs.getincrementaldecoder(encoding)()
+        try:
+            text = held + decoder.decode(data, not data)
+        except UnicodeDecodeError as error:
+            before = held + error.object[: error.start].decode(encoding)
+            fault = fault or _fault(before, f"the byte 0x{error.object[error.start]:02x}", encoding, lines)
+            decoder = codecs.getincrementaldecoder(encoding)("replace")
+            text = before + decoder.decode(error.object[error.start :], not data)
+        if not nul and "\0" in text:
+            fault, nul = _fault(text[: text.index("\0")], _NUL, encoding, lines), True
+        held = "\r" if data and text.endswith("\r") else ""  # which may be half of a line end
+        unified = unify(text.removesuffix(held))
+        lines += unified.count("\n")
+        if fault is None and unified:
+            yield unified
+    if fault:
+        raise InputError(f"{name} line {fault.line}: {fault.what}")
 
 
 def decode_text(data: bytes, name: str) -> str:
@@ -139,18 +168,25 @@ def _encoding(data: bytes) -> str:
 
 def _decode(data: bytes, encoding: str) -> tuple[str, _Fault | None]:
     """The unified text, U+FFFD in it for what is none, and what that is."""
-    before, found = None, ""
+    fault = None
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
         text = data.decode(encoding, "replace")
-        before, found = data[: error.start].decode(encoding), f"the byte 0x{data[error.start]:02x}"
-    if "\0" in text:  # which no text has, and of which UTF-16 without its mark is full
-        before, found = text[: text.index("\0")], "a NUL byte (UTF-16, perhaps: convert it to UTF-8)"
+        fault = _fault(data[: error.start].decode(encoding), f"the byte 0x{data[error.start]:02x}", encoding)
+    if "\0" in text:
+        fault = _fault(text[: text.index("\0")], _NUL, encoding)
         text = text.replace("\0", "\ufffd")
-    if before is None:
-        return unify(text), None
-    return unify(text), _Fault(unify(before).count("\n") + 1, f"expected {encoding} text, found {found}")
+    return unify(text), fault
+
+
+_NUL = "a NUL byte (UTF-16, perhaps: convert it to UTF-8)"
+"""No text has one, and UTF-16 without its mark is full of them."""
+
+
+def _fault(before: str, found: str, encoding: str, lines: int = 0) -> _Fault:
+    """What was found after some text, and after so many lines before that."""
+    return _Fault(lines + unify(before).count("\n") + 1, f"expected {encoding} text, found {found}")
 
 
 def _alternates(data: bytes) -> bool:

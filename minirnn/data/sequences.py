@@ -14,6 +14,7 @@ from minirnn.errors import InputError
 PairBatch = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """X (S, batch), X_valid_len (batch,), Y (T, batch), Y_valid_len (batch,), all int64."""
 
+_SPECIALS = frozenset(SPECIALS)
 POOL = 20
 """Batches that are sorted by length together: more waste less padding, fewer mix the sentences better."""
 
@@ -36,7 +37,9 @@ def encode_sentence(tokens: Iterable[str], vocabulary: Vocabulary, max_length: i
         max_length = integer("max_length", max_length, least=2)  # a token and <eos>
     if isinstance(tokens, str):
         raise InputError("expected a list of tokens, not one string: write text.split(), or list(text) for characters")
-    words = [UNKNOWN if token in SPECIALS else token for token in tokens]
+    words = list(tokens)
+    if not _SPECIALS.isdisjoint(words):
+        words = [UNKNOWN if token in _SPECIALS else token for token in words]
     if EOS not in vocabulary or UNKNOWN not in vocabulary:
         raise InputError(f"a vocabulary of sentences needs {UNKNOWN} and {EOS}: build it with specials=SPECIALS")
     return vocabulary.encode([*words[: None if max_length is None else max_length - 1], EOS])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from minirnn.data.spacing import Spacing
 from minirnn.data.words import RULES, compose, plain_words, words
@@ -11,6 +12,9 @@ from minirnn.errors import InputError
 
 TOKENS = ("char", "word", "space")
 CLEANING = ("none", "lower", "letters")
+
+
+_NOTHING = "nothing is left of the text when only the letters a-z are kept"
 
 
 def built_in_text() -> str:
@@ -34,7 +38,7 @@ def clean_text(text: str, how: str) -> str:
     """
     text = simplify(text, how)
     if not text:
-        raise InputError("nothing is left of the text when only the letters a-z are kept")
+        raise InputError(_NOTHING)
     return text
 
 
@@ -57,6 +61,57 @@ def simplified(text: str, clean: str, rules: int = RULES) -> str:
     """As `clean_text`, by the rules of a run. Where the letters a-z alone are kept, an accent of its own goes with its
     letter, as it does where both are one character."""
     return clean_text(compose(text, rules) if clean == "letters" else text, clean)
+
+
+def simplified_pieces(pieces: Iterable[str], clean: str, rules: int = RULES) -> Iterator[str]:
+    """The same of a text that comes in pieces, as `minirnn.data.reading` leaves it; they may be cut elsewhere then."""
+    simplify("", clean)  # which refuses what it does not know
+    if clean == "lower":
+        pieces = (piece.lower() for piece in _cut_anew(pieces, _stands_apart, after=1))
+    elif clean == "letters":
+        pieces = _letters(compose(piece, rules) for piece in _cut_anew(pieces, str.isascii, after=0))
+    found = False
+    for piece in pieces:
+        found = found or bool(piece)
+        yield piece
+    if not found:
+        raise InputError(_NOTHING)
+
+
+def _cut_anew(pieces: Iterable[str], apart: Callable[[str], bool], after: int) -> Iterator[str]:
+    """The pieces, cut only before (`after` is 0) or after (1) a character that is `apart`."""
+    rest = ""
+    for piece in pieces:
+        at = next((i for i in range(len(piece) - 1, -1, -1) if apart(piece[i])), None)
+        if at is None:
+            rest += piece
+        else:
+            yield rest + piece[: at + after]
+            rest = piece[at + after :]
+    yield rest
+
+
+@lru_cache(maxsize=1 << 12)
+def _stands_apart(character: str) -> bool:
+    """Whether the letters on one side do not see those on the other. A capital sigma looks past points and accents: it
+    becomes another letter at the end of a word."""
+    return f"A{character}Σ".lower().endswith("σ")
+
+
+def _letters(pieces: Iterable[str]) -> Iterator[str]:
+    """The letters a-z alone, of composed pieces of a text: see `clean_text`."""
+    begun = gap = False  # whether the line has letters so far, and something else after them
+    for piece in pieces:
+        found = []
+        for i, part in enumerate(piece.split("\n")):
+            begun, gap = (begun, gap) if i == 0 else (False, False)
+            spaced = re.sub("[^A-Za-z]+", " ", part).lower()
+            if letters := spaced.strip():
+                found += [" ", letters] if begun and (gap or spaced[0] == " ") else [letters]
+                begun, gap = True, spaced[-1] == " "
+            elif spaced:
+                gap = True
+        yield "".join(found)
 
 
 def tokenize(text: str, tokens: str, rules: int = RULES) -> list[str]:

@@ -85,7 +85,7 @@ class Vocabulary:
         tokens, get, unknown = list(tokens), self.ids.get, self.ids.get(UNKNOWN)
         if unknown is None and (strangers := [token for token in tokens if token not in self.ids]):
             raise InputError(f"the token {strangers[0]!r} is not in the vocabulary, which has no {UNKNOWN}")
-        return np.array([get(token, unknown) for token in tokens], dtype=np.int64)
+        return np.fromiter([get(token, unknown) for token in tokens], np.int64, len(tokens))
 
     def decode(self, ids: Iterable[int]) -> list[str]:
         """The tokens of the ids.

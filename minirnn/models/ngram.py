@@ -11,6 +11,8 @@ from minirnn.errors import InputError
 
 Smoothing = Literal["kneser-ney", "witten-bell", "additive"]
 SMOOTHINGS: tuple[Smoothing, ...] = get_args(Smoothing)
+PIECE = 2**18
+"""Tokens of a text that are scored at once."""
 USUAL_DISCOUNT = 0.75  # where the counts of counts cannot say
 
 
@@ -164,7 +166,13 @@ class NGram:
         """
         if np.size(ids) < 2:
             raise InputError("a perplexity needs at least two tokens")
-        return float(np.exp(-self.score(ids).mean()))
+        # A piece at a time, for the search needs a hundred times the memory of the text; each with the n-1 tokens
+        # before it, on which its first probability depends. (There is always one, which is not scored.)
+        total = 0.0
+        for start in range(1, len(ids), PIECE):
+            before = min(max(self.n - 1, 1), start)
+            total += self.score(ids[start - before : start + PIECE])[before - 1 :].sum()
+        return float(np.exp(-total / (len(ids) - 1)))
 
     def start(self, rows: int) -> np.ndarray:
         """The state before any token: (rows, n-1), nothing but -1. Raises InputError if `rows` is no count."""

@@ -78,7 +78,7 @@ def optimization_options(lr: float, epochs: int) -> Options:
         "validate-every": (1, {"type": number(int, 1), "metavar": "N", "help": "epochs between validations"}),
         "save-every": (
             10.0,
-            {"type": number(float, 0), "metavar": "SECONDS", "help": "between checkpoints to resume from"},
+            {"type": number(float, 0), "metavar": "SECONDS", "help": "between checkpoints to resume from, or more"},
         ),
         "seed": (0, {"type": number(int, 0), "metavar": "N", "help": "of all randomness"}),
         "device": ("cpu", {"choices": backend.DEVICES, "help": "where to compute"}),

@@ -94,7 +94,7 @@ class Cloze:
         for sides, model in self.model.models().items():
             nll, right = 0.0, 0
             for start in range(0, self.valid.shape[1], 64):
-                ids = self.valid[:, start : start + 64]
+                ids = self.valid[:, start : start + 64].astype(np.int64)
                 logits = model(ids)
                 nll += cross_entropy(logits, ids, reduction="sum").item()
                 right += int((to_host(logits.data).argmax(axis=-1) == ids).sum())

@@ -47,6 +47,10 @@ if TYPE_CHECKING:
 
 AnyTask = TypeVar("AnyTask", bound=Task)
 
+REST = 20
+"""How many times as long as a checkpoint takes to write there is no other: no more than a twentieth of the time goes by
+with that."""
+
 
 class Trainer(Generic[AnyTask]):
     """Trains a task for some epochs and keeps its run directory.
@@ -58,7 +62,9 @@ class Trainer(Generic[AnyTask]):
         seed: of the batches.
         clip: the largest gradient norm; None leaves gradients alone.
         validate_every: epochs between validations.
-        save_every: seconds between checkpoints, at least; one is always written at the end.
+        save_every: seconds between checkpoints, at least; one is always written at the end. Those of a large model are
+            further apart: at least `REST` times as long as writing the last one took. 0 writes one at each look at the
+            loss, whatever that takes.
         check_every: steps between looks at the loss. Each look waits for a GPU.
         schedule: what the optimiser's learning rate is multiplied by as training goes on; see `schedules`.
         monitor: the measure by which the best checkpoint is chosen and training stops early: "valid_loss", or one that
@@ -113,6 +119,7 @@ class Trainer(Generic[AnyTask]):
         self.place = Place()
         self.carry: Carry = None
         self.history: list[dict[str, Any]] = []
+        self._saved_at = self._save_took = 0.0
         self._unread: list[tuple[Array, int]] = []
         self._last_loss: Array | None = None
         if ranks.size > 1:
@@ -174,7 +181,7 @@ class Trainer(Generic[AnyTask]):
                 self._read_losses()
                 place.seconds = time.perf_counter() - started
                 bar.say(*self._speed())
-                self._save_if(time.monotonic() - self._saved_at > self.save_every)
+                self._save_if(self._save_is_due())
             if self._answered("on_step"):
                 break
         self._read_losses()
@@ -234,8 +241,7 @@ class Trainer(Generic[AnyTask]):
             self._validate(bar)
         self.carry = None
         place.epoch, place.batch, place.nll, place.tokens, place.seconds = place.epoch + 1, 0, 0.0, 0, 0.0
-        due = time.monotonic() - self._saved_at > self.save_every
-        self._save_if(last or self.stopped or self.stopped_early() or due)
+        self._save_if(last or self.stopped or self.stopped_early() or self._save_is_due())
 
     def _validate(self, bar: Bar) -> None:
         """Measure on held-out text, log it, and keep the model if it is the best so far."""
@@ -303,6 +309,10 @@ class Trainer(Generic[AnyTask]):
         said += self.task.doing() if isinstance(self.task, Keeping) else []
         return [*said, f"{place.tokens / max(place.seconds, 1e-9):,.0f} {counted(self.task)}/s"]
 
+    def _save_is_due(self) -> bool:
+        interval = max(self.save_every, REST * self._save_took) if self.save_every else 0.0
+        return time.monotonic() - self._saved_at > interval
+
     def _save_if(self, due: bool) -> None:
         """Write a checkpoint, if there is a run and rank 0 finds that one is due."""
         if self.ranks.broadcast(due and self.run is not None):
@@ -310,11 +320,13 @@ class Trainer(Generic[AnyTask]):
 
     def save(self) -> None:
         """Write the checkpoint to resume from. All ranks have to call it."""
+        started = time.monotonic()
         check_alike(self.ranks, self.task.model, self.place.step)
         streams = self.ranks.gather(dict(self.task.rng.bit_generator.state))
         carry = whole_carry(self.ranks, self.carry)
         self.ranks.first(lambda: self._write(carry, streams))
         self._saved_at = time.monotonic()
+        self._save_took = self._saved_at - started
 
     def _write(self, carry: list[np.ndarray], streams: list[dict[str, Any]]) -> None:
         assert self.run is not None

@@ -4,6 +4,7 @@ run.json            what is trained, on what, and how, and the version of minirn
 last.safetensors    the model, the optimiser and the place in the run, to resume from
 best.safetensors    the model with the lowest validation loss so far
 metrics.jsonl       a line for each validation
+tokens.safetensors  the ids of a long text that a language model learns from, so that it need not be cut again
 .lock               held by the process that trains the run
 """
 
@@ -32,7 +33,7 @@ from minirnn.training.checkpoint import count_numbers, load_checkpoint, save_che
 from minirnn.version import __version__, is_newer
 
 FORMAT = 1
-WRITTEN = ("run.json", "last.safetensors", "best.safetensors", "metrics.jsonl")
+WRITTEN = ("run.json", "last.safetensors", "best.safetensors", "metrics.jsonl", "tokens.safetensors")
 """The files that are replaced as a whole, by way of a temporary one."""
 
 

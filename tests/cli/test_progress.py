@@ -72,6 +72,12 @@ def test_a_bar_counts_also_what_was_done_before_it_appeared(monkeypatch, capsys)
     assert "translating" in capsys.readouterr().err
 
 
+def test_bytes_are_counted_in_large_units(at_once, capsys):
+    with Progress("reading", 4_000_000, unit="B") as doing:
+        doing.step(4_000_000)
+    assert "4.00M/4.00M" in capsys.readouterr().err
+
+
 def test_nothing_is_shown_where_it_is_not_wanted(at_once, capsys):
     with progress(False), Progress("reading") as doing:
         doing.now("learning")
@@ -84,7 +90,8 @@ def test_nothing_is_shown_where_it_is_not_wanted(at_once, capsys):
 def test_every_training_says_what_it_does_before_its_first_step(task, here, capsys, at_once):
     assert run("train", task, *TRAININGS[task], "--epochs", 1, "--out", "r") == 0
     said = capsys.readouterr().err
-    assert said.startswith("reading the data …\nlearning the vocabulary")
+    assert said.startswith("reading the data …\n")
+    assert "\nlearning the vocabulary" in said
     assert "making the model and its data ready …\n" in said
     drawing = re.findall(r"^drawing .*", said, re.M)
     assert len(drawing) == len(set(drawing)) >= 1, "of several pictures each is said to be another"

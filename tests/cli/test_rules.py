@@ -9,7 +9,7 @@ from commands import beside_results, refused, run
 
 from minirnn import Run, classifier
 from minirnn.cli.reader import of_run
-from minirnn.cli.texts import load_corpus
+from minirnn.cli.texts import load_text
 from minirnn.cli.train import recipe
 from minirnn.data import Pair, tokenize
 from minirnn.runs.classify import read_learned
@@ -114,7 +114,8 @@ def test_characters_that_are_only_read_are_composed(here, capsys):
 @pytest.mark.parametrize(("rules", "left"), [(1, "l e le ve a e te la"), (2, "l l ve a t l")])
 def test_only_letters_are_left_of_both_forms_alike(rules, left, here):
     options = {"data": "text.txt", "clean": "letters", "tokens": "char", "max-tokens": None, "rules": rules}
-    assert load_corpus(options).text == 20 * left
+    corpus = load_text(options).corpus
+    assert "".join(corpus.tokens(0, len(corpus))) == 20 * left
 
 
 def test_each_language_of_a_shared_vocabulary_has_its_own_spaces():

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from markov import log_prob_of
 
 from minirnn import InputError, NGram, exhaustive_search, viterbi
+from minirnn.models import ngram
 from minirnn.models.ngram import SMOOTHINGS
 
 texts = st.lists(st.integers(0, 3), min_size=6, max_size=40)
@@ -142,3 +143,12 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     assert "never has 'Z'" in refused(capsys, "show", "continuation", *options, "--prefix", "Z")
     assert "at least one token" in refused(capsys, "show", "continuation", *options, "--prefix", "")
     assert "no 9999-gram" in refused(capsys, "show", "continuation", *options, "--n", 9999)
+
+
+@pytest.mark.parametrize("n", [1, 2, 4])
+@pytest.mark.parametrize("piece", [1, 2, 7, 49, 50])
+def test_a_text_is_scored_in_pieces_as_at_once(n, piece, monkeypatch):
+    rng = np.random.default_rng(0)
+    model, text = NGram(rng.integers(0, 4, 200), 4, n), rng.integers(0, 4, 50)
+    monkeypatch.setattr(ngram, "PIECE", piece)
+    assert model.perplexity(text) == pytest.approx(np.exp(-model.score(text).mean()), rel=1e-12)

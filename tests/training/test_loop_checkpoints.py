@@ -216,3 +216,28 @@ def test_a_run_killed_before_a_validation_logs_the_rate_of_its_last_step(tmp_pat
     constant = trainer_of(FollowedTask(clock=clock), run)
     constant.resume()
     assert constant.optimizer.learning_rate == constant.base_rate
+
+
+@pytest.mark.parametrize(
+    ("save_every", "took", "expected"),
+    [
+        (1.0, 0.1, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9]),  # a step takes 4 seconds
+        (1.0, 0.5, [0, 3, 6, 9, 9]),  # so the next one is due after more than 10
+        (1.0, 1.0, [0, 6, 9]),  # after more than 20
+        (30.0, 0.5, [0, 8, 9]),
+        (0.0, 100.0, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9]),  # who says so has one at each look
+    ],
+)
+def test_checkpoints_that_take_long_are_far_apart(save_every, took, expected, tmp_path, clock):
+    run = Run.create(tmp_path / "r", {})
+    save_last = run.save_last
+
+    def slow(*arguments):
+        clock.now += took
+        save_last(*arguments)
+
+    run.save_last = slow
+    trainer = trainer_of(FollowedTask(clock=clock), run, save_every=save_every, check_every=1)
+    steps = saves_of(trainer)
+    trainer.train(3)
+    assert steps == expected

@@ -8,7 +8,7 @@ from minirnn import backend
 from minirnn.blanks import BLANK
 from minirnn.cli.options import quoted, quoted_text
 from minirnn.cli.pictures import attempt, tell
-from minirnn.cli.texts import Corpus, digest, hold_out, load_corpus, mismatch
+from minirnn.cli.texts import Text, digest, hold_out, load_text, mismatch
 from minirnn.cli.train.recipe import Recipe
 from minirnn.cli.training import Command, draw_losses, make_trainer
 from minirnn.data import Vocabulary, detokenize
@@ -31,23 +31,23 @@ def add_parser(tasks: Any) -> None:
     )
 
 
-def _learn(corpus: Corpus, options: dict[str, Any]) -> Vocabulary:
-    return Vocabulary.build(corpus.tokens, options["min-frequency"])
+def _learn(text: Text, options: dict[str, Any]) -> Vocabulary:
+    return Vocabulary.build(text.corpus.counts, options["min-frequency"])
 
 
 def _keep(vocabulary: Vocabulary) -> dict[str, Any]:
     return {"vocabulary": vocabulary.tokens}
 
 
-def _trainer(corpus: Corpus, vocabulary: Vocabulary, options: dict[str, Any], progress: bool) -> Trainer[Cloze]:
+def _trainer(text: Text, vocabulary: Vocabulary, options: dict[str, Any], progress: bool) -> Trainer[Cloze]:
     rng = backend.generator(options["seed"])
-    ids = hold_out(vocabulary.encode(corpus.tokens), options["valid-fraction"])
+    ids = hold_out(text.encode(vocabulary), options["valid-fraction"])
     sizes = {"batch_size": options["batch-size"], "num_steps": options["steps"]}
     task = Cloze(build_models(len(vocabulary), options, rng), *ids, **sizes, rng=rng)
     return make_trainer(task, options, progress)
 
 
-RECIPE = Recipe(load_corpus, digest, mismatch, _trainer, _learn, _keep, read_vocabulary)
+RECIPE = Recipe(load_text, digest, mismatch, _trainer, _learn, _keep, read_vocabulary)
 
 
 def _announce(trainer: Trainer[Cloze], options: dict[str, Any]) -> str:

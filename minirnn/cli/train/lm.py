@@ -8,7 +8,7 @@ from minirnn import backend
 from minirnn.cli.options import quoted
 from minirnn.cli.pictures import attempt, tell
 from minirnn.cli.progress import Progress
-from minirnn.cli.texts import Corpus, digest, hold_out, load_corpus, mismatch
+from minirnn.cli.texts import Text, digest, hold_out, load_text, mismatch
 from minirnn.cli.train.recipe import Recipe
 from minirnn.cli.training import Command, draw_losses, make_trainer
 from minirnn.data import Vocabulary, detokenize
@@ -20,7 +20,7 @@ from minirnn.training import LanguageModeling, Run, Trainer
 
 def add_parser(tasks: Any) -> None:
     """Add the command to the parser's `train` tasks."""
-    command = Command("lm", OPTIONS, RECIPE.begin, RECIPE.reopen, _announce, _report)
+    command = Command("lm", OPTIONS, RECIPE.begin, RECIPE.reopen, _announce, _report, settle=_settle)
     command.add_to(
         tasks,
         "a language model",
@@ -37,11 +37,19 @@ class Learned(NamedTuple):
     prefix: str
 
 
-def _learn(corpus: Corpus, options: dict[str, Any]) -> Learned:
-    vocabulary = Vocabulary.build(corpus.tokens, options["min-frequency"])
+class _LanguageModeling(LanguageModeling):
+    """The task with its text and vocabulary, to be kept with the run."""
+
+    def __init__(self, text: Text, vocabulary: Vocabulary, *arguments: Any, **options: Any):
+        super().__init__(*arguments, **options)
+        self.text, self.vocabulary = text, vocabulary
+
+
+def _learn(text: Text, options: dict[str, Any]) -> Learned:
+    vocabulary = Vocabulary.build(text.corpus.counts, options["min-frequency"])
     if len(vocabulary) < 2:
         raise InputError(f"no token occurs {options['min-frequency']} times: lower --min-frequency")
-    beginning = corpus.tokens[: 20 if options["tokens"] == "char" else 4]
+    beginning = text.corpus.tokens(0, 20 if options["tokens"] == "char" else 4)
     return Learned(vocabulary, detokenize(beginning, options["tokens"]))
 
 
@@ -54,12 +62,14 @@ def _read(run: Run) -> Learned:
     return Learned(config.vocabulary, config.prefix)
 
 
-def _trainer(corpus: Corpus, learned: Learned, options: dict[str, Any], progress: bool) -> Trainer[LanguageModeling]:
+def _trainer(text: Text, learned: Learned, options: dict[str, Any], progress: bool) -> Trainer[_LanguageModeling]:
     rng = backend.generator(options["seed"])
     model = build_model(len(learned.vocabulary), options, rng)
-    task = LanguageModeling(
+    task = _LanguageModeling(
+        text,
+        learned.vocabulary,
         model,
-        *hold_out(learned.vocabulary.encode(corpus.tokens), options["valid-fraction"]),
+        *hold_out(text.encode(learned.vocabulary), options["valid-fraction"]),
         batch_size=options["batch-size"],
         num_steps=options["steps"],
         partition=options["partition"],
@@ -68,7 +78,14 @@ def _trainer(corpus: Corpus, learned: Learned, options: dict[str, Any], progress
     return make_trainer(task, options, progress)
 
 
-RECIPE = Recipe(load_corpus, digest, mismatch, _trainer, _learn, _keep, _read)
+RECIPE = Recipe(load_text, digest, mismatch, _trainer, _learn, _keep, _read)
+
+
+def _settle(run: Run, trainer: Trainer[_LanguageModeling]) -> None:
+    """Keep the ids of a long text with the run, and learn from them where they lie."""
+    task = trainer.task
+    if (ids := task.text.keep(run, task.vocabulary)) is not None:
+        task.corpus, task.valid = ids[: len(task.corpus)], ids[len(task.corpus) :]
 
 
 def _announce(trainer: Trainer[LanguageModeling], options: dict[str, Any]) -> str:
@@ -79,14 +96,20 @@ def _announce(trainer: Trainer[LanguageModeling], options: dict[str, Any]) -> st
     )
 
 
+COUNTED = 2_000_000
+"""Tokens whose n-grams are counted: up to 5-grams of them, which takes some seconds and half a GB."""
+
+
 def _baseline(task: LanguageModeling) -> str:
     """What counting n-grams gives on the same held-out text: what a network has to beat."""
-    orders, found = range(1, min(5, len(task.corpus)) + 1), []
+    counted = task.corpus[:COUNTED]
+    orders, found = range(1, min(5, len(counted)) + 1), []
     with Progress("counting n-grams, to compare with", len(orders), unit="order") as doing:
         for n in orders:
-            found.append(NGram(task.corpus, task.model.vocabulary_size, n).perplexity(task.valid))
+            found.append(NGram(counted, task.model.vocabulary_size, n).perplexity(task.valid))
             doing.step()
-    return "n-gram models of the same text (Kneser-Ney): " + ", ".join(
+    of = "" if len(counted) == len(task.corpus) else f"the first {len(counted):,} tokens of "
+    return f"n-gram models of {of}the same text (Kneser-Ney): " + ", ".join(
         f"{n}-gram {value:.3f}" for n, value in zip(orders, found, strict=True)
     )
 

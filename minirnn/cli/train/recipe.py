@@ -26,7 +26,7 @@ class Recipe(Generic[Data, Learned]):
 
     A run that begins learns from its data what its model is built for, such as the vocabulary, and run.json keeps that.
     A run that goes on takes it from there, and sees that its data are still the same. The version of the rules by which
-    words are cut is kept too, and every step finds it among the options.
+    words are cut is kept too, and every step finds it among the options; and where the run is, if it goes on.
 
     Attributes:
         load: the data that the options name.
@@ -67,7 +67,7 @@ class Recipe(Generic[Data, Learned]):
         Raises:
             FileNotFoundError, InputError: its run.json is damaged, or its data cannot be read or are others.
         """
-        options = {**options, "rules": read_rules(run)}
+        options = {**options, "rules": read_rules(run), "run": str(run.path)}
         learned = self.read(run)
         with Progress("reading the data") as doing:
             data = self.load(options)
