@@ -6,8 +6,8 @@ rename, so that arrays and JSON can never come from different moments; and a sin
 would be a weight like any other, is found.
 
 The format (https://huggingface.co/docs/safetensors) is eight bytes with the length of the header, the header in JSON,
-and the arrays one after another. It is written here, piece by piece: the library's writer needs the memory of all
-arrays twice more, and where there is none it takes the process down. The library reads it.
+and the arrays one after another. It is written and read here, array by array: the library of that name needs the memory
+of all arrays once or twice more, and where there is none it takes the process down.
 """
 
 from __future__ import annotations
@@ -19,11 +19,9 @@ import os
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load
 
 from minirnn.data.writing import write_atomically
 from minirnn.errors import InputError
@@ -31,6 +29,7 @@ from minirnn.version import __version__
 
 TYPES = {"<f4": "F32", "<f8": "F64", "<f2": "F16", "<i8": "I64", "<i4": "I32", "|u1": "U8", "|i1": "I8", "|b1": "BOOL"}
 """What safetensors calls the types of arrays that a checkpoint may have."""
+_DTYPES = {name: np.dtype(text) for text, name in TYPES.items()}
 
 
 def save_checkpoint(path: str | Path, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
@@ -66,24 +65,62 @@ def _checksum(arrays: Mapping[str, np.ndarray], text: str) -> str:
 
 
 def load_checkpoint(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Read what `save_checkpoint` wrote.
+    """Read what `save_checkpoint` wrote. It takes the memory of the arrays, once.
 
     Raises:
         FileNotFoundError: there is no such file.
         InputError: it is not a checkpoint, or damaged. (Without a checksum, as they were written once, it is believed.)
     """
-    data = Path(path).read_bytes()
-    try:
-        header = _header(data)["__metadata__"]
-        arrays = load(data)
-        if header.get("sha256") not in (None, _checksum(arrays, header["minirnn"])):
-            raise ValueError("its checksum is wrong")
-        meta = json.loads(header["minirnn"])
-        if not isinstance(meta, dict):
-            raise TypeError("its JSON is not an object")
-    except (SafetensorError, struct.error, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise _no_checkpoint(path, error) from error
+    with open(path, "rb") as file:
+        try:
+            header = _header(file)
+            known = header.pop("__metadata__")
+            arrays = _read_arrays(file, header)
+            if known.get("sha256") not in (None, _checksum(arrays, known["minirnn"])):
+                raise ValueError("its checksum is wrong")
+            meta = json.loads(known["minirnn"])
+            if not isinstance(meta, dict):
+                raise TypeError("its JSON is not an object")
+        except _DAMAGE as error:
+            raise _no_checkpoint(path, error) from error
     return arrays, meta
+
+
+_DAMAGE = (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError)
+"""What comes of a file that is no checkpoint."""
+
+
+def _read_arrays(file: BinaryIO, header: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """The arrays of a file that has been read up to the first of them. Before there is memory for any, all of them are
+    known to be there: one after the other, up to the end of the file.
+
+    Raises:
+        ValueError: they are not.
+        KeyError, TypeError: nor are they described.
+    """
+    start, arrays = file.tell(), {}
+    end = start
+    places = {name: entry["data_offsets"] for name, entry in header.items()}
+    for name in sorted(places, key=places.__getitem__):
+        dtype, shape = _DTYPES[header[name]["dtype"]], _shape(header[name])
+        if places[name] != [end - start, end - start + math.prod(shape) * dtype.itemsize]:
+            raise ValueError(f"{name} does not lie where it should")
+        end = start + places[name][1]
+    if end != os.fstat(file.fileno()).st_size:
+        raise ValueError("it is cut short, or goes on after its end")
+    for name, (first, stop) in places.items():
+        arrays[name] = np.empty(_shape(header[name]), _DTYPES[header[name]["dtype"]])
+        file.seek(start + first)
+        if file.readinto(arrays[name].reshape(-1).view(np.uint8)) != stop - first:  # type: ignore[attr-defined]
+            raise ValueError("it has become shorter")
+    return arrays
+
+
+def _shape(entry: Mapping[str, Any]) -> tuple[int, ...]:
+    shape = entry["shape"]
+    if not all(type(n) is int and n >= 0 for n in shape):
+        raise ValueError("its shapes are no counts")
+    return tuple(shape)
 
 
 def read_version(path: str | Path) -> str | None:
@@ -102,38 +139,32 @@ def count_numbers(path: str | Path, prefix: str) -> int:
     """
     header = _read_header(path)
     try:
-        shapes = [entry["shape"] for name, entry in header.items() if name.startswith(f"{prefix}/")]
-        if not all(type(n) is int and n >= 0 for shape in shapes for n in shape):
-            raise ValueError("its shapes are no counts")
-    except (KeyError, TypeError, ValueError) as error:
+        return sum(math.prod(_shape(entry)) for name, entry in header.items() if name.startswith(f"{prefix}/"))
+    except _DAMAGE as error:
         raise _no_checkpoint(path, error) from error
-    return sum(math.prod(shape) for shape in shapes)
 
 
 def _read_header(path: str | Path) -> dict[str, Any]:
     with open(path, "rb") as file:
-        start = file.read(8)
-        size = min(int.from_bytes(start, "little"), os.fstat(file.fileno()).st_size)
         try:
-            header = _header(start + file.read(size))
-            if not (isinstance(header, dict) and all(isinstance(entry, dict) for entry in header.values())):
-                raise TypeError("its header has no object for each array")
-        except (struct.error, TypeError, ValueError, RecursionError) as error:
+            return _header(file)
+        except _DAMAGE as error:
             raise _no_checkpoint(path, error) from error
-    return header
 
 
 def _no_checkpoint(path: str | Path, error: Exception) -> InputError:
     return InputError(f"{path}: not a minirnn checkpoint, or damaged ({error})")
 
 
-def _header(data: bytes) -> dict[str, Any]:
-    if len(data) < 8:
+def _header(file: BinaryIO) -> dict[str, Any]:
+    """The header that a file begins with: an object for each array, and "__metadata__"."""
+    size, left = int.from_bytes(file.read(8), "little"), os.fstat(file.fileno()).st_size - 8
+    if not 0 < size <= left:
         raise ValueError("it is cut short")
-    (size,) = struct.unpack("<Q", data[:8])
-    if size > len(data) - 8:
-        raise ValueError("it is cut short")
-    return json.loads(data[8 : 8 + size])
+    header = json.loads(file.read(size))
+    if not (isinstance(header, dict) and all(isinstance(entry, dict) for entry in header.values())):
+        raise TypeError("its header has no object for each array")
+    return header
 
 
 def subset(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -191,3 +192,61 @@ def test_metrics_of_other_types_are_refused(row, tmp_path):
     (run.path / "metrics.jsonl").write_text(row + "\n")
     with pytest.raises(InputError, match=r"metrics\.jsonl: damaged: expected"):
         run.metrics()
+
+
+def rewritten(path, change):
+    """A checkpoint whose header has been changed by somebody who can count."""
+    whole = path.read_bytes()
+    start = 8 + int.from_bytes(whole[:8], "little")
+    header = json.loads(whole[8:start])
+    change(header)
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + whole[start:])
+
+
+MUCH = 2**44
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"shape": [MUCH]}, {"shape": [MUCH], "data_offsets": [0, 8 * MUCH]}, {"shape": [-3]}, {"shape": [True]},
+        {"shape": [0, 2**70], "data_offsets": [0, 0]}, {"shape": [3.0]}, {"shape": None}, {"shape": [2]},
+        {"data_offsets": [8, 32]}, {"data_offsets": [0, 24, 48]}, {"data_offsets": "all"}, {"data_offsets": [24, 48]},
+        {"dtype": "F31"}, {"dtype": "F32"}, {"dtype": ["F64"]},
+    ],
+)  # fmt: skip
+def test_arrays_that_are_not_there_are_found_before_there_is_memory_for_them(changed, tmp_path):
+    path = tmp_path / "c"
+    save_checkpoint(path, {"a": np.ones(3), "b": np.ones(3)}, {})
+    rewritten(path, lambda header: header["a"].update(changed))
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="not a minirnn checkpoint, or damaged"):
+            load_checkpoint(path)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("more", [b"x", b"x" * 24])
+def test_what_lies_behind_the_last_array_is_no_part_of_a_checkpoint(more, tmp_path):
+    save_checkpoint(tmp_path / "c", {"a": np.ones(3)}, {})
+    with open(tmp_path / "c", "ab") as file:
+        file.write(more)
+    with pytest.raises(InputError, match="not a minirnn checkpoint, or damaged"):
+        load_checkpoint(tmp_path / "c")
+
+
+def test_a_checkpoint_is_read_into_its_arrays_and_no_copy_of_them(tmp_path):
+    arrays = {f"model/{i}": np.random.default_rng(i).standard_normal(500_000) for i in range(8)}  # 32 MB
+    save_checkpoint(tmp_path / "c", arrays, {})
+    tracemalloc.start()
+    try:
+        found, _ = load_checkpoint(tmp_path / "c")
+        assert tracemalloc.get_traced_memory()[1] < 33_000_000
+    finally:
+        tracemalloc.stop()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name], array)
+        assert found[name].flags.writeable
