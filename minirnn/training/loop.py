@@ -1,10 +1,5 @@
-"""The one training loop. It knows neither what is trained nor on what: a `Task` says that.
-
-On the CPU, a run that is killed and resumed ends with the very weights of one that was never interrupted. For that,
-everything a step depends on is a function of the seed and the place in the run, or is in the checkpoint: the batches
-of an epoch are drawn from a generator seeded with (seed, epoch), and the checkpoint holds parameters, optimiser,
-carried state, the model's generator, how many batches of the epoch are done, and the history, by which the schedule and
-early stopping decide: a line of the metrics file that a crash has lost must not send a run another way.
+"""The one training loop. It knows neither what is trained nor on what: a `Task` says that. Nor does it know what a
+run that was killed goes on from: that is in `resuming`.
 """
 
 from __future__ import annotations
@@ -14,7 +9,6 @@ import math
 import sys
 import time
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
@@ -23,24 +17,16 @@ from minirnn.arguments import integer, number
 from minirnn.autograd.recording import no_grad
 from minirnn.backend import Array, array_module, to_host
 from minirnn.errors import InputError, NonFiniteLossError
-from minirnn.metrics import perplexity
 from minirnn.parallel import one_thread_each
 from minirnn.training.callbacks import Callback, checked, wants_to_stop
-from minirnn.training.checkpoint import load_checkpoint, subset
 from minirnn.training.optimizers import Optimizer, clip_grad_norm
 from minirnn.training.ranks import ALONE, Ranks
-from minirnn.training.run import Run, check_rows
+from minirnn.training.resuming import advice, draw_anew, finite_weights, take_up_state, write_state
+from minirnn.training.rows import row_of, said_of
+from minirnn.training.run import Run
 from minirnn.training.schedules import Schedule, badness, waited
-from minirnn.training.sharing import (
-    begin_alike,
-    check_alike,
-    divisible,
-    gradient_together,
-    own_carry,
-    stream,
-    whole_carry,
-)
-from minirnn.training.task import Carry, Keeping, Place, Task, counted
+from minirnn.training.sharing import begin_alike, divisible, gradient_together
+from minirnn.training.task import Carry, Keeping, Place, Task
 
 if TYPE_CHECKING:
     from minirnn.training.bar import Bar
@@ -124,7 +110,7 @@ class Trainer(Generic[AnyTask]):
         self._last_loss: Array | None = None
         if ranks.size > 1:
             divisible(task)
-            self._draw_anew()
+            draw_anew(self)
 
     def __repr__(self) -> str:
         where = f"epoch {self.place.epoch}, step {self.place.step:,}"
@@ -180,7 +166,7 @@ class Trainer(Generic[AnyTask]):
             if place.step % self.check_every == 0:
                 self._read_losses()
                 place.seconds = time.perf_counter() - started
-                bar.say(*self._speed())
+                bar.say(*said_of(self.task, self.place))
                 self._save_if(self._save_is_due())
             if self._answered("on_step"):
                 break
@@ -215,23 +201,12 @@ class Trainer(Generic[AnyTask]):
             bad = int(np.flatnonzero(~np.isfinite(losses))[0])
             step = self.place.step - len(losses) + bad + 1
             raise NonFiniteLossError(
-                f"the loss became {losses[bad]} at step {step} (epoch {self.place.epoch + 1}): {self._advice()}"
+                f"the loss became {losses[bad]} at step {step} (epoch {self.place.epoch + 1}): {advice(self.run)}"
             )
         counts = np.array([tokens for _, tokens in self._unread])
         self.place.nll += float(losses @ counts)
         self.place.tokens += int(counts.sum())
         self._unread.clear()
-
-    def _advice(self) -> str:
-        kept = f"; the last good checkpoint is {self.run.last}" if self.run and self.run.last.exists() else ""
-        return f"try a lower learning rate or a smaller clipping norm{kept}"
-
-    def _model_arrays(self) -> dict[str, np.ndarray]:
-        """The parameters, to be written; parameters that are not finite never replace a good checkpoint."""
-        model = self.task.model.state_dict()
-        if bad := [name for name, array in model.items() if not np.isfinite(array).all()]:
-            raise NonFiniteLossError(f"{bad[0]} became infinite or nan by step {self.place.step}: {self._advice()}")
-        return model
 
     def _finish_epoch(self, bar: Bar, last: bool) -> None:
         place = self.place
@@ -266,28 +241,20 @@ class Trainer(Generic[AnyTask]):
         place = self.place
         with no_grad():
             measures = self.task.validate()
-        bar.say(*self._speed())
+        bar.say(*said_of(self.task, self.place))
         loss = measures.get("valid_loss", 0.0)
         if not math.isfinite(loss):
             raise NonFiniteLossError(
-                f"the loss on held-out data became {loss} after step {place.step}: {self._advice()}"
+                f"the loss on held-out data became {loss} after step {place.step}: {advice(self.run)}"
             )
-        row: dict[str, Any] = {"epoch": place.epoch + 1, "step": place.step, "train_loss": place.nll / place.tokens}
-        if self.task.loss_is_nll:
-            row["train_perplexity"] = perplexity(place.nll, place.tokens)
-        row[f"{counted(self.task)}_per_second"] = round(place.tokens / max(place.seconds, 1e-9))
-        if self.schedule is not None:
-            row["learning_rate"] = self.optimizer.learning_rate
-        row |= measures
-        if "valid_loss" in measures and self.task.valid_loss_is_nll:
-            row["valid_perplexity"] = perplexity(loss, 1)
-        return row
+        rate = None if self.schedule is None else self.optimizer.learning_rate
+        return row_of(self.task, place, measures, rate)
 
     def _log(self, row: dict[str, Any], best: bool) -> None:
         if self.run:
             self.run.append_metrics(row)
             if best:
-                self.run.save_best(self._model_arrays(), row)
+                self.run.save_best(finite_weights(self), row)
 
     @property
     def last_loss(self) -> float:
@@ -299,15 +266,6 @@ class Trainer(Generic[AnyTask]):
         answers = [wants_to_stop(name, getattr(callback, name)(self, *what)) for callback in self.callbacks]
         self.stopped = bool(answers) and any(self.ranks.gather(any(answers)))
         return self.stopped
-
-    def _speed(self) -> list[str]:
-        """What is said beside the bar, the most important first."""
-        place = self.place
-        loss = place.nll / place.tokens
-        said = [f"loss {loss:.3f}"]
-        said += [f"perplexity {perplexity(loss, 1):.2f}"] if self.task.loss_is_nll else []
-        said += self.task.doing() if isinstance(self.task, Keeping) else []
-        return [*said, f"{place.tokens / max(place.seconds, 1e-9):,.0f} {counted(self.task)}/s"]
 
     def _save_is_due(self) -> bool:
         interval = max(self.save_every, REST * self._save_took) if self.save_every else 0.0
@@ -321,25 +279,9 @@ class Trainer(Generic[AnyTask]):
     def save(self) -> None:
         """Write the checkpoint to resume from. All ranks have to call it."""
         started = time.monotonic()
-        check_alike(self.ranks, self.task.model, self.place.step)
-        streams = self.ranks.gather(dict(self.task.rng.bit_generator.state))
-        carry = whole_carry(self.ranks, self.carry)
-        self.ranks.first(lambda: self._write(carry, streams))
+        write_state(self)
         self._saved_at = time.monotonic()
         self._save_took = self._saved_at - started
-
-    def _write(self, carry: list[np.ndarray], streams: list[dict[str, Any]]) -> None:
-        assert self.run is not None
-        self.place.rng = streams[0]
-        arrays = {f"model/{name}": array for name, array in self._model_arrays().items()}
-        arrays |= {f"optimizer/{name}": array for name, array in self.optimizer.state_dict().items()}
-        arrays |= {f"carry/{i}": state for i, state in enumerate(carry)}
-        decided: dict[str, Any] = {"history": self.history, "learning_rate": self.optimizer.learning_rate}
-        if isinstance(self.task, Keeping) and self.task.kept:
-            decided["kept"] = self.task.kept
-        if len(streams) > 1:
-            decided["streams"] = streams
-        self.run.save_last(arrays, {**vars(self.place), **decided})
 
     def resume(self) -> None:
         """Take up the run where its last checkpoint was written; a run that has not begun begins. Rank 0 reads it.
@@ -350,72 +292,4 @@ class Trainer(Generic[AnyTask]):
         Raises:
             InputError: the checkpoint is damaged, missing from a run that has begun, or does not fit the task.
         """
-        last, rows, checkpoint = self.ranks.first(self._read)
-        if checkpoint is not None:
-            try:
-                rows = self._take_up(*checkpoint, rows)
-            except InputError as error:
-                raise InputError(f"{last}: {error}") from error
-            except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-                raise InputError(f"{last}: not a checkpoint to resume from, or damaged ({error!r})") from error
-        # What was logged after the checkpoint will be logged again.
-        self.history = [row for row in rows if row["epoch"] <= self.place.epoch]
-        self.ranks.first(self._tidy)
-
-    def _read(self) -> tuple[Path, list[dict[str, Any]], tuple[dict[str, np.ndarray], dict[str, Any]] | None]:
-        """Where the checkpoint is, the rows of the metrics file, and the checkpoint, if there is one yet."""
-        assert self.run is not None
-        rows = self.run.metrics()
-        if self.run.last.exists():
-            return self.run.last, rows, load_checkpoint(self.run.last)
-        if rows or self.run.best.exists():
-            raise InputError(f"{self.run.last} is missing: there is nothing to resume from")
-        return self.run.last, rows, None
-
-    def _tidy(self) -> None:
-        assert self.run is not None
-        self.run.remove_temporaries()
-        self.run.write_metrics(self.history)
-
-    def _draw_anew(self) -> None:
-        """Let the rank draw from a stream of its own from here on."""
-        generator = self.task.rng.bit_generator
-        generator.state = stream(type(generator), self.seed, self.place.step, self.ranks.rank)
-
-    def _take_up(
-        self, arrays: dict[str, np.ndarray], meta: dict[str, Any], rows: list[dict[str, Any]]
-    ) -> list[dict[str, Any]]:
-        """Go to the place of a checkpoint, and return its history; `rows` for one that has none, as of older runs."""
-        rows, rate = meta.pop("history", rows), meta.pop("learning_rate", self.optimizer.learning_rate)
-        check_rows(rows)
-        kept, streams = meta.pop("kept", {}), meta.pop("streams", None)
-        place = Place(**meta)
-        place.check()
-        if type(rate) not in (int, float) or not 0 <= rate < math.inf:
-            raise ValueError(f"the learning rate is {rate!r}")
-        self.task.model.load_state_dict(subset(arrays, "model"))
-        self.optimizer.load_state_dict(subset(arrays, "optimizer"))
-        streams = [place.rng] if streams is None else streams
-        self.task.rng.bit_generator.state = streams[min(self.ranks.rank, len(streams) - 1)]
-        states = subset(arrays, "carry")
-        carry = [states[str(i)] for i in range(len(states))]
-        self.carry = own_carry(self.ranks, carry, self.task.model.parameters()[0].data)
-        if self.schedule is not None:  # which sets it at the next step; but a validation may come first
-            self.optimizer.learning_rate = rate
-        self.place = place
-        if len(streams) != self.ranks.size:
-            self._draw_anew()
-        if isinstance(self.task, Keeping):
-            _take_up_kept(self.task.kept, kept)
-        return rows
-
-
-def _take_up_kept(current: dict[str, float], kept: dict[str, float]) -> None:
-    """Change a task's numbers to those of a checkpoint.
-
-    Raises:
-        ValueError: they are others, or none.
-    """
-    if kept.keys() != current.keys() or not all(type(x) in (int, float) and math.isfinite(x) for x in kept.values()):
-        raise ValueError(f"expected the numbers {', '.join(current) or 'none'}, not {kept!r}")
-    current |= kept
+        take_up_state(self)

@@ -30,26 +30,12 @@ import numpy as np
 from minirnn.data.writing import open_in_place, write_atomically
 from minirnn.errors import InputError
 from minirnn.training.checkpoint import count_numbers, load_checkpoint, save_checkpoint, subset
+from minirnn.training.rows import check_rows
 from minirnn.version import __version__, is_newer
 
 FORMAT = 1
 WRITTEN = ("run.json", "last.safetensors", "best.safetensors", "metrics.jsonl", "tokens.safetensors")
 """The files that are replaced as a whole, by way of a temporary one."""
-
-
-def check_rows(rows: Any) -> None:
-    """Refuse what is no history of a training: rows with numbers, among them epoch, step and train_loss.
-
-    Raises:
-        ValueError: it is none.
-    """
-    if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
-        raise ValueError("expected an object in every line")
-    for row in rows:
-        if not all(type(row.get(name)) is int for name in ("epoch", "step")) or "train_loss" not in row:
-            raise ValueError("expected epoch, step and train_loss in every line")
-        if strange := [name for name, value in row.items() if type(value) not in (int, float)]:
-            raise ValueError(f"expected numbers, but {strange[0]} is {row[strange[0]]!r}")
 
 
 def _to_json(config: Mapping[str, Any]) -> bytes:
