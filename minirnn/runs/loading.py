@@ -139,6 +139,7 @@ def load(
         raise InputError("the file comes first, then the model: minirnn.load(path, model)")
     if checkpoint not in CHECKPOINTS:
         raise InputError(f"unknown checkpoint {checkpoint!r}: expected 'best' or 'last'")
+    _check_what(what)
     dtype = None if dtype is None else float_dtype(dtype)
     backend.library(device or "cpu")  # a missing GPU is said before any work is done
     if isinstance(what, Module):
@@ -150,6 +151,21 @@ def load(
     if dtype is not None:
         found.model.astype(dtype)
     return found
+
+
+MEANT = {"best": "checkpoint", "last": "checkpoint", "cpu": "device", "gpu": "device"}
+"""Arguments that have to be named, by what they may be."""
+
+
+def _check_what(what: Any) -> None:
+    try:
+        isinstance(what, Module) or what is None or isinstance(None, what)
+    except TypeError as error:
+        hint = f": write {MEANT[what]}={what!r}" if isinstance(what, str) and what in MEANT else ""
+        raise InputError(
+            "the second argument is a class, such as minirnn.Translator, or a model whose weights are to be set, not "
+            f"{what!r}{hint}"
+        ) from error
 
 
 def _set_weights(path: Path, model: Module, checkpoint: str) -> None:

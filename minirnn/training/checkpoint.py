@@ -33,7 +33,16 @@ _DTYPES = {name: np.dtype(text) for text, name in TYPES.items()}
 
 
 def save_checkpoint(path: str | Path, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
-    """Write arrays and JSON-able `meta` to one file, atomically."""
+    """Write arrays and JSON-able `meta` to one file, atomically.
+
+    Raises:
+        OSError: it cannot be written.
+        InputError: an array is none, or of a type that a checkpoint cannot have.
+    """
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray) or array.dtype.str not in TYPES:
+            found = str(getattr(array, "dtype", type(array).__name__))
+            raise InputError(f"{name}: a checkpoint has arrays of {', '.join(map(str, _DTYPES.values()))}, not {found}")
     # The widest types first, so that every array begins at a multiple of its numbers' size.
     names = sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name))
     contiguous = {name: np.asarray(arrays[name], order="C") for name in names}

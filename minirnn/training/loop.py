@@ -9,6 +9,7 @@ import math
 import sys
 import time
 from collections.abc import Iterable
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
@@ -68,7 +69,7 @@ class Trainer(Generic[AnyTask]):
     Raises:
         InputError: an interval, the patience or the clipping norm is out of its range, or the optimiser is that of
             another model.
-        TypeError: a callback is no `Callback`.
+        TypeError: the run is only the path of one, or a callback no `Callback`.
     """
 
     def __init__(
@@ -89,6 +90,8 @@ class Trainer(Generic[AnyTask]):
         progress: bool = True,
         ranks: Ranks = ALONE,
     ):
+        if isinstance(run, (str, PathLike)):
+            raise TypeError(f"expected a Run, such as Run.create(path, {{}}), not {run!r}")
         validate_every, check_every = integer("validate_every", validate_every), integer("check_every", check_every)
         clip = None if clip is None else number("the clipping norm", clip, above=0)
         patience = None if patience is None else integer("the patience", patience)

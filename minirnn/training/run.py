@@ -157,13 +157,19 @@ class Run:
         """The checkpoint with the lowest validation loss."""
         return self.path / "best.safetensors"
 
+    def _checkpoint(self, which: str) -> Path:
+        if which not in ("best", "last"):
+            raise InputError(f"unknown checkpoint {which!r}: expected 'best' or 'last'")
+        return self.best if which == "best" and self.best.exists() else self.last
+
     def model_state(self, which: str = "best") -> dict[str, np.ndarray]:
         """The parameters in the best or last checkpoint; of the last if there is no best yet.
 
         Raises:
-            InputError: there is no checkpoint, it is damaged or from before the first step, or the best is gone.
+            InputError: there is no checkpoint, or none of this name; it is damaged or from before the first step; or
+                the best is gone.
         """
-        path = self.best if which == "best" and self.best.exists() else self.last
+        path = self._checkpoint(which)
         if not path.exists():
             raise InputError(f"{self.path} has no checkpoint yet: let its training run a little longer")
         arrays, meta = load_checkpoint(path)
@@ -180,9 +186,9 @@ class Run:
         checkpoint.
 
         Raises:
-            InputError: it is damaged.
+            InputError: it is damaged, or there is none of this name.
         """
-        path = self.best if which == "best" and self.best.exists() else self.last
+        path = self._checkpoint(which)
         return count_numbers(path, "model") if path.exists() else None
 
     def metrics(self) -> list[dict[str, Any]]:

@@ -291,3 +291,20 @@ def test_a_chat_that_compared_turns_in_another_way_is_to_be_trained_anew(small_r
     options = Run("chat").config["options"]
     change_config(tmp_path / "chat", options={**options, "matching": "off"})
     assert "another way" not in refused("chat")  # its weights are of another shape now, which is said instead
+
+
+@pytest.mark.parametrize(
+    ("what", "end"),
+    [
+        ("last", "not 'last': write checkpoint='last'"), ("gpu", "not 'gpu': write device='gpu'"), (5, "not 5"),
+        ("Writer", "not 'Writer'"), ([Writer], "not [<class 'minirnn.writer.Writer'>]"), (np.float64, None),
+        (Writer | minirnn.Partner, None),
+    ],
+)  # fmt: skip
+def test_what_the_second_argument_is_is_said(what, end, tmp_path):
+    said = refused(tmp_path / "none", what)
+    if end is None:  # a class, which a run might be of
+        assert "is not a run directory" in said
+    else:
+        assert said.startswith("the second argument is a class, such as minirnn.Translator, or a model whose weights")
+        assert said.endswith(f"are to be set, {end}")

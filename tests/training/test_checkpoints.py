@@ -250,3 +250,18 @@ def test_a_checkpoint_is_read_into_its_arrays_and_no_copy_of_them(tmp_path):
     for name, array in arrays.items():
         np.testing.assert_array_equal(found[name], array)
         assert found[name].flags.writeable
+
+
+@pytest.mark.parametrize(("array", "found"), [([1.0], "list"), (np.ones(2, np.uint16), "uint16"), (None, "NoneType")])
+def test_what_a_checkpoint_cannot_have_is_said_and_nothing_written(array, found, tmp_path):
+    with pytest.raises(InputError, match=rf"^b: a checkpoint has arrays of float32, .*, not {found}$"):
+        save_checkpoint(tmp_path / "c", {"a": np.ones(2), "b": array}, {})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_has_a_best_and_a_last_checkpoint_and_no_other(tmp_path):
+    run = Run.create(tmp_path / "r", {})
+    save_checkpoint(run.last, {"model/w": np.ones(1)}, {})
+    for ask in (run.model_state, run.num_weights):
+        with pytest.raises(InputError, match=r"^unknown checkpoint 'worst': expected 'best' or 'last'$"):
+            ask("worst")

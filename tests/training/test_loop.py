@@ -231,3 +231,8 @@ def test_the_bar_ends_where_training_does(monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
     trainer_of(FollowedTask(), progress=True).train(1)
     assert Bar.latest.disable  # there is nowhere to show it
+
+
+def test_what_is_no_run_is_refused_before_training():
+    with pytest.raises(TypeError, match=r"^expected a Run, such as Run\.create\(path, {}\), not 'runs/mine'$"):
+        trainer_of(FollowedTask(), run="runs/mine")
