@@ -215,9 +215,9 @@ def test_what_can_be_read_only_once_is_not_looked_at_again(long):
 def test_a_text_that_changes_while_it_is_read_is_not_kept(long, monkeypatch):
     encode = texts.Text.encode
 
-    def changing(self, vocabulary):
+    def changing(self, *arguments, **options):
         os.utime("text.txt", ns=(0, 10**18))
-        return encode(self, vocabulary)
+        return encode(self, *arguments, **options)
 
     monkeypatch.setattr(texts.Text, "encode", changing)
     assert run("train", "lm", *OPTIONS, "--out", "r") == 0

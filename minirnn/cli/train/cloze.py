@@ -32,7 +32,7 @@ def add_parser(tasks: Any) -> None:
 
 
 def _learn(text: Text, options: dict[str, Any]) -> Vocabulary:
-    return Vocabulary.build(text.corpus.counts, options["min-frequency"])
+    return text.ranks.first(lambda: Vocabulary.build(text.corpus.counts, options["min-frequency"]))
 
 
 def _keep(vocabulary: Vocabulary) -> dict[str, Any]:

@@ -46,6 +46,10 @@ class _LanguageModeling(LanguageModeling):
 
 
 def _learn(text: Text, options: dict[str, Any]) -> Learned:
+    return text.ranks.first(lambda: _learned(text, options))
+
+
+def _learned(text: Text, options: dict[str, Any]) -> Learned:
     vocabulary = Vocabulary.build(text.corpus.counts, options["min-frequency"])
     if len(vocabulary) < 2:
         raise InputError(f"no token occurs {options['min-frequency']} times: lower --min-frequency")
@@ -69,7 +73,7 @@ def _trainer(text: Text, learned: Learned, options: dict[str, Any], progress: bo
         text,
         learned.vocabulary,
         model,
-        *hold_out(text.encode(learned.vocabulary), options["valid-fraction"]),
+        *hold_out(text.encode(learned.vocabulary, until_kept=True), options["valid-fraction"]),
         batch_size=options["batch-size"],
         num_steps=options["steps"],
         partition=options["partition"],
