@@ -5,7 +5,11 @@ import gzip
 import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +24,7 @@ from minirnn.data.token_file import read_about, read_tokens
 
 OPTIONS = [*TRAININGS["lm"], "--quiet", "--epochs", 1]
 KEPT = "tokens.safetensors"
+KILLED = Path(__file__).with_name("killed_reader.py")
 
 
 @pytest.fixture
@@ -233,3 +238,27 @@ def test_n_grams_of_a_long_text_are_those_of_its_beginning(here, monkeypatch, ca
     part = capsys.readouterr().out
     assert "\nn-gram models of the first 1,000 tokens of the same text (Kneser-Ney): 1-gram " in part
     assert run("train", "lm", *OPTIONS, "--max-tokens", 1112) == 0  # 1,001 of them to learn from
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+@pytest.mark.parametrize("where", ["cutting", "keeping"])
+def test_a_process_that_is_killed_with_a_long_text_leaves_nothing_behind(where, long):
+    assert run("train", "lm", *OPTIONS, "--epochs", 2, "--out", "whole") == 0
+    before = {path.name for path in long.iterdir()}
+    command = [sys.executable, KILLED, where, "train", "lm", *OPTIONS, "--out", "r"]
+    environment = {**os.environ, "PYTHONPATH": str(KILLED.parents[2])}
+    with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout.readline() == b"stopped\n"
+        if where == "keeping":
+            (temporary,) = (long / "r").glob("*.tmp")
+            assert temporary.name.startswith(f".{KEPT}.")
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    assert {path.name for path in long.iterdir()} == before | ({"r"} if where == "keeping" else set())
+    if where == "keeping":
+        assert not (long / "r" / KEPT).exists()
+        go_on("r")
+    else:
+        assert run("train", "lm", *OPTIONS, "--epochs", 2, "--out", "r") == 0
+    assert_same("whole", "r")
+    assert {path.name for path in (long / "r").iterdir()} == {path.name for path in (long / "whole").iterdir()}
