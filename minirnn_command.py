@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
+import threading
+from collections.abc import Iterator
 from typing import Any, NoReturn
+
+AFTER, LINE = 0.35, b"loading minirnn ..."
+"""Seconds that loading takes without a word, and the word."""
 
 
 def main() -> NoReturn:
@@ -13,7 +19,8 @@ def main() -> NoReturn:
     heeded = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # and not ignored, as after `nohup`
     if heeded:
         signal.signal(signal.SIGINT, _leave)
-    from minirnn.cli.main import main as run
+    with _loading():
+        from minirnn.cli.main import main as run
 
     if heeded:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -22,6 +29,31 @@ def main() -> NoReturn:
     finally:
         if heeded:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def _loading() -> Iterator[None]:
+    """Inside the block somebody who sits before a terminal is told, as soon as that takes longer than a moment, what
+    there is to wait for; and nothing of it stays."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield
+        return
+    said = threading.Event()
+
+    def say() -> None:
+        said.set()
+        os.write(2, LINE)
+
+    timer = threading.Timer(AFTER, say)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        if said.is_set():
+            timer.join()
+            os.write(2, b"\r" + b" " * len(LINE) + b"\r")
 
 
 def _leave(*_: Any) -> NoReturn:

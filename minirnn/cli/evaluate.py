@@ -85,8 +85,10 @@ def run(arguments: argparse.Namespace) -> int:
     if of_captions:
         captioned.evaluate(run_directory, arguments, caption_search(arguments))
         return 0
-    pairs, what = _pairs(run_directory, arguments)
-    translator = load_translator(run_directory, arguments.checkpoint, arguments.device)
+    with Progress("reading the pairs") as doing:
+        pairs, what = _pairs(run_directory, arguments)
+        doing.now("reading the run")
+        translator = load_translator(run_directory, arguments.checkpoint, arguments.device)
     started = time.perf_counter()
     search = search_options(arguments)
     sources = [pair.source for pair in pairs]
@@ -157,8 +159,7 @@ def _pairs(run_directory: Run, arguments: argparse.Namespace) -> tuple[list[Pair
     corpora = None
     if options["data"] or options["source"]:
         advice = "give pairs with --data, or --source and --target"
-        with Progress("reading the data of the run"):
-            corpora = load_again(run_directory, options, load_corpora, digest, mismatch, advice)
+        corpora = load_again(run_directory, options, load_corpora, digest, mismatch, advice)
     found, what = test_pairs(options, corpora)
     if not found:
         raise InputError(f"{run_directory.path} held nothing out: give --data, or --source and --target")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-AFTER = 0.4
-"""Seconds that work may take without a word: what takes no longer needs none."""
+AFTER, SOON = 0.4, 0.1
+"""Seconds that work may take without a word: what takes no longer needs none. And those of the first work of a process,
+if it has been loaded for as long as that, and there has been no word of it."""
+_silent_since: float | None = time.monotonic() - time.process_time()
+"""When the process began, until its first work has."""
 
 
 _shown: ContextVar[bool] = ContextVar("progress_shown", default=True)
@@ -26,9 +30,17 @@ def progress(show: bool) -> Iterator[None]:
         _shown.reset(before)
 
 
+def _patience() -> float:
+    """Seconds until something is said of the work that now begins."""
+    global _silent_since
+    since, _silent_since = _silent_since, None
+    return AFTER if since is None else min(AFTER, max(SOON, AFTER - (time.monotonic() - since)))
+
+
 class Progress:
     """What is known of work that is being done: a line, or with `total` a bar, which appears if the work is not done
-    within `AFTER` seconds. It is another thread that shows it: the work itself may be one long call.
+    within `AFTER` seconds, among which the first work of a process counts those in which that was loaded. It is another
+    thread that shows it: the work itself may be one long call.
 
     Args:
         what: is being done: "reading book.txt".
@@ -41,7 +53,7 @@ class Progress:
         self._bar: Any = None
         self._said = False
         self._lock = threading.Lock()
-        self._timer = threading.Timer(AFTER, self._show)
+        self._timer = threading.Timer(_patience(), self._show)
         self._timer.daemon = True
 
     def step(self, count: int = 1) -> None:

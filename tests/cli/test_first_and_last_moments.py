@@ -1,5 +1,7 @@
 """Ctrl-C while a command is loaded, and when it is as good as done."""
 
+import contextlib
+import os
 import re
 import signal
 import subprocess
@@ -45,3 +47,24 @@ def test_an_ignored_interrupt_stays_ignored():
             process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
     assert process.returncode == 0
+
+
+def on_a_terminal(program):
+    """What Python writes to a terminal."""
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([sys.executable, "-c", program, "--version"], stdout=theirs, stderr=theirs, cwd=ROOT):
+        os.close(theirs)
+        found = b""
+        with contextlib.suppress(OSError):  # which Linux raises at the end
+            while some := os.read(ours, 1000):
+                found += some
+    os.close(ours)
+    return found
+
+
+@pytest.mark.parametrize(("after", "said"), [(0.0, True), (60, False)])
+def test_who_sits_before_a_terminal_sees_what_there_is_to_wait_for(after, said):
+    program = f"import minirnn_command; minirnn_command.AFTER = {after}; minirnn_command.main()"
+    word = rb"loading minirnn \.\.\.\r {19}\r" if said else b""
+    assert re.fullmatch(word + rb"minirnn [\w.]+\r\n", on_a_terminal(program))

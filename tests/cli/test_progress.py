@@ -3,6 +3,7 @@
 import io
 import re
 import threading
+from types import SimpleNamespace
 
 import pytest
 from commands import run
@@ -100,7 +101,12 @@ def test_every_training_says_what_it_does_before_its_first_step(task, here, caps
 
 
 SAID = {
-    ("evaluate", "translate"): ["reading the data of the run …", "translating: ", "measuring the perplexity …"],
+    ("evaluate", "translate"): [
+        "reading the pairs …",
+        "reading the run …",
+        "translating: ",
+        "measuring the perplexity …",
+    ],
     ("evaluate", "caption"): ["captioning 2 held-out pictures …"],
     ("evaluate", "draw"): ["measuring 4 test pictures …", "counting colours, to compare with …"],
     ("evaluate", "chat"): ["counting n-grams, to compare with …", "answers …"],
@@ -117,3 +123,11 @@ def test_commands_that_may_take_long_say_what_they_do(command, small_runs, here,
     said = capsys.readouterr().err
     for line in SAID[command]:
         assert line in said
+
+
+@pytest.mark.parametrize(("age", "expected"), [(0.0, 0.4), (0.25, 0.15), (0.35, 0.1), (60.0, 0.1)])
+def test_the_time_in_which_a_process_was_loaded_counts_for_its_first_work(age, expected, monkeypatch):
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 1000.0))
+    monkeypatch.setattr(module, "_silent_since", 1000.0 - age)
+    assert Progress("reading")._timer.interval == pytest.approx(expected)
+    assert Progress("learning")._timer.interval == 0.4
