@@ -131,7 +131,8 @@ class OverMPI(Ranks):
         return array
 
     def broadcast(self, what: Any) -> Any:  # noqa: D102
-        return self.comm.bcast(what)
+        received = self.comm.bcast(what)
+        return what if self.leads else received  # MPI has made a copy for rank 0 too
 
     def gather(self, what: Any) -> list[Any]:  # noqa: D102
         return self.comm.allgather(what)

@@ -21,7 +21,7 @@ from minirnn.errors import InputError, NonFiniteLossError
 from minirnn.training.checkpoint import load_checkpoint, subset
 from minirnn.training.rows import check_rows
 from minirnn.training.run import Run
-from minirnn.training.sharing import check_alike, own_carry, stream, whole_carry
+from minirnn.training.sharing import check_alike, own_carry, send_arrays, stream, whole_carry
 from minirnn.training.task import Keeping, Place
 
 if TYPE_CHECKING:
@@ -73,8 +73,10 @@ def _write(trainer: Trainer, carry: list[np.ndarray], streams: list[dict[str, An
 
 def take_up_state(trainer: Trainer) -> None:
     """Take up the last checkpoint of the run; see `Trainer.resume`. All ranks have to call it."""
-    last, rows, checkpoint = trainer.ranks.first(lambda: _read(trainer.run))
-    if checkpoint is not None:
+    arrays: dict[str, np.ndarray] = {}
+    last, rows, meta = trainer.ranks.first(lambda: _read(trainer.run, arrays))
+    if meta is not None:
+        checkpoint = send_arrays(trainer.ranks, arrays), meta
         try:
             rows = _take_up(trainer, checkpoint, rows)
         except InputError as error:
@@ -86,15 +88,17 @@ def take_up_state(trainer: Trainer) -> None:
     trainer.ranks.first(lambda: _tidy(trainer))
 
 
-def _read(run: Run | None) -> tuple[Path, list[dict[str, Any]], Checkpoint | None]:
-    """Where the checkpoint is, the rows of the metrics file, and the checkpoint, if there is one yet."""
+def _read(run: Run | None, arrays: dict[str, np.ndarray]) -> tuple[Path, list[dict[str, Any]], dict[str, Any] | None]:
+    """Where the checkpoint is, the rows of the metrics file, and what is in the checkpoint beside `arrays`, which are
+    put there; None if there is no checkpoint yet."""
     assert run is not None
-    rows = run.metrics()
+    rows, meta = run.metrics(), None
     if run.last.exists():
-        return run.last, rows, load_checkpoint(run.last)
-    if rows or run.best.exists():
+        found, meta = load_checkpoint(run.last)
+        arrays.update(found)
+    elif rows or run.best.exists():
         raise InputError(f"{run.last} is missing: there is nothing to resume from")
-    return run.last, rows, None
+    return run.last, rows, meta
 
 
 def _take_up(trainer: Trainer, checkpoint: Checkpoint, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

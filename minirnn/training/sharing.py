@@ -127,10 +127,16 @@ def begin_alike(ranks: Ranks, model: Module, optimizer: Optimizer) -> None:
     """Give all ranks the weights of rank 0, and what its optimiser remembers."""
     if ranks.size == 1:
         return
-    state = ranks.broadcast((model.state_dict(), optimizer.state_dict()) if ranks.leads else None)
-    if state is not None and not ranks.leads:
-        model.load_state_dict(state[0])
-        optimizer.load_state_dict(state[1])
+    for whole in (model, optimizer):
+        state = send_arrays(ranks, whole.state_dict() if ranks.leads else {})
+        if not ranks.leads:
+            whole.load_state_dict(state)
+
+
+def send_arrays(ranks: Ranks, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays of rank 0, on all ranks: one after the other, for each takes its memory twice more on its way."""
+    names = ranks.broadcast(list(arrays))
+    return {name: ranks.broadcast(arrays[name] if ranks.leads else np.empty(0)) for name in names}
 
 
 def check_alike(ranks: Ranks, model: Module, step: int) -> None:
