@@ -17,7 +17,10 @@ The vectors are as wide as those of the processor that compiles, whether they ar
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import warnings
+from pathlib import Path
 from typing import Any
 
 from llvmlite import ir
@@ -43,8 +46,26 @@ def _keeps() -> bool:
     return True
 
 
-compiled: Any = njit(cache=_keeps(), nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
-"""Sums may be reordered and products be fused with them, but nan and inf stay what they are."""
+_compile = njit(cache=_keeps(), nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
+_TOGETHER = ("registers.py", "packed.py", "steps.py", "loops.py")
+
+
+@functools.cache
+def _digest(*paths: str) -> str:
+    return hashlib.sha256(b"".join(Path(path).read_bytes() for path in paths)).hexdigest()
+
+
+def compiled(function: Any) -> Any:
+    """A function, compiled. Sums may be reordered and products be fused with them, but nan and inf stay what they are.
+
+    Numba compiles anew what it finds in a file that has changed. But there is in it, too, what the function calls from
+    the other files here: so it is told to look at all of them.
+    """
+    made = _compile(function)
+    files = (str(Path(__file__).parent / name) for name in _TOGETHER)
+    if hasattr(made, "_cache") and hasattr(made._cache, "_cache_file"):
+        made._cache._cache_file._source_stamp = _digest(*files, function.__code__.co_filename)
+    return made
 
 
 @intrinsic
