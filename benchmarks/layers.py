@@ -211,7 +211,8 @@ def packed_products_call(cell: str, shape: Shape) -> Callable[[], object]:
         dh = np.zeros((B, H), np.float32)
         for t in range(T):
             loops.add_columns(da[t * B : (t + 1) * B], backward[1], dh)
-        loops.sum_of_products(da, 0, rows, x), loops.sum_of_products(da, 0, rows, h)
+        dW, dU = np.empty_like(W), np.empty_like(U)
+        loops.rows_of_one_product(da, (pack(x), pack(h)), dW, dU, 0, rows, True)
         loops.add_columns(da, backward[0], np.zeros_like(x))
 
     return lambda: in_parallel(products, arrays)

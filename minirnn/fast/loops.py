@@ -9,12 +9,11 @@ The steps are in `steps.py`, where the names of arrays are explained. All arrays
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba.extending import overload
 
 from minirnn.backend import Array
 from minirnn.cells.cell import Cell, State, Weights
@@ -24,9 +23,10 @@ from minirnn.cells.lstm_variants import LSTMVariantCell
 from minirnn.cells.padding import PaddingMask
 from minirnn.cells.rnn import RNNCell
 from minirnn.fast import steps
-from minirnn.fast.packed import add_product, add_sum_of_products, pack, pack_transposed
+from minirnn.fast.packed import add_product, pack, pack_transposed, two_sums_of_products
 from minirnn.fast.registers import compiled
-from minirnn.fast.steps import step, step_back
+from minirnn.fast.steps import C_PREV, GRU_S, C, step, step_back
+from minirnn.parallel import cut, in_parallel
 
 AT_ONCE = 64
 """Rows of W x_t + b that are computed before the steps that need them: few enough to be in the cache then."""
@@ -83,98 +83,103 @@ def walk_back(w: Any, kept: Array, d_output: Array, dh: Array, dc: Array, da: Ar
 
 
 @compiled
-def sum_of_products(da: Array, at: int, rows: int, x: Array) -> Array:
-    """Σ_t Σ_b da xᵀ, (rows, I), for the columns of da (T·B, …) from `at` on, and x (T·B, I)."""
-    total = np.zeros((rows, x.shape[1]), x.dtype)
-    add_sum_of_products(da, at, pack(x), total)
-    return total
-
-
-@compiled
-def column_sums(da: Array, at: int, rows: int) -> Array:
-    """The sums of columns of da (T·B, …), from `at` on: (rows,)."""
-    total = np.zeros(rows, da.dtype)
+def column_sums(da: Array, at: int, columns: int) -> Array:
+    """The sums of so many columns of da (T·B, …), from `at` on."""
+    total = np.zeros(columns, da.dtype)
     for i in range(len(da)):
-        row = da[i, at : at + rows]
-        for j in range(rows):
+        row = da[i, at : at + columns]
+        for j in range(columns):
             total[j] += row[j]
     return total
 
 
+# The gradients of the weights take two functions for each cell. The first makes of a part of the batch what the second
+# needs, and the sums of all that is small. The second adds up some rows of dW and dU.
+
+
 @compiled
-def sums_over_time(w: Any, da: Array, x: Array, h_prev: Array, kept: Array) -> tuple[Array, ...]:
-    """(4) and (5): the gradients of W, b and U, and then of whatever else the cell has."""
-    rows = len(w.b)
-    return (sum_of_products(da, 0, rows, x), column_sums(da, 0, rows), *gradients_of_u(w, da, h_prev, kept))
+def share_of_one_product(w: Any, da: Array, x: Array, h_prev: Array, kept: Array) -> tuple[Any, ...]:
+    """x, h_{t-1}, and db."""
+    return pack(x), pack(h_prev), column_sums(da, 0, len(w.b))
 
 
-def gradients_of_u(w: Any, da: Array, h_prev: Array, kept: Array) -> tuple[Array, ...]:
-    """(5) of `bptt.py`, for compiled code alone: what `Cell.weight_gradients` gives, in the order of `NAMES`."""
-    raise NotImplementedError("only compiled code calls this")
-
-
-@overload(gradients_of_u, strict=False)
-def _gradients_of_u(w: Any, da: Any, h_prev: Any, kept: Any) -> Callable:
-    return GRADIENTS[w.instance_class]
-
-
-def _of_one_product(w: Any, da: Array, h_prev: Array, kept: Array) -> tuple[Array, ...]:
-    return (sum_of_products(da, 0, len(w.b), h_prev),)
-
-
-def _of_gru(w: Any, da: Array, h_prev: Array, kept: Array) -> tuple[Array, ...]:
-    T, _, B, H = kept.shape
-    dU, s = np.zeros((3 * H, H), da.dtype), np.ascontiguousarray(kept[:, steps.GRU_S]).reshape((T * B, H))
-    add_sum_of_products(da, 0, pack(h_prev), dU[: 2 * H])  # (10) of `gru.py`
-    add_sum_of_products(da, 2 * H, pack(s), dU[2 * H :])
-    return (dU,)
-
-
-def _of_gru_after(w: Any, da: Array, h_prev: Array, kept: Array) -> tuple[Array, ...]:
-    H = h_prev.shape[1]
-    dU, packed = np.zeros((3 * H, H), da.dtype), pack(h_prev)
-    add_sum_of_products(da, 0, packed, dU[: 2 * H])  # (10) of `gru.py`
-    add_sum_of_products(da, 3 * H, packed, dU[2 * H :])
-    return dU, column_sums(da, 3 * H, H)
-
-
-def _of_peephole_lstm(w: Any, da: Array, h_prev: Array, kept: Array) -> tuple[Array, ...]:
+@compiled
+def share_of_peephole_lstm(w: Any, da: Array, x: Array, h_prev: Array, kept: Array) -> tuple[Any, ...]:
+    """The same, and dp."""
     (T, _, B, H), dp = kept.shape, np.zeros((3, h_prev.shape[1]), da.dtype)
     for t in range(T):
         for n in range(B):
             da_i, da_f, da_o = da[t * B + n, :H], da[t * B + n, H : 2 * H], da[t * B + n, 3 * H :]
-            before, after = kept[t, steps.C_PREV, n], kept[t, steps.C, n]
+            before, after = kept[t, C_PREV, n], kept[t, C, n]
             dp_i, dp_f, dp_o = dp[0], dp[1], dp[2]
             for u in range(H):  # (15) of `lstm_variants.py`
                 dp_i[u] += da_i[u] * before[u]
                 dp_f[u] += da_f[u] * before[u]
                 dp_o[u] += da_o[u] * after[u]
-    return sum_of_products(da, 0, len(w.b), h_prev), dp
+    return pack(x), pack(h_prev), column_sums(da, 0, len(w.b)), dp
 
 
-GRADIENTS: dict[type, Callable] = {
-    steps.RNNWeights: _of_one_product,
-    steps.GRUWeights: _of_gru,
-    steps.GRUResetAfterWeights: _of_gru_after,
-    steps.LSTMWeights: _of_one_product,
-    steps.PeepholeLSTMWeights: _of_peephole_lstm,
-}
+@compiled
+def share_of_gru(w: Any, da: Array, x: Array, h_prev: Array, kept: Array) -> tuple[Any, ...]:
+    """x, h_{t-1}, s, and db."""
+    T, _, B, H = kept.shape
+    s = np.ascontiguousarray(kept[:, GRU_S]).reshape((T * B, H))
+    return pack(x), pack(h_prev), pack(s), column_sums(da, 0, 3 * H)
+
+
+@compiled
+def share_of_gru_after(w: Any, da: Array, x: Array, h_prev: Array, kept: Array) -> tuple[Any, ...]:
+    """x, h_{t-1}, db and db_u."""
+    H = h_prev.shape[1]
+    return pack(x), pack(h_prev), column_sums(da, 0, 3 * H), column_sums(da, 3 * H, H)
+
+
+@compiled
+def rows_of_one_product(
+    da: Array, share: tuple[Any, ...], dW: Array, dU: Array, first: int, last: int, fresh: bool
+) -> None:
+    """What a part of the batch adds to the rows `first` to `last` of dW and dU, or, if `fresh`, is to write there."""
+    two_sums_of_products(da, first, share[0], dW[first:last], first, share[1], dU[first:last], fresh)
+
+
+@compiled
+def rows_of_gru(da: Array, share: tuple[Any, ...], dW: Array, dU: Array, first: int, last: int, fresh: bool) -> None:
+    """The same: U_n has met s instead of h_{t-1}, (10) of `gru.py`."""
+    to = min(max(first, len(dU) // 3 * 2), last)  # where its rows begin
+    two_sums_of_products(da, first, share[0], dW[first:to], first, share[1], dU[first:to], fresh)
+    two_sums_of_products(da, to, share[0], dW[to:last], to, share[2], dU[to:last], fresh)
+
+
+@compiled
+def rows_of_gru_after(
+    da: Array, share: tuple[Any, ...], dW: Array, dU: Array, first: int, last: int, fresh: bool
+) -> None:
+    """The same: U_n has sent dq instead of da_n, (10) of the other GRU."""
+    H = len(dU) // 3
+    to = min(max(first, 2 * H), last)
+    two_sums_of_products(da, first, share[0], dW[first:to], first, share[1], dU[first:to], fresh)
+    two_sums_of_products(da, to, share[0], dW[to:last], to + H, share[1], dU[to:last], fresh)
 
 
 class Compiled(NamedTuple):
-    """What is to be known of a cell."""
+    """What is to be known of a cell: its weights, how many arrays (B, H) a step keeps, and the two functions that make
+    the gradients of the weights. What the first makes ends with those of the weights named."""
 
-    weights: Any  # the class of `steps.py`
-    kept: int  # arrays (B, H) for the way back
-    names: tuple[str, ...]  # of the gradients, in the order of `sums_over_time`
+    weights: Any
+    kept: int
+    share: Any
+    rows: Any
+    names: tuple[str, ...] = ("b",)
 
 
 KNOWN: dict[type[Cell], Compiled] = {
-    RNNCell: Compiled(steps.RNNWeights, 1, ("W", "b", "U")),
-    GRUCell: Compiled(steps.GRUWeights, steps.BEFORE, ("W", "b", "U")),
-    GRUResetAfterCell: Compiled(steps.GRUResetAfterWeights, steps.AFTER, ("W", "b", "U", "b_u")),
-    LSTMCell: Compiled(steps.LSTMWeights, 6, ("W", "b", "U")),
-    LSTMVariantCell: Compiled(steps.PeepholeLSTMWeights, 8, ("W", "b", "U", "p")),
+    RNNCell: Compiled(steps.RNNWeights, 1, share_of_one_product, rows_of_one_product),
+    GRUCell: Compiled(steps.GRUWeights, steps.BEFORE, share_of_gru, rows_of_gru),
+    GRUResetAfterCell: Compiled(
+        steps.GRUResetAfterWeights, steps.AFTER, share_of_gru_after, rows_of_gru_after, ("b", "b_u")
+    ),
+    LSTMCell: Compiled(steps.LSTMWeights, 6, share_of_one_product, rows_of_one_product),
+    LSTMVariantCell: Compiled(steps.PeepholeLSTMWeights, 8, share_of_peephole_lstm, rows_of_one_product, ("b", "p")),
 }
 
 
@@ -195,12 +200,12 @@ class Loop:
     def __init__(self, cell: Cell, w: Weights, rows: int):
         self.cell, self.w, self.rows, self.known = cell, w, rows, KNOWN[type(cell)]
 
-    @cached_property
+    @functools.cached_property
     def forward_weights(self) -> Any:
         """The weights for the way forward, W and U transposed."""
         return self._weights(pack_transposed if self.rows >= FEWEST_ROWS else lambda matrix: matrix)
 
-    @cached_property
+    @functools.cached_property
     def backward_weights(self) -> Any:
         """The weights for the way back."""
         return self._weights(pack)
@@ -245,10 +250,23 @@ class Loop:
         walk_back(self.backward_weights, kept, above, ends[0], ends[-1], da, real)
         return da.reshape(T * B, da.shape[2]), tuple(ends)
 
-    def weight_gradients(self, da: Array, x: Array, h_prev: Array, kept: Array) -> dict[str, Array]:
-        """(4) and (5), by name, from the da (T·B, …), x (T·B, I), h_{t-1} (T·B, H) and `kept` of all steps."""
-        found = sums_over_time(self.backward_weights, da, x, h_prev, kept)
-        return dict(zip(self.known.names, found, strict=True))
+    def share(self, da: Array, x: Array, h_prev: Array, kept: Array) -> tuple[Any, ...]:
+        """What a part of the batch gives to `weight_gradients`, from its da (T·B, …), x (T·B, I), h_{t-1} (T·B, H) and
+        what its steps have kept."""
+        return da, self.known.share(self.backward_weights, da, x, h_prev, kept)
+
+    def weight_gradients(self, shares: Sequence[tuple[Any, ...]], threads: int) -> dict[str, Array]:
+        """(4) and (5), by name, from the shares of all parts; each of the threads takes some rows of them."""
+        dW, dU = np.empty_like(self.w.W), np.empty_like(self.w.U)
+
+        def add_up(part: slice) -> None:
+            for i, (da, share) in enumerate(shares):
+                self.known.rows(da, share, dW, dU, part.start, part.stop, i == 0)
+
+        in_parallel(add_up, cut(len(dW), threads), threads)
+        others = zip(*(share[-len(self.known.names) :] for _, share in shares), strict=True)
+        found = {name: functools.reduce(np.add, parts) for name, parts in zip(self.known.names, others, strict=True)}
+        return {"W": dW, "U": dU, **found}
 
     def input_gradient(self, da: Array) -> Array:
         """(6): dx (T·B, I)."""
@@ -286,10 +304,10 @@ def forward_through_time(
 
 def backward_through_time(
     loop: Loop, w: Weights, trace: Any, d_output: Array | None, d_final: Sequence[Array | None], needs_dx: bool = True
-) -> tuple[Array | None, dict[str, Array], State]:
-    """As `bptt.backward_through_time`."""
+) -> tuple[Array | None, tuple[Any, ...], State]:
+    """As `bptt.backward_through_time`, but for the gradients of the weights: in their place is the part's share."""
     (T, B, features), H = trace.x.shape, trace.hs.shape[2]
     above = None if d_output is None else trace.mask.zeroed(d_output)
     da, d_initial = loop.backward(trace.kept, above, d_final, trace.real)
-    dw = loop.weight_gradients(da, trace.x.reshape(T * B, features), trace.hs[:-1].reshape(T * B, H), trace.kept)
-    return loop.input_gradient(da).reshape(T, B, features) if needs_dx else None, dw, d_initial
+    share = loop.share(da, trace.x.reshape(T * B, features), trace.hs[:-1].reshape(T * B, H), trace.kept)
+    return loop.input_gradient(da).reshape(T, B, features) if needs_dx else None, share, d_initial

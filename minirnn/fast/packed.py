@@ -15,26 +15,29 @@ from numba import types
 from numba.extending import overload
 
 from minirnn.backend import Array
-from minirnn.fast.registers import ROWS, VECTOR_BYTES, VECTORS, compiled, stay_apart, tile
+from minirnn.fast.registers import ROWS, VECTOR_BYTES, VECTORS, compiled, stay_apart, tile, transpose_square
 
-DEEPEST, MOST_ROWS = 512, 48
+DEEPEST, MOST_ROWS = 1024, 48
 """Of what is multiplied before the next panel's turn: of more, the cache would have lost the first when the last is
 reached. The depth is along K."""
 
-SQUARE = 16
-"""Numbers of a line of the cache, in float32."""
+NEAR = 1024
+"""Bytes from row to row up to which it does not matter that what a tile reads is not in one piece. Rows further apart
+push one another out of the cache."""
 
 wide_1, wide_2, wide_3, wide_4, wide_5, wide_6 = (tile(VECTORS, rows) for rows in range(1, ROWS + 1))
 thin_1, thin_2, thin_3, thin_4, thin_5, thin_6 = (tile(1, rows) for rows in range(1, ROWS + 1))
 
 
 class Packed(NamedTuple):
-    """A matrix (K, L): panels of `VECTORS` vectors' width, then of one vector's, the last of them filled up with zeros.
-    They lie one after another, and each of them row by row."""
+    """A matrix (K, L) as tiles read it: panels of `VECTORS` vectors' width, then of one vector's, the last of them
+    filled up with zeros, one after another, and each of them row by row. Or, where `stride` is not 0, as it always was,
+    with rows that begin `stride` numbers apart."""
 
     numbers: Array
     K: int
     L: int
+    stride: int
 
 
 @compiled
@@ -47,10 +50,13 @@ def lanes_of(array: Array) -> int:
 def room(K: int, L: int, like: Array) -> Packed:
     """A packed matrix (K, L), to be filled, from the beginning of a line of the cache on: so no vector lies in two."""
     lanes = lanes_of(like)
-    size = K * (-(-L // lanes) * lanes)
-    numbers = np.empty(size + 64 // like.itemsize, like.dtype)
+    columns = -(-L // lanes) * lanes
+    numbers = np.empty(K * columns + 64 // like.itemsize, like.dtype)
     skipped = (-numbers.ctypes.data) % 64 // like.itemsize
-    return Packed(numbers[skipped : skipped + size], K, L)
+    numbers = numbers[skipped : skipped + K * columns]
+    if columns > L:  # the last panel is a vector wide
+        numbers[K * (columns - lanes) :] = 0
+    return Packed(numbers, K, L, 0)
 
 
 @compiled
@@ -62,19 +68,19 @@ def width_at(m: Packed, first: int) -> int:
 
 @compiled
 def pack(matrix: Array) -> Packed:
-    """A matrix (K, L) to be multiplied by."""
+    """A matrix (K, L) to be multiplied by. One whose rows are near one another, and made of whole vectors, is left as
+    it is."""
     K, L = matrix.shape
+    if L % lanes_of(matrix) == 0 and L * matrix.itemsize <= NEAR:
+        return Packed(matrix.reshape(K * L), K, L, L)
     m, first = room(K, L, matrix), 0
     while first < L:
         width = width_at(m, first)
-        there = min(width, L - first)
         for k in range(K):
-            row = matrix[k, first : first + there]
-            place = m.numbers[first * K + k * width : first * K + (k + 1) * width]
-            for j in range(there):
+            row, here = matrix[k, first : min(L, first + width)], first * K + k * width
+            place = m.numbers[here : here + len(row)]
+            for j in range(len(row)):
                 place[j] = row[j]
-            for j in range(there, width):
-                place[j] = 0
         first += width
     return m
 
@@ -83,15 +89,16 @@ def pack(matrix: Array) -> Packed:
 def pack_transposed(matrix: Array) -> Packed:
     """The transpose (K, L) of a matrix (L, K), to be multiplied by."""
     L, K = matrix.shape
-    m, first = room(K, L, matrix), 0
+    m, first, lanes, flat = room(K, L, matrix), 0, lanes_of(matrix), matrix.reshape(L * K)
     while first < L:
         width = width_at(m, first)
-        panel = m.numbers[first * K : (first + width) * K]
-        for k in range(0, K, SQUARE):  # in squares, whose numbers are near one another before and after
-            for j in range(0, width, SQUARE):
-                for i in range(j, min(width, j + SQUARE)):
-                    for n in range(k, min(K, k + SQUARE)):
-                        panel[n * width + i] = matrix[first + i, n] if first + i < L else 0
+        for j in range(first, first + width, lanes):
+            whole = K - K % lanes if j + lanes <= L else 0  # as far as squares reach
+            for k in range(0, whole, lanes):
+                transpose_square(flat, j * K + k, K, m.numbers, first * K + k * width + j - first, width)
+            for k in range(whole, K):
+                for i in range(j, j + lanes):
+                    m.numbers[first * K + k * width + i - first] = matrix[i, k] if i < L else 0
         first += width
     return m
 
@@ -115,7 +122,7 @@ def add_packed(h: Array, at: int, m: Packed, out: Array, to: int) -> None:
     stay_apart()
     for k in range(0, m.K, DEEPEST):
         for n in range(0, len(h), MOST_ROWS):
-            add_block(h, n, min(len(h), n + MOST_ROWS), at + k, m, k, min(m.K, k + DEEPEST), out, 0, to)
+            add_block(h, n, min(len(h), n + MOST_ROWS), at + k, m, k, min(m.K, k + DEEPEST), out, 0, to, False)
 
 
 @compiled
@@ -133,74 +140,91 @@ def add_unpacked(h: Array, at: int, m: Array, out: Array, to: int) -> None:
 
 
 @compiled
-def add_sum_of_products(d: Array, at: int, m: Packed, out: Array) -> None:
-    """out (N, L) += dᵀ m, for N columns of d (K, …) from column `at` on: the sum over K of outer products."""
+def two_sums_of_products(
+    d: Array, at: int, m: Packed, out: Array, at_other: int, other: Packed, out_other: Array, fresh: bool
+) -> None:
+    """out (N, L) += dᵀ m for N columns of d (K, …) from column `at` on, the sum over K of outer products; and the same
+    of another matrix, for N columns from `at_other` on. If `fresh`, nothing is in `out` and `out_other` yet."""
     stay_apart()
     together = np.empty((DEEPEST, MOST_ROWS), d.dtype)
+    if fresh and m.K == 0:  # the sum of nothing
+        out[:], out_other[:] = 0, 0
     for k in range(0, m.K, DEEPEST):
         deep = min(m.K, k + DEEPEST)
         for n in range(0, len(out), MOST_ROWS):
             width = min(len(out), n + MOST_ROWS) - n
-            for i in range(deep - k):  # what a tile reads would lie too far apart for the cache
-                row, copy = d[k + i, at + n : at + n + width], together[i]
-                for j in range(width):
-                    copy[j] = row[j]
-            add_block(together.T, 0, width, 0, m, k, deep, out, n, 0)
+            copy_columns(d, k, deep, at + n, width, together)
+            add_block(together.T, 0, width, 0, m, k, deep, out, n, 0, fresh and k == 0)
+            if at_other != at:
+                copy_columns(d, k, deep, at_other + n, width, together)
+            add_block(together.T, 0, width, 0, other, k, deep, out_other, n, 0, fresh and k == 0)
+
+
+@compiled
+def copy_columns(d: Array, k: int, deep: int, at: int, width: int, together: Array) -> None:
+    """Bring the rows k … deep of some columns together: a tile reads down the columns, where they lie far apart."""
+    for i in range(k, deep):
+        row, copy = d[i, at : at + width], together[i - k]
+        for j in range(width):
+            copy[j] = row[j]
 
 
 @compiled
 def add_block(
-    h: Array, n: int, end: int, at: int, m: Packed, k: int, deep: int, out: Array, shift: int, to: int
+    h: Array, n: int, end: int, at: int, m: Packed, k: int, deep: int, out: Array, shift: int, to: int, fresh: bool
 ) -> None:
     """The rows n … end of h, from column `at` on, times the rows k … deep of m, added to `out` from column `to` on,
-    `shift` rows further down."""
+    `shift` rows further down; if `fresh`, not added but written there."""
     stay_apart()
     lanes, first, groups = lanes_of(h), 0, -(-(end - n) // ROWS)
     spare = np.empty((ROWS, lanes), h.dtype)
     while first < m.L:
         width = width_at(m, first)
-        start = first * m.K + k * width
+        stride = m.stride or width
+        start = k * stride + (first if m.stride else first * m.K)
         for group in range(groups):
             row, last = n + (end - n) * group // groups, n + (end - n) * (group + 1) // groups
+            size = last - row
             if m.L - first >= width:
-                add_tile(h, row, last - row, at, m.numbers, start, width > lanes, deep - k, out, shift, to + first)
+                wide = width > lanes
+                add_tile(h, row, size, at, m.numbers, start, stride, wide, deep - k, out, shift, to + first, fresh)
             else:
-                spare[:] = 0
-                add_tile(h, row, last - row, at, m.numbers, start, False, deep - k, spare, -row, 0)
+                add_tile(h, row, size, at, m.numbers, start, stride, False, deep - k, spare, -row, 0, True)
                 for i in range(row, last):
                     for j in range(m.L - first):
-                        out[shift + i, to + first + j] += spare[i - row, j]
+                        old = 0 if fresh else out[shift + i, to + first + j]
+                        out[shift + i, to + first + j] = old + spare[i - row, j]
         first += width
 
 
 @compiled
 def add_tile(
-    h: Array, row: int, rows: int, at: int, numbers: Array, start: int, wide: bool, deep: int, out: Array, shift: int,
-    to: int,
+    h: Array, row: int, rows: int, at: int, numbers: Array, start: int, stride: int, wide: bool, deep: int, out: Array,
+    shift: int, to: int, fresh: bool,
 ) -> None:  # fmt: skip
     """One of up to 6 rows, `VECTORS` vectors wide or one."""
     if wide:
         if rows == 6:
-            wide_6(h, row, at, numbers, start, deep, out, shift, to)
+            wide_6(h, row, at, numbers, start, stride, deep, out, shift, to, fresh)
         elif rows == 5:
-            wide_5(h, row, at, numbers, start, deep, out, shift, to)
+            wide_5(h, row, at, numbers, start, stride, deep, out, shift, to, fresh)
         elif rows == 4:
-            wide_4(h, row, at, numbers, start, deep, out, shift, to)
+            wide_4(h, row, at, numbers, start, stride, deep, out, shift, to, fresh)
         elif rows == 3:
-            wide_3(h, row, at, numbers, start, deep, out, shift, to)
+            wide_3(h, row, at, numbers, start, stride, deep, out, shift, to, fresh)
         elif rows == 2:
-            wide_2(h, row, at, numbers, start, deep, out, shift, to)
+            wide_2(h, row, at, numbers, start, stride, deep, out, shift, to, fresh)
         else:
-            wide_1(h, row, at, numbers, start, deep, out, shift, to)
+            wide_1(h, row, at, numbers, start, stride, deep, out, shift, to, fresh)
     elif rows == 6:
-        thin_6(h, row, at, numbers, start, deep, out, shift, to)
+        thin_6(h, row, at, numbers, start, stride, deep, out, shift, to, fresh)
     elif rows == 5:
-        thin_5(h, row, at, numbers, start, deep, out, shift, to)
+        thin_5(h, row, at, numbers, start, stride, deep, out, shift, to, fresh)
     elif rows == 4:
-        thin_4(h, row, at, numbers, start, deep, out, shift, to)
+        thin_4(h, row, at, numbers, start, stride, deep, out, shift, to, fresh)
     elif rows == 3:
-        thin_3(h, row, at, numbers, start, deep, out, shift, to)
+        thin_3(h, row, at, numbers, start, stride, deep, out, shift, to, fresh)
     elif rows == 2:
-        thin_2(h, row, at, numbers, start, deep, out, shift, to)
+        thin_2(h, row, at, numbers, start, stride, deep, out, shift, to, fresh)
     else:
-        thin_1(h, row, at, numbers, start, deep, out, shift, to)
+        thin_1(h, row, at, numbers, start, stride, deep, out, shift, to, fresh)

@@ -17,7 +17,10 @@ The vectors are as wide as those of the processor that compiles, whether they ar
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import warnings
+from pathlib import Path
 from typing import Any
 
 from llvmlite import ir
@@ -43,8 +46,26 @@ def _keeps() -> bool:
     return True
 
 
-compiled: Any = njit(cache=_keeps(), nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
-"""Sums may be reordered and products be fused with them, but nan and inf stay what they are."""
+_compile = njit(cache=_keeps(), nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
+_TOGETHER = ("registers.py", "packed.py", "steps.py", "loops.py")
+
+
+@functools.cache
+def _digest(*paths: str) -> str:
+    return hashlib.sha256(b"".join(Path(path).read_bytes() for path in paths)).hexdigest()
+
+
+def compiled(function: Any) -> Any:
+    """A function, compiled. Sums may be reordered and products be fused with them, but nan and inf stay what they are.
+
+    Numba compiles anew what it finds in a file that has changed. But there is in it, too, what the function calls from
+    the other files here: so it is told to look at all of them.
+    """
+    made = _compile(function)
+    files = (str(Path(__file__).parent / name) for name in _TOGETHER)
+    if hasattr(made, "_cache") and hasattr(made._cache, "_cache_file"):
+        made._cache._cache_file._source_stamp = _digest(*files, function.__code__.co_filename)
+    return made
 
 
 @intrinsic
@@ -82,10 +103,22 @@ def tile(vectors: int, rows: int) -> Any:
 
     @intrinsic
     def add_tile(
-        typingctx: Any, h: Any, row: Any, at: Any, numbers: Any, start: Any, K: Any, out: Any, shift: Any, to: Any
+        typingctx: Any,
+        h: Any,
+        row: Any,
+        at: Any,
+        numbers: Any,
+        start: Any,
+        stride: Any,
+        K: Any,
+        out: Any,
+        shift: Any,
+        to: Any,
+        fresh: Any,
     ) -> Any:
-        """out[row + shift + n, to + l] += Σ_k h[row + n, at + k] numbers[start + k · width + l], for so many n as there
-        are rows, and l up to the width of the vectors. No slices are taken: each takes as long as some products."""
+        """out[row + shift + n, to + l] += Σ_k h[row + n, at + k] numbers[start + k · stride + l], for so many n as
+        there are rows, and l up to the width of the vectors; if `fresh`, = and not +=. No slices are taken: each takes
+        as long as some products."""
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             dtype = context.get_data_type(out.dtype)
@@ -96,9 +129,9 @@ def tile(vectors: int, rows: int) -> Any:
             all_places = ir.Constant(ir.VectorType(i32, lanes), [0] * lanes)
             array = {
                 name: context.make_array(kind)(context, builder, arguments[i])
-                for name, kind, i in (("h", h, 0), ("numbers", numbers, 3), ("out", out, 6))
+                for name, kind, i in (("h", h, 0), ("numbers", numbers, 3), ("out", out, 7))
             }
-            row, at, start, K, shift, to = (arguments[i] for i in (1, 2, 4, 5, 7, 8))
+            row, at, start, stride, K, shift, to, is_fresh = (arguments[i] for i in (1, 2, 4, 5, 6, 8, 9, 10))
 
             def after(pointer: Any, *steps: tuple[Any, Any]) -> Any:
                 """Where one comes with so many strides of so many bytes."""
@@ -121,9 +154,14 @@ def tile(vectors: int, rows: int) -> Any:
             first_m = after(data["numbers"], (start, each))
             first_out = after(data["out"], (builder.add(row, shift), out_row), (to, each))
             places = [vectors_at(after(first_out, (i64(n), out_row))) for n in range(rows)]
+            begin, take_up, again, body, done = (
+                builder.block,
+                *(builder.append_basic_block(name) for name in ("take_up", "again", "body", "done")),
+            )
+            builder.cbranch(is_fresh, again, take_up)
+
+            builder.position_at_end(take_up)
             before = [[builder.load(place, align=bytes_each) for place in in_row] for in_row in places]
-            begin, again = builder.block, builder.append_basic_block("again")
-            body, done = builder.append_basic_block("body"), builder.append_basic_block("done")
             builder.branch(again)
 
             builder.position_at_end(again)
@@ -138,16 +176,17 @@ def tile(vectors: int, rows: int) -> Any:
                 h_of_k = everywhere(after(at_h, (i64(n), h_row)))
                 products = [builder.fmul(part, h_of_k, flags=fused) for part in m_of_k]
                 more.append([builder.fadd(*pair, flags=fused) for pair in zip(in_row, products, strict=True)])
-            width = i64(VECTOR_BYTES * vectors)
-            steps = builder.add(k, i64(1)), after(at_h, (i64(1), h_k)), after(at_m, (i64(1), width))
+            steps = builder.add(k, i64(1)), after(at_h, (i64(1), h_k)), after(at_m, (stride, each))
             builder.branch(again)
 
             for phi, first, step in zip((k, at_h, at_m), (i64(0), first_h, first_m), steps, strict=True):
                 phi.add_incoming(first, begin)
+                phi.add_incoming(first, take_up)
                 phi.add_incoming(step, body)
             for in_row, firsts, nexts in zip(sums, before, more, strict=True):
                 for phi, first, step in zip(in_row, firsts, nexts, strict=True):
-                    phi.add_incoming(first, begin)
+                    phi.add_incoming(ir.Constant(vector, None), begin)
+                    phi.add_incoming(first, take_up)
                     phi.add_incoming(step, body)
 
             builder.position_at_end(done)
@@ -157,6 +196,46 @@ def tile(vectors: int, rows: int) -> Any:
             return context.get_dummy_value()
 
         count = types.intp
-        return types.void(h, count, count, numbers, count, count, out, count, count), generate
+        return types.void(h, *[count] * 2, numbers, *[count] * 3, out, *[count] * 2, types.boolean), generate
 
     return add_tile
+
+
+@intrinsic
+def _transpose_square(typingctx: Any, source: Any, at: Any, to_next: Any, target: Any, to: Any, width: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        dtype = context.get_data_type(source.dtype)
+        bytes_each = context.get_abi_sizeof(dtype)
+        lanes = VECTOR_BYTES // bytes_each
+        i32, i64, vector = ir.IntType(32), ir.IntType(64), ir.VectorType(dtype, lanes)
+        _, at, to_next, _, to, width = arguments
+        begin, end = (
+            context.make_array(kind)(context, builder, arguments[i]).data for kind, i in ((source, 0), (target, 3))
+        )
+
+        def place(data: Any, first: Any, row: int, stride: Any) -> Any:
+            pointer = builder.gep(data, [builder.add(first, builder.mul(i64(row), stride))])
+            return builder.bitcast(pointer, vector.as_pointer())
+
+        def mixed(one: Any, other: Any, places: list[int]) -> Any:
+            return builder.shuffle_vector(one, other, ir.Constant(ir.VectorType(i32, lanes), places))
+
+        rows = [builder.load(place(begin, at, n, to_next), align=bytes_each) for n in range(lanes)]
+        size = 1
+        while size < lanes:  # squares of this size on either side of the diagonal change places
+            for n in (n for n in range(lanes) if not n & size):
+                one, other = rows[n], rows[n + size]
+                rows[n] = mixed(one, other, [k if not k & size else lanes + k - size for k in range(lanes)])
+                rows[n + size] = mixed(one, other, [k + size if not k & size else lanes + k for k in range(lanes)])
+            size *= 2
+        for n, row in enumerate(rows):
+            builder.store(row, place(end, to, n, width), align=bytes_each)
+        return context.get_dummy_value()
+
+    count = types.intp
+    return types.void(source, count, count, target, count, count), generate
+
+
+transpose_square: Any = _transpose_square
+"""Writes a square of numbers, as many down and across as a vector has, from one flat array to another, transposed:
+target[to + n · width + m] becomes source[at + m · to_next + n]."""

@@ -13,6 +13,7 @@ from minirnn.autograd.pending import Pending
 from minirnn.autograd.recording import needs_grad, record_many
 from minirnn.autograd.tensor import Tensor, require_tensor
 from minirnn.backend import Array
+from minirnn.parallel import FEWEST_MULTIPLICATIONS, worthwhile
 
 UNKNOWN_STEPS = 10
 """How many steps are expected of a walk of which nobody knows how long it will be."""
@@ -30,11 +31,11 @@ class CompiledStepper:
         self.loop = loop
 
         def backward(steps: list) -> list[Array]:
-            total: dict[str, Array] = {}
+            shares = []
             for _, alike in itertools.groupby(steps, lambda step: step[1].shape):
-                da, x, h_prev, kept = (np.concatenate(arrays) for arrays in zip(*alike, strict=True))
-                for name, part in loop.weight_gradients(da, x, h_prev, kept).items():
-                    total[name] = total[name] + part if name in total else part
+                shares.append(loop.share(*(np.concatenate(arrays) for arrays in zip(*alike, strict=True))))
+            rows = sum(len(da) for da, _ in shares)
+            total = loop.weight_gradients(shares, worthwhile(rows * loop.w.U.size, FEWEST_MULTIPLICATIONS))
             return [total[name] for name in weights]
 
         zero = np.zeros((), dtype=loop.w.W.dtype)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from minirnn.autograd.pending import Pending
 from minirnn.autograd.recording import needs_grad, record_many
 from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, Lengths, array_module, device_of
@@ -61,6 +62,8 @@ def unroll_together(walks: Sequence[tuple[Any, ...]]) -> list[tuple[Tensor, tupl
         given = iter(gradients)
         d_outcome = {walker: [next(given) for _ in range(1 + len(walker.state))] for walker in walkers}
         needed = [w for w in walkers if w.keep and any(d is not None for d in d_outcome[w])]
+        for walker in needed:
+            walker.dx = walker.room(walker.x.shape) if walker.x.requires_grad else None
         found = iter(by_part(lambda walker, i: walker.backward(i, *d_outcome[walker]), needed))
         return [d for w in walkers for d in (w.gradients(next(found)) if w in needed else [None] * len(w.inputs))]
 
@@ -112,34 +115,65 @@ class _Walker:
         self.walk, *self.steps = stand_in(cell, w, x.data, len(self.parts), self.keep)
         self.w = slices.for_steps(w, B // len(self.parts)) if T > 1 and self.walk is bptt else w
         self.traces: tuple[Trace, ...] = ()
+        self.output = self.room((T, B, w.U.shape[1]))
+        self.dx: Any = None
+
+    def room(self, shape: tuple[int, ...]) -> Array | None:
+        """Where the parts of the batch come together, each put there by who has computed it; None for one part."""
+        return array_module(self.x.data).empty(shape, dtype=self.x.dtype) if len(self.parts) > 1 else None
 
     def forward(self, i: int) -> tuple[Array, State, Trace]:
         """Part i of the batch as far as its last step: the output, the final state, and what the way back needs."""
         part = self.parts[i]
         x, initial = self.x.data[:, part], tuple(s.data[part] for s in self.state)
         mask = PaddingMask(None if self.lengths is None else self.lengths[part], x, self.reverse)
-        return self.walk.forward_through_time(self.steps[i], self.w, turned(x, self.reverse), initial, mask, self.keep)
+        output, final, trace = self.walk.forward_through_time(
+            self.steps[i], self.w, turned(x, self.reverse), initial, mask, self.keep
+        )
+        return put(turned(output, self.reverse), self.output, part), final, trace
 
     def arrive(self, found: Sequence[tuple[Array, State, Trace]]) -> list[Array]:
         """The output and the final state of the whole batch, from those of its parts."""
         outputs, finals, self.traces = zip(*found, strict=True)
         final = (joined(arrays, axis=0) for arrays in zip(*finals, strict=True))
-        return [turned(joined(outputs, axis=1), self.reverse), *final]
+        self.output = None
+        return [outputs[0], *final]
 
-    def backward(self, i: int, d_output: Array | None, *d_final: Array | None) -> tuple[Any, dict[str, Array], State]:
-        """Part i of the batch back: the gradients of the input, the weights and the initial state."""
+    def backward(self, i: int, d_output: Array | None, *d_final: Array | None) -> tuple[Any, Any, State]:
+        """Part i of the batch back: the gradients of the input, the weights and the initial state; where the walk is a
+        compiled loop, what it contributes to those of the weights."""
         part = self.parts[i]
         d_out = None if d_output is None else turned(d_output[:, part], self.reverse)
         d_ends = [None if d is None else d[part] for d in d_final]
         trace, needs_dx = self.traces[i], self.x.requires_grad
-        return self.walk.backward_through_time(self.steps[i], self.w, trace, d_out, d_ends, needs_dx)
+        dx, dw, d_initial = self.walk.backward_through_time(self.steps[i], self.w, trace, d_out, d_ends, needs_dx)
+        return put(turned(dx, self.reverse), self.dx, part), dw, d_initial
 
-    def gradients(self, found: Sequence[tuple[Any, dict[str, Array], State]]) -> list[Array | None]:
+    def gradients(self, found: Sequence[tuple[Any, Any, State]]) -> list[Array | None]:
         """Those of the inputs, in that order, from those of the parts."""
         dxs, dws, d_initials = zip(*found, strict=True)
-        dw = [functools.reduce(operator.iadd, (part[name] for part in dws)) for name in self.names]
+        if self.walk in (bptt, cuda):
+            dw = {name: functools.reduce(operator.iadd, (part[name] for part in dws)) for name in self.names}
+        else:
+            dw = self.steps[0].weight_gradients(dws, self.threads)
         d_initial = (joined(arrays, axis=0) for arrays in zip(*d_initials, strict=True))
-        return [turned(joined(dxs, axis=1) if self.x.requires_grad else None, self.reverse), *dw, *d_initial]
+        dx, self.dx = dxs[0] if self.x.requires_grad else None, None
+        return [*map(made_for_the_tape, (dx, *map(dw.get, self.names))), *d_initial]
+
+
+def put(part: Any, whole: Any, at: slice) -> Any:
+    """A part of a batch in its place (T, B, …) among the others; by itself, where it is all of it, or nothing."""
+    if part is None or whole is None:
+        return part
+    whole[:, at] = part
+    return whole
+
+
+def made_for_the_tape(gradient: Any) -> Any:
+    """A gradient that nobody else holds, as one that need not be copied to be kept."""
+    if gradient is None:
+        return None
+    return Pending([gradient], lambda parts: functools.reduce(operator.add, parts), gradient.shape, "made for the tape")
 
 
 class Stepper(stepper.Stepper):
