@@ -127,6 +127,7 @@ def test_commands_that_may_take_long_say_what_they_do(command, small_runs, here,
 
 @pytest.mark.parametrize(("age", "expected"), [(0.0, 0.4), (0.25, 0.15), (0.35, 0.1), (60.0, 0.1)])
 def test_the_time_in_which_a_process_was_loaded_counts_for_its_first_work(age, expected, monkeypatch):
+    monkeypatch.setattr(module, "AFTER", 0.4)
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 1000.0))
     monkeypatch.setattr(module, "_silent_since", 1000.0 - age)
     assert Progress("reading")._timer.interval == pytest.approx(expected)
