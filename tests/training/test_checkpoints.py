@@ -210,7 +210,7 @@ MUCH = 2**44
 @pytest.mark.parametrize(
     "changed",
     [
-        {"shape": [MUCH]}, {"shape": [MUCH], "data_offsets": [0, 8 * MUCH]}, {"shape": [-3]}, {"shape": [True]},
+        {"shape": [MUCH]}, {"shape": [MUCH], "data_offsets": [0, 8 * MUCH]}, {"shape": [-3]}, {"shape": [True, 3]},
         {"shape": [0, 2**70], "data_offsets": [0, 0]}, {"shape": [3.0]}, {"shape": None}, {"shape": [2]},
         {"data_offsets": [8, 32]}, {"data_offsets": [0, 24, 48]}, {"data_offsets": "all"}, {"data_offsets": [24, 48]},
         {"dtype": "F31"}, {"dtype": "F32"}, {"dtype": ["F64"]},
