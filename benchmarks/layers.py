@@ -218,6 +218,21 @@ def packed_products_call(cell: str, shape: Shape) -> Callable[[], object]:
     return lambda: in_parallel(products, arrays)
 
 
+LARGE = 1024
+"""Rows and columns of a product that is large enough for the processor's peak."""
+
+
+def large_product_call() -> Callable[[], object]:
+    """A product of two square matrices, as fast as NumPy's BLAS gets."""
+    a, b = np.random.default_rng(0).standard_normal((2, LARGE, LARGE)).astype(np.float32)
+    return lambda: a @ b
+
+
+def operations(cell: str, shape: Shape) -> int:
+    """Floating-point operations of a layer's products, forward and backward: each of W x and U h has two ways back."""
+    return 3 * 2 * GATES[cell] * shape.H * (shape.I + shape.H) * shape.T * shape.B
+
+
 def factors(cell: str, shape: Shape) -> tuple[np.ndarray, ...]:
     """W, U, x, and of one step h and da, of all steps da and h: random."""
     T, B, I, H = shape[:4]
@@ -239,6 +254,7 @@ def contenders(cell: str, shape: Shape, mode: str, devices: tuple[str, ...]) -> 
             yield Contender("row loop", textbook_call(cell, shape, mode, per_gate=False))
         if simple and mode == "forward+backward":
             yield Contender("products alone", products_call(cell, shape))
+            yield Contender("a large product", large_product_call())
         if has_kernels():
             yield Contender("minirnn, kernels", minirnn_call(cell, shape, mode, with_kernels=True))
             if simple and mode == "forward+backward":
@@ -280,6 +296,7 @@ COLUMNS = {
     "torch": ("torch", "cpu", False),
     "products alone": ("products alone", "cpu", False),
     "products in tiles": ("products in tiles", "cpu", False),
+    "a large product": ("a large product", "cpu", False),
     "row loop": ("row loop", "cpu", False),
     "textbook": ("textbook", "cpu", False),
     "minirnn, GPU": ("minirnn", "gpu", False),
@@ -291,6 +308,8 @@ COLUMNS = {
 OTHERS = {"minirnn": "products alone", "minirnn, kernels": "products in tiles"}
 RATIOS = [(other, ours) for ours, floor in OTHERS.items() for other in ("torch", floor, "row loop", "textbook")]
 RATIOS += [("cuDNN", "minirnn, GPU"), ("cuDNN", "kernels, GPU")]
+OF_PEAK = ("minirnn", "minirnn, kernels", "torch")
+"""Whose operations a second, in the layer's products, are compared with those of a large product."""
 
 
 def table(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
@@ -311,10 +330,18 @@ def table(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
         mine = found.get("minirnn") or found.get("minirnn, GPU")
         spread = f"{mine['p10_ms']:.2f} – {mine['p90_ms']:.2f}" if mine else "–"
         ratios = [f"{common.ratio(found[a], found[b]):.2f}" if a in found and b in found else "–" for a, b in RATIOS]
-        lines.append([model, mode, sizes, times[0], spread, *times[1:], *ratios])
+        cell = next(name for name, title in CELLS.items() if title == model)
+        work = operations(cell, Shape(T, B, I, H)) / (2 * LARGE**3)
+        shares = [
+            f"{work / common.ratio(found[column], found['a large product']):.0%}"
+            if {column, "a large product"} <= set(found)
+            else "–"
+            for column in OF_PEAK
+        ]
+        lines.append([model, mode, sizes, times[0], spread, *times[1:], *ratios, *shares])
     columns = [f"{column} ms" for column in COLUMNS]
-    header = ["layer", "mode", "T, B, I, H", columns[0], "p10 – p90", *columns[1:]]
-    return [*header, *(f"{a} / {b}" for a, b in RATIOS)], lines
+    header = ["layer", "mode", "T, B, I, H", columns[0], "p10 – p90", *columns[1:], *(f"{a} / {b}" for a, b in RATIOS)]
+    return [*header, *(f"{column}, of peak" for column in OF_PEAK)], lines
 
 
 def summary(rows: list[dict[str, Any]]) -> str:

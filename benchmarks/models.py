@@ -130,6 +130,9 @@ def run(timing: dict[str, Any], devices: tuple[str, ...], quick: bool, progress:
         X, lengths, _, _ = translation_step.batch_of(SENTENCES, vocabularies, np.random.default_rng(1))
         for beam in (1, BEAM):
             searches = [Contender("minirnn", decoding_call(model, X, lengths, beam))]
+            if layers.has_kernels():
+                call = layers.using_kernels(decoding_call(model, X, lengths, beam))
+                searches.append(Contender("minirnn, kernels", call))
             if "gpu" in devices and common.gpu():
                 on_gpu = translation_step.translator((E, H), vocabularies).to("gpu")
                 on_gpu.eval()

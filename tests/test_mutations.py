@@ -617,7 +617,7 @@ MISTAKES = {
         hypotheses.Search.read, "prefixes.log_prob[:, None] + log_probs", "log_probs", lambda: hypotheses_keep_their_state("handover"),
     ),
     "continuations of the first hypothesis alone": (
-        beam._best_continuations, "first * V + largest", "0 * V + largest", lambda: hypotheses_keep_their_state("handover"),
+        beam._best_continuations, "return row[rank < beam_size]", "return 0 * row[rank < beam_size]", lambda: hypotheses_keep_their_state("handover"),
     ),
     "mean over the wrong count": (ops.mean, "/ count", "/ a.size", lambda: gradients_are_right("mean")),
     "matmul gradient not transposed": (ops.matmul, "X.swapaxes(-1, -2) @ as_matrix(dz)", "X @ as_matrix(dz)", lambda: gradients_are_right("matmul")),

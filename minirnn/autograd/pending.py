@@ -48,6 +48,6 @@ def pending_product(a: Array, b: Array) -> Any:
 
     def total(parts: list) -> Array:
         xp = array_module(parts[0][0])
-        return xp.concatenate([a for a, _ in parts]).T @ xp.concatenate([b for _, b in parts])
+        return product(xp.concatenate([a for a, _ in parts]).T, xp.concatenate([b for _, b in parts]))
 
     return Pending([(a, b)], total, (a.shape[1], b.shape[1]), "product")

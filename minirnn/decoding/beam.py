@@ -6,7 +6,6 @@ the host; nothing else about it is known here.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -197,16 +196,10 @@ def _best_continuations(totals: np.ndarray, sentence: np.ndarray, beam_size: int
         The rows and the tokens, (n,) each.
     """
     V = totals.shape[1]
-    edges = [0, *(np.flatnonzero(np.diff(sentence)) + 1), len(sentence)]
-    best = [first * V + largest(totals[first:last].ravel(), beam_size) for first, last in itertools.pairwise(edges)]
-    return np.divmod(np.concatenate(best), V)
-
-
-def largest(values: np.ndarray, k: int) -> np.ndarray:
-    """The indices of the k largest of `values` (n,), largest first, among equals the lower index first.
-
-    There are fewer than k if fewer are above -inf.
-    """
-    threshold = np.partition(values, -k)[-k] if k < len(values) else -np.inf
-    indices = np.flatnonzero((values >= threshold) & (values > -np.inf))
-    return indices[np.argsort(-values[indices], kind="stable")][:k]
+    # What is among the best of a sentence is among the best of its row: so all rows are looked through at once.
+    least = np.partition(totals, V - beam_size, axis=1)[:, V - beam_size, None] if beam_size < V else -np.inf
+    row, token = np.nonzero((totals >= least) & (totals > -np.inf))
+    order = np.lexsort((-totals[row, token], sentence[row]))  # stable: of equal ones the earlier row, then the lower id
+    row, token = row[order], token[order]
+    rank = np.arange(len(row)) - np.searchsorted(sentence[row], sentence[row])  # within the sentence, from 0
+    return row[rank < beam_size], token[rank < beam_size]

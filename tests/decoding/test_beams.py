@@ -7,7 +7,7 @@ import pytest
 from markov import Markov
 
 from minirnn import InputError
-from minirnn.decoding.beam import beam_search, decode, largest
+from minirnn.decoding.beam import _best_continuations, beam_search, decode
 from minirnn.decoding.exact import exhaustive_search
 from minirnn.decoding.hypotheses import gnmt_penalty, power_penalty
 
@@ -168,9 +168,18 @@ def test_the_penalties_number_by_number():
     assert gnmt_penalty(0)(12) == 1.0
 
 
-def test_the_largest_of_more_and_of_fewer():
-    values = np.array([-1.0, -3.0, -2.0, -np.inf])
-    assert [largest(values, k).tolist() for k in (1, 2, 3, 4, 5)] == [[0], [0, 2], [0, 2, 1], [0, 2, 1], [0, 2, 1]]
-    many = np.random.default_rng(0).integers(-300, 0, 1000).astype(float)
-    for k in (1, 2, 17, 400, 998, 999, 1000, 1001):
-        assert largest(many, k).tolist() == sorted(range(1000), key=lambda i: -many[i])[:k]
+def test_the_best_of_more_and_of_fewer(rng):
+    values = np.array([[3.0, -np.inf, 3.0], [1.0, 3.0, -np.inf]])
+    for k, expected in ((1, [0]), (2, [0, 2]), (3, [0, 2, 4]), (4, [0, 2, 4, 3]), (6, [0, 2, 4, 3])):
+        rows, tokens = _best_continuations(values, np.zeros(2, int), k)
+        assert (3 * rows + tokens).tolist() == expected
+    many = np.round(rng.standard_normal((12, 40)), 1)  # with many equal ones
+    sentence = np.sort(rng.integers(0, 4, 12))
+    for k in (1, 7, 40, 200, 600):
+        rows, tokens = _best_continuations(many, sentence, k)
+        found = [(int(r), int(t)) for r, t in zip(rows, tokens, strict=True)]
+        expected = []
+        for one in np.unique(sentence):
+            every = [(int(r), t) for r in np.flatnonzero(sentence == one) for t in range(40)]
+            expected += sorted(every, key=lambda place: -many[place])[:k]
+        assert found == expected

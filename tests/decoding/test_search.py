@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minirnn import InputError, LanguageModel, Tensor, greedy, sampler
-from minirnn.decoding.beam import beam_search, decode, largest
+from minirnn.decoding.beam import _best_continuations, beam_search, decode
 from minirnn.decoding.exact import exact_search, exhaustive_search, rescore
 from minirnn.decoding.hypotheses import coverage, gnmt_penalty, power_penalty, select
 
@@ -411,9 +411,10 @@ def test_coverage_counts_real_positions_and_no_surplus():
 
 
 @given(values=st.lists(st.sampled_from([-3.0, -1.0, -0.5, -np.inf]), min_size=1), k=st.integers(1, 12))
-def test_largest_is_a_stable_sort(values, k):
+def test_the_best_continuations_are_a_stable_sort(values, k):
     possible = [i for i, value in enumerate(values) if value > -np.inf]
-    assert largest(np.array(values), k).tolist() == sorted(possible, key=lambda i: -values[i])[:k]
+    _, tokens = _best_continuations(np.array([values]), np.zeros(1, int), k)
+    assert tokens.tolist() == sorted(possible, key=lambda i: -values[i])[:k]
 
 
 def test_select_finds_the_batch_axis_of_everything():

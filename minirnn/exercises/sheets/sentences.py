@@ -58,7 +58,7 @@ parents = best // V
 tokens = best % V
 totals = scores.ravel()[best]
 """,
-    sources=(beam._best_continuations, beam.largest, beam.walk_beams),
+    sources=(beam._best_continuations, beam.walk_beams),
     slips={
         "log_prob[:, None] + log_probs": {
             "log_probs": (
