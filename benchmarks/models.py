@@ -94,7 +94,7 @@ def language_model_contenders(cell: str, hidden: int, devices: tuple[str, ...]) 
         if torch:
             yield Contender("torch", torch_language_model_call(cell, hidden))
         if layers.has_kernels():
-            yield Contender("minirnn, kernels", layers.using_kernels(language_model_call(cell, hidden)))
+            yield Contender("minirnn, kernels", language_model_call(cell, hidden, with_kernels=True))
         yield Contender("minirnn", language_model_call(cell, hidden), threads=1)
     if "gpu" in devices and common.gpu():
         call = language_model_call(cell, hidden, device="gpu")

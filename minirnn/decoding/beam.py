@@ -34,6 +34,9 @@ from minirnn.decoding.hypotheses import (
 from minirnn.decoding.sampling import Choose, Step, greedy
 from minirnn.errors import InputError
 
+PIECE = 64
+"""Tokens of the vocabulary of which the most probable is looked for."""
+
 
 def decode(
     step: Step,
@@ -196,10 +199,22 @@ def _best_continuations(totals: np.ndarray, sentence: np.ndarray, beam_size: int
         The rows and the tokens, (n,) each.
     """
     V = totals.shape[1]
-    # What is among the best of a sentence is among the best of its row: so all rows are looked through at once.
-    least = np.partition(totals, V - beam_size, axis=1)[:, V - beam_size, None] if beam_size < V else -np.inf
-    row, token = np.nonzero((totals >= least) & (totals > -np.inf))
+    # What is among the best of a sentence is among the best of its row, so all rows are looked through at once.
+    possible = (totals >= _bounds(totals, beam_size)) & (totals > -np.inf)
+    row, token = np.divmod(np.flatnonzero(possible), V)
     order = np.lexsort((-totals[row, token], sentence[row]))  # stable: of equal ones the earlier row, then the lower id
     row, token = row[order], token[order]
     rank = np.arange(len(row)) - np.searchsorted(sentence[row], sentence[row])  # within the sentence, from 0
     return row[rank < beam_size], token[rank < beam_size]
+
+
+def _bounds(totals: np.ndarray, k: int) -> np.ndarray:
+    """For each row a number that at least k of its numbers reach, and few others: (rows, 1); -inf where there are fewer.
+    It is the k-th of the largest of each piece of a row, which takes one look at everything; to have the k-th of all
+    would take several."""
+    rows, V = totals.shape
+    width = max(1, min(PIECE, V // k))
+    if k > V:
+        return np.full((rows, 1), -np.inf)
+    largest = totals[:, : V // width * width].reshape(rows, V // width, width).max(axis=2)
+    return np.partition(largest, -k, axis=1)[:, -k, None]
