@@ -8,6 +8,7 @@ from followed import FollowedTask, trainer_of
 from trainings import TRAININGS
 
 from minirnn import Run
+from minirnn.training.rows import said_of
 
 figure = pytest.importorskip("matplotlib.figure")
 
@@ -57,9 +58,9 @@ def test_the_bar_counts_what_the_task_counts():
     trainer = trainer_of(task)
     trainer.train(1)
     trainer.place.tokens, trainer.place.seconds = 6, 2.0
-    assert trainer._speed()[-1] == "3 tokens/s"
+    assert said_of(task, trainer.place)[-1] == "3 tokens/s"
     task.counted, task.loss_unit = "pixels", "nats per pixel"
-    assert trainer._speed()[-1] == "3 pixels/s"
+    assert said_of(task, trainer.place)[-1] == "3 pixels/s"
 
 
 def test_a_loss_on_rewards_is_not_called_a_likelihood(small_runs, here, axes):
