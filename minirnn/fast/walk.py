@@ -137,6 +137,7 @@ class _Walker:
         outputs, finals, self.traces = zip(*found, strict=True)
         final = (joined(arrays, axis=0) for arrays in zip(*finals, strict=True))
         self.output = None
+        vars(self.steps[0]).pop("forward_weights", None)  # of a compiled loop: as large as the weights, and done with
         return [outputs[0], *final]
 
     def backward(self, i: int, d_output: Array | None, *d_final: Array | None) -> tuple[Any, Any, State]:
@@ -214,7 +215,7 @@ def steps_for(cell: Cell, x: Array, parts: int, T: int) -> list[Any]:
     return [cell] * parts
 
 
-def divide(B: int, threads: int, cell: Cell, fewest: int) -> list[slice]:
+def divide(B: int, threads: int, cell: Cell, fewest: int = FEWEST_COLUMNS) -> list[slice]:
     """The sequences of a batch, a part of at least so many for each of the threads that walk along it. Neighbours stay
     together."""
     together = cell.sites
