@@ -209,9 +209,8 @@ def _best_continuations(totals: np.ndarray, sentence: np.ndarray, beam_size: int
 
 
 def _bounds(totals: np.ndarray, k: int) -> np.ndarray:
-    """For each row a number that at least k of its numbers reach, and few others: (rows, 1); -inf where there are fewer.
-    It is the k-th of the largest of each piece of a row, which takes one look at everything; to have the k-th of all
-    would take several."""
+    """For each row a number that at least k of its numbers reach, and few others: (rows, 1); -inf if there are fewer.
+    It is the k-th of the largest of each piece of a row: that takes one look at everything, the k-th of all several."""
     rows, V = totals.shape
     width = max(1, min(PIECE, V // k))
     if k > V:

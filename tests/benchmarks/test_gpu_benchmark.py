@@ -81,6 +81,7 @@ def test_it_runs_through(double_for_children, tmp_path):
 
 
 @needs_compiler
+@pytest.mark.slow
 def test_killed_at_any_moment_it_leaves_whole_tables(double_for_children, tmp_path):
     rng = random.Random(1)
     moments = sorted(rng.uniform(2, 13) for _ in range(3))

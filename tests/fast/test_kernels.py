@@ -36,7 +36,7 @@ from minirnn.cli.main import main
 from minirnn.fast import kernels
 
 CELLS = ("rnn", "gru", "gru-after", "lstm", "lstm-peephole")
-OFTEN = ("lstm",)
+OFTEN = ("gru", "lstm")
 if importlib.util.find_spec("numba"):
     from minirnn.fast import loops, packed, registers, steps
 else:
@@ -82,7 +82,7 @@ def assert_agreement(name, tolerance=1e-12, **options):
         np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * max(1, finite.max(initial=0)))
 
 
-@pytest.mark.parametrize("name", slow_but(("rnn", "gru", "gru-after", "lstm", "lstm-peephole")))
+@pytest.mark.parametrize("name", slow_but(OFTEN))
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("lengths", [None, [7, 2, 5, 0, 6]])
 @pytest.mark.parametrize("threads", [1, 2])
@@ -91,15 +91,16 @@ def test_a_sequence_is_walked_as_by_the_cell(name, reverse, lengths, threads):
         assert_agreement(name, reverse=reverse, lengths=lengths)
 
 
-@pytest.mark.parametrize("name", slow_but(OFTEN))
+@pytest.mark.parametrize("name", slow_but(()))
 def test_float32(name):
     assert_agreement(name, dtype=np.float32, tolerance=1e-5, lengths=[7, 2, 5, 0, 6])
 
 
+@pytest.mark.parametrize("names", [("lstm",), pytest.param(CELLS, marks=pytest.mark.slow)])
 @settings(max_examples=40)
-@given(st.data())
-def test_any_shape_lengths_direction_and_parts(data):
-    name = data.draw(st.sampled_from(CELLS))
+@given(data=st.data())
+def test_any_shape_lengths_direction_and_parts(names, data):
+    name = data.draw(st.sampled_from(names))
     T, B = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 14))
     features, H = data.draw(st.integers(1, 20)), data.draw(st.integers(1, 20))
     lengths = data.draw(st.none() | st.lists(st.integers(0, T), min_size=B, max_size=B))
@@ -116,7 +117,7 @@ def test_any_shape_lengths_direction_and_parts(data):
         assert_agreement(name, tolerance=1e-10, **options)
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", slow_but(OFTEN))
 def test_what_is_not_finite_stays_where_it_belongs(name):
     def change(x, h, *c):
         h[2], x[2, 4] = np.nan, np.inf
@@ -130,7 +131,7 @@ def test_what_is_not_finite_stays_where_it_belongs(name):
     assert np.isfinite(output[0]).all()
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", slow_but(OFTEN))
 def test_step_by_step(name, rng):
     cell, x, weights, state = random_case(name, 4, 5, 3, 6, seed=2)
     found = []
@@ -153,7 +154,7 @@ def test_step_by_step(name, rng):
 
 
 def test_a_decoder_takes_compiled_steps():
-    layer, x = Recurrent("lstm", 3, 8, 2, rng=0), Tensor(np.ones((5, 2, 3), np.float32))
+    layer, x = Recurrent("lstm", 3, 8, 2, rng=0, dtype=np.float64), Tensor(np.ones((5, 2, 3)))
     plain = layer.stepper(x, None)
     with in_use():
         compiled = layer.stepper(x, None)
@@ -162,7 +163,7 @@ def test_a_decoder_takes_compiled_steps():
             np.testing.assert_allclose(compiled(x[0]).data, plain(x[0]).data, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", slow_but(OFTEN))
 def test_an_empty_batch(name):
     with in_use():
         found = results(name, shape=(3, 0, 4, 6))
@@ -277,7 +278,7 @@ def test_training_goes_the_same_way(rng):
     assert losses[1][-1] < losses[1][0]
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", slow_but(OFTEN))
 def test_one_part_after_the_other_gives_the_same_bits(name):
     """Threads decide nothing but who computes: with two parts of a batch, one thread or two."""
     found = []

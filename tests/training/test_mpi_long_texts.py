@@ -34,6 +34,7 @@ def weights(run_directory):
     return {name: a for name, a in load_checkpoint(run_directory / "last.safetensors")[0].items() if "model" in name}
 
 
+@pytest.mark.slow
 def test_a_long_text_is_cut_by_one_rank_and_learned_by_all(data):
     train(0, data, *TRAININGS["lm"], "--epochs", 3, "--out", "alone")
     (data / "readers").unlink()
