@@ -8,9 +8,9 @@ numbers and 6 rows of 4 vectors, as with AVX-512, a step along k
     adds the 24 products to the 24 sums
 
 so that 10 loads serve 24 multiplications, which is more than the processor needs to be kept busy. A BLAS does the same
-inside (Goto & van de Geijn 2008; Van Zee & van de Geijn 2015), but it is made for large matrices: between 4 and 64 rows
-it spends as long on preparing as on multiplying. In a recurrent network M is U, the same for all steps, and can be
-prepared once: `packed.py` lays it down in the order in which tiles read it.
+inside (Goto & van de Geijn 2008; Van Zee & van de Geijn 2015), but it is made for large matrices, and prepares them
+anew each time: the fewer the rows, the larger is that part. In a recurrent network M is U, the same for all steps, and
+can be prepared once: `packed.py` lays it down in the order in which tiles read it.
 
 The vectors are as wide as those of the processor that compiles, whether they are AVX-512's, AVX2's or an Arm's.
 """
@@ -98,6 +98,21 @@ def _registers() -> tuple[int, int, int]:
 VECTOR_BYTES, VECTORS, ROWS = _registers()
 
 
+def _after(builder: Any, pointer: Any, *steps: tuple[Any, Any]) -> Any:
+    """Where one comes from a pointer with so many strides of so many bytes."""
+    for count, stride in steps:
+        pointer = builder.gep(pointer, [builder.mul(count, stride)])
+    return pointer
+
+
+def _everywhere(builder: Any, pointer: Any, vector: Any) -> Any:
+    """The number at a pointer in all places of a vector."""
+    i32, undefined = ir.IntType(32), ir.Constant(vector, ir.Undefined)
+    number = builder.load(builder.bitcast(pointer, vector.element.as_pointer()))
+    first = builder.insert_element(undefined, number, i32(0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(i32, vector.count), [0] * vector.count))
+
+
 def tile(vectors: int, rows: int) -> Any:
     """The innermost loop, in the language of the compiler (LLVM), which is told there what is to be in registers."""
 
@@ -124,28 +139,18 @@ def tile(vectors: int, rows: int) -> Any:
             dtype = context.get_data_type(out.dtype)
             bytes_each = context.get_abi_sizeof(dtype)
             lanes = VECTOR_BYTES // bytes_each
-            vector, i32, i64 = ir.VectorType(dtype, lanes), ir.IntType(32), ir.IntType(64)
-            byte, undefined = ir.IntType(8).as_pointer(), ir.Constant(ir.VectorType(dtype, lanes), ir.Undefined)
-            all_places = ir.Constant(ir.VectorType(i32, lanes), [0] * lanes)
+            vector, i64, byte = ir.VectorType(dtype, lanes), ir.IntType(64), ir.IntType(8).as_pointer()
             array = {
                 name: context.make_array(kind)(context, builder, arguments[i])
                 for name, kind, i in (("h", h, 0), ("numbers", numbers, 3), ("out", out, 7))
             }
             row, at, start, stride, K, shift, to, is_fresh = (arguments[i] for i in (1, 2, 4, 5, 6, 8, 9, 10))
 
-            def after(pointer: Any, *steps: tuple[Any, Any]) -> Any:
-                """Where one comes with so many strides of so many bytes."""
-                for count, stride in steps:
-                    pointer = builder.gep(pointer, [builder.mul(count, stride)])
-                return pointer
+            after = functools.partial(_after, builder)
 
             def vectors_at(pointer: Any) -> list[Any]:
                 places = (after(pointer, (i64(v), i64(VECTOR_BYTES))) for v in range(vectors))
                 return [builder.bitcast(place, vector.as_pointer()) for place in places]
-
-            def everywhere(pointer: Any) -> Any:
-                number = builder.load(builder.bitcast(pointer, dtype.as_pointer()))
-                return builder.shuffle_vector(builder.insert_element(undefined, number, i32(0)), undefined, all_places)
 
             data = {name: builder.bitcast(found.data, byte) for name, found in array.items()}
             h_row, h_k = (builder.extract_value(array["h"].strides, i) for i in range(2))
@@ -173,7 +178,7 @@ def tile(vectors: int, rows: int) -> Any:
             m_of_k = [builder.load(place, align=bytes_each) for place in vectors_at(at_m)]
             more, fused = [], ("contract",)
             for n, in_row in enumerate(sums):
-                h_of_k = everywhere(after(at_h, (i64(n), h_row)))
+                h_of_k = _everywhere(builder, after(at_h, (i64(n), h_row)), vector)
                 products = [builder.fmul(part, h_of_k, flags=fused) for part in m_of_k]
                 more.append([builder.fadd(*pair, flags=fused) for pair in zip(in_row, products, strict=True)])
             steps = builder.add(k, i64(1)), after(at_h, (i64(1), h_k)), after(at_m, (stride, each))

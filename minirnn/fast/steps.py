@@ -115,7 +115,7 @@ class PeepholeLSTMWeights(NamedTuple):
 # make it float64. v * (1-i) is written v - v * i. Each row has a name of its own, so that the compiler sees that its
 # numbers are neighbours.
 I, F, G, O, OF_DH, STAYS, C_PREV, C = range(8)
-R, Z, N, Q = range(4)
+R, Z, N = range(3)
 GRU_R, GRU_Z, GRU_S = 3, 4, 5
 BEFORE, AFTER = 6, 5
 """Arrays (B, H) that the GRUs keep."""
