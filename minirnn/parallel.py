@@ -44,6 +44,10 @@ FEWEST_MULTIPLICATIONS = 2_000_000
 FEWEST_OF_A_STEP = 2_000_000
 """Multiplications by all weights of a model, in one step of a batch, for each square of the number of threads."""
 
+FEWEST_NUMBERS = 1 << 15
+"""Numbers of which a few functions are computed, such as the exponentials of a softmax, for each square of the number
+of threads."""
+
 _chosen: list[int] = []
 _pools: dict[int, ThreadPoolExecutor] = {}
 os.register_at_fork(after_in_child=_pools.clear)  # threads do not survive a fork
@@ -162,21 +166,60 @@ def cut(n: int, parts: int) -> list[slice]:
     return [slice(first, end) for first, end in itertools.pairwise(bounds)]
 
 
-def product(a: Any, b: Any) -> Any:
-    """a @ b of two matrices, on the CPU in parts of its rows or columns, whichever are more."""
+def product(a: Any, b: Any, is_weight: bool = False) -> Any:
+    """a @ b; on the CPU that of two matrices, or of two stacks of as many, in parts that the threads share.
+
+    Args:
+        a, b: arrays.
+        is_weight: whether b is a weight, or its transpose, and so stands still in a search.
+    """
     if not isinstance(a, np.ndarray):
         return a @ b
-    rows, columns = a.shape[0], b.shape[1]
-    parts = worthwhile(rows * columns * b.shape[0], FEWEST_MULTIPLICATIONS)
+    parts, multiplications = 1, a.size * b.shape[-1] if b.ndim else 0
+    if a.ndim == b.ndim == 2:
+        return _multiply[-1](a, b, worthwhile(multiplications, FEWEST_MULTIPLICATIONS), is_weight)
+    if a.ndim == b.ndim == 3 and len(a) == len(b) > 0:
+        parts = min(len(a), worthwhile(multiplications, FEWEST_MULTIPLICATIONS))
     if parts == 1:
         with one_thread_each():
             return a @ b
+    out = np.empty((*a.shape[:2], b.shape[2]), np.result_type(a, b))
+    in_parallel(lambda part: np.matmul(a[part], b[part], out=out[part]), cut(len(a), parts))
+    return out
+
+
+def by_numpy(a: np.ndarray, b: np.ndarray, parts: int, is_weight: bool) -> np.ndarray:
+    """a @ b of two matrices in parts of its rows or columns, whichever are more."""
+    if parts == 1:
+        with one_thread_each():
+            return a @ b
+    rows, columns = a.shape[0], b.shape[1]
     out = np.empty((rows, columns), np.result_type(a, b))
     if rows >= columns:
         in_parallel(lambda part: np.matmul(a[part], b, out=out[part]), cut(rows, parts))
     else:
         in_parallel(lambda part: np.matmul(a, b[:, part], out=out[:, part]), cut(columns, parts))
     return out
+
+
+_multiply: list[Callable[[np.ndarray, np.ndarray, int, bool], np.ndarray]] = [by_numpy]
+
+
+def multiply_by(own: Callable[[np.ndarray, np.ndarray, int, bool], np.ndarray] | None) -> None:
+    """Compute the products of two matrices by something else than `by_numpy` from now on; with None, no longer."""
+    _multiply[1:] = [] if own is None else [own]
+
+
+def in_rows(function: Callable[..., Any], *arrays: Any) -> None:
+    """`function` of arrays (rows, …), which changes them; on the CPU of parts of their rows, which the threads share.
+    The first is the largest."""
+    rows, parts = len(arrays[0]), 1
+    if isinstance(arrays[0], np.ndarray):
+        parts = max(1, min(rows, worthwhile(arrays[0].size, FEWEST_NUMBERS)))
+    if parts == 1:
+        function(*arrays)
+    else:
+        in_parallel(lambda part: function(*(array[part] for array in arrays)), cut(rows, parts))
 
 
 def in_parallel(function: Callable[[Item], Result], items: Sequence[Item], threads: int | None = None) -> list[Result]:

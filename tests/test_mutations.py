@@ -434,7 +434,7 @@ MISTAKES = {
         functional.cross_entropy, "scale = weight * dy", "scale = dy + 0 * weight", lambda: gradients_are_right("cross_entropy"),
     ),
     "label smoothing in the loss alone": (
-        functional.cross_entropy, "dz -= (scale * (eps / V))[:, None]", "pass", lambda: gradients_are_right("cross_entropy"),
+        functional.cross_entropy, "dz -= scale * (eps / V)", "pass", lambda: gradients_are_right("cross_entropy"),
     ),
     "a product divided by its factor": (
         reductions._product_of_others, "(before * after)", "(before * after * x.reshape(lines.shape))",
@@ -614,13 +614,13 @@ MISTAKES = {
         hypotheses.Prefixes.extend, "self.attention[parents]", "self.attention[np.sort(parents)]", lambda: hypotheses_keep_their_state("attention additive"),
     ),
     "the probability of the last token alone": (
-        hypotheses.Search.read, "prefixes.log_prob[:, None] + log_probs", "log_probs", lambda: hypotheses_keep_their_state("handover"),
+        beam._best_continuations, "before[row] + log_probs[row, token]", "log_probs[row, token]", lambda: hypotheses_keep_their_state("handover"),
     ),
     "continuations of the first hypothesis alone": (
-        beam._best_continuations, "return row[rank < beam_size]", "return 0 * row[rank < beam_size]", lambda: hypotheses_keep_their_state("handover"),
+        beam._best_continuations, "return row[best]", "return 0 * row[best]", lambda: hypotheses_keep_their_state("handover"),
     ),
     "mean over the wrong count": (ops.mean, "/ count", "/ a.size", lambda: gradients_are_right("mean")),
-    "matmul gradient not transposed": (ops.matmul, "X.swapaxes(-1, -2) @ as_matrix(dz)", "X @ as_matrix(dz)", lambda: gradients_are_right("matmul")),
+    "matmul gradient not transposed": (ops.matmul, "product(X.swapaxes(-1, -2), as_matrix(dz))", "product(X, as_matrix(dz))", lambda: gradients_are_right("matmul")),
     # training
     "Adam without bias correction": (
         optimizers.Adam.update, "self.learning_rate / (1 - beta1**t)", "self.learning_rate",

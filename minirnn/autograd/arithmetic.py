@@ -8,6 +8,7 @@ from minirnn.autograd.operands import value, values
 from minirnn.autograd.recording import record
 from minirnn.autograd.tensor import Operand, Tensor
 from minirnn.backend import Array
+from minirnn.parallel import product
 
 
 def add(a: Operand, b: Operand) -> Tensor:
@@ -52,20 +53,20 @@ def matmul(a: Operand, b: Operand) -> Tensor:
     """The matrix product a @ b of (…, n, k) and (…, k, m), broadcast over the leading axes; either may be a
     vector (k,), as for NumPy."""
     x, y = values(a, b)
-    product = x @ y
+    z = product(x, y)
     X = x[None, :] if x.ndim == 1 else x  # a vector is a row on the left, a column on the right
     Y = y[:, None] if y.ndim == 1 else y
-    batch = product.shape[: product.ndim - (x.ndim > 1) - (y.ndim > 1)]
+    batch = z.shape[: z.ndim - (x.ndim > 1) - (y.ndim > 1)]
 
     def as_matrix(dz: Array) -> Array:
         return dz.reshape(*batch, X.shape[-2], Y.shape[-1])
 
     def by_a(dz: Array) -> Array:
-        dX = as_matrix(dz) @ Y.swapaxes(-1, -2)
+        dX = product(as_matrix(dz), Y.swapaxes(-1, -2))
         return dX[..., 0, :] if x.ndim == 1 else dX
 
     def by_b(dz: Array) -> Array:
-        dY = X.swapaxes(-1, -2) @ as_matrix(dz)
+        dY = product(X.swapaxes(-1, -2), as_matrix(dz))
         return dY[..., 0] if y.ndim == 1 else dY
 
-    return record(product, (a, by_a), (b, by_b))
+    return record(z, (a, by_a), (b, by_b))

@@ -11,6 +11,7 @@ from minirnn.autograd.pending import Pending
 from minirnn.autograd.recording import record, record_many
 from minirnn.autograd.tensor import Tensor, require_tensor
 from minirnn.backend import Array, array_module
+from minirnn.parallel import product
 
 
 def additive_scores(query: Tensor, keys: Tensor, w: Tensor) -> Tensor:
@@ -37,9 +38,9 @@ def additive_scores(query: Tensor, keys: Tensor, w: Tensor) -> Tensor:
         xp.subtract(1, da, out=da)
         da *= vector
         da *= de[..., None]
-        return [da.sum(axis=1), da, t.reshape(-1, t.shape[-1]).T @ de.reshape(-1)]
+        return [da.sum(axis=1), da, product(t.reshape(-1, t.shape[-1]).T, de.reshape(-1))]
 
-    return record_many((t @ vector,), [query, keys, w], backward)[0]
+    return record_many((product(t, vector),), [query, keys, w], backward)[0]
 
 
 def dot_scores(query: Tensor, keys: Tensor) -> Tensor:
@@ -51,8 +52,8 @@ def dot_scores(query: Tensor, keys: Tensor) -> Tensor:
     require_tensor(query, keys)
     q, k = ops.values(query, keys)
     return record(
-        (k @ q[:, :, None])[..., 0],
-        (query, lambda de: (de[:, None, :] @ k)[:, 0]),
+        product(k, q[:, :, None])[..., 0],
+        (query, lambda de: product(de[:, None, :], k)[:, 0]),
         (keys, lambda de: _pending_outer(de, q)),
     )
 
@@ -63,8 +64,8 @@ def weighted_sum(weights: Tensor, values: Tensor) -> Tensor:
     require_tensor(weights, values)
     alpha, v = ops.values(weights, values)
     return record(
-        (alpha[:, None, :] @ v)[:, 0],
-        (weights, lambda dc: (v @ dc[:, :, None])[..., 0]),
+        product(alpha[:, None, :], v)[:, 0],
+        (weights, lambda dc: product(v, dc[:, :, None])[..., 0]),
         (values, lambda dc: _pending_outer(alpha, dc)),
     )
 
@@ -87,6 +88,6 @@ def _pending_outer(a: Array, b: Array) -> Pending:
 
     def total(parts: list) -> Array:
         xp = array_module(parts[0][0])
-        return xp.stack([a for a, _ in parts], axis=2) @ xp.stack([b for _, b in parts], axis=1)
+        return product(xp.stack([a for a, _ in parts], axis=2), xp.stack([b for _, b in parts], axis=1))
 
     return Pending([(a, b)], total, (*a.shape, b.shape[1]), "outer")

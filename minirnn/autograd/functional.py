@@ -78,7 +78,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             f"the weight {weight.shape}"
         )
     rows, W = x.data.reshape(-1, x.shape[-1]), weight.data
-    y = product(rows, W.T).reshape(*x.shape[:-1], len(W))
+    y = product(rows, W.T, is_weight=True).reshape(*x.shape[:-1], len(W))
     if bias is not None:
         y += bias.data
 

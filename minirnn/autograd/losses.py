@@ -19,6 +19,7 @@ from minirnn.autograd.tensor import Tensor, require_tensor
 from minirnn.backend import Array, Ids, array_module, like
 from minirnn.errors import InputError
 from minirnn.keywords import explains_keywords
+from minirnn.parallel import in_rows
 
 Reduction = Literal["mean", "sum", "none"]
 
@@ -32,8 +33,16 @@ def log_softmax(a: Tensor, axis: int = -1) -> Tensor:
     """
     require_tensor(a)
     xp = array_module(a.data)
-    shifted = a.data - a.data.max(axis=axis, keepdims=True)
-    y = shifted - xp.log(xp.exp(shifted).sum(axis=axis, keepdims=True))
+    y = xp.empty(a.shape, dtype=a.dtype)
+
+    def normalize(y: Array, a: Array, axis: int = -1) -> None:
+        xp.subtract(a, a.max(axis=axis, keepdims=True), out=y)
+        y -= xp.log(xp.exp(y).sum(axis=axis, keepdims=True))
+
+    if a.ndim > 1 and axis in (-1, a.ndim - 1):
+        in_rows(normalize, y.reshape(-1, a.shape[-1]), a.data.reshape(-1, a.shape[-1]))
+    else:
+        normalize(y, a.data, axis)
     return record(y, (a, lambda dy: dy - xp.exp(y) * dy.sum(axis=axis, keepdims=True)))
 
 
@@ -103,23 +112,24 @@ def cross_entropy(
 
     # (…, V) is the largest array of a language model, so it is gone over as few times as possible: -log p_target is
     # log Σ exp(z) - z_target, and exp(z) is kept for the gradient. All z are relative to their largest.
-    z = z - z.max(axis=-1, keepdims=True)
-    z_target = xp.take_along_axis(z, chosen[..., None], axis=-1)[..., 0]
-    z_mean = z.mean(axis=-1) if eps else 0.0
-    e = xp.exp(z, out=z)
-    total = e.sum(axis=-1)
-    losses = xp.log(total) - (1 - eps) * z_target - eps * z_mean
+    rows, positions = z.reshape(-1, V), chosen.reshape(-1, 1)
+    z, total = xp.empty_like(rows), xp.empty((len(rows), 1), dtype=rows.dtype)
+    in_rows(lambda z, rows: xp.subtract(rows, rows.max(axis=-1, keepdims=True), out=z), z, rows)
+    z_target = xp.take_along_axis(z, positions, axis=-1)
+    z_mean = z.mean(axis=-1, keepdims=True) if eps else 0.0
+    in_rows(lambda z, total: xp.exp(z, out=z).sum(axis=-1, keepdims=True, out=total), z, total)
+    e = z
+    losses = (xp.log(total) - (1 - eps) * z_target - eps * z_mean).reshape(counts.shape)
     # `where` and not only the weight: 0 · inf would be nan.
     losses = xp.where(counts, losses, 0) * weight
 
     def by_logits(dy: Array) -> Array:
         # d loss / d logits = p - (1-ε) one_hot(target) - ε/V, at the positions that count.
-        scale = weight * dy
-        dz = (e * (scale / total)[..., None]).reshape(-1, V)
-        scale = scale.reshape(-1)
+        dz, scale = xp.empty_like(e), (weight * dy).reshape(-1, 1)
+        in_rows(lambda dz, e, factor: xp.multiply(e, factor, out=dz), dz, e, scale / total)
         if eps:
-            dz -= (scale * (eps / V))[:, None]
-        dz[xp.arange(len(dz)), chosen.reshape(-1)] -= (1 - eps) * scale
+            dz -= scale * (eps / V)
+        dz[xp.arange(len(dz)), positions[:, 0]] -= (1 - eps) * scale[:, 0]
         dz = dz.reshape(logits.shape)
         return dz if ignore_index is None else xp.where(counts[..., None], dz, 0)
 

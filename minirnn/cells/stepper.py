@@ -33,14 +33,18 @@ class Stepper:
         self.w = SimpleNamespace(**{name: tensor.data for name, tensor in weights.items()})
 
         def backward(steps: list) -> list[Array]:
-            xp = array_module(self.w.W)
-            da, x, h_prev, kept = zip(*steps, strict=True)
-            rows = xp.concatenate(x), xp.concatenate(h_prev)
-            dw = weight_gradients(cell, xp.concatenate(da, axis=1), *rows, kept)
+            dw = self.gradients(steps)
             return [dw[name] for name in weights]
 
         zero = array_module(self.w.W).zeros((), dtype=self.w.W.dtype)
         (self.token,) = record_many((zero,), list(weights.values()), backward)
+
+    def gradients(self, steps: Sequence[tuple]) -> dict[str, Array]:
+        """(4) and (5), by name, from what steps have left: of each its da, x, h_{t-1}, and what it has kept."""
+        da, x, h_prev, kept = zip(*steps, strict=True)
+        xp = array_module(da[0])
+        rows = xp.concatenate(x), xp.concatenate(h_prev)
+        return weight_gradients(self.cell, xp.concatenate(da, axis=1), *rows, kept)
 
     def __call__(self, x: Tensor, state: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """One step.

@@ -33,11 +33,13 @@ from minirnn.decoding.hypotheses import (
 )
 from minirnn.decoding.sampling import Choose, Step, greedy
 from minirnn.errors import InputError
+from minirnn.standing import weights_stand
 
 PIECE = 64
 """Tokens of the vocabulary of which the most probable is looked for."""
 
 
+@weights_stand()
 def decode(
     step: Step,
     state: Any,
@@ -102,6 +104,7 @@ def _hypothesis(ids: list[int], log_prob: float, eos: int, weights: list[np.ndar
     return Hypothesis(tokens, float(log_prob), float(log_prob), finished, np.stack(weights) if weights else None)
 
 
+@weights_stand()
 def beam_search(
     step: Step,
     state: Any,
@@ -177,9 +180,8 @@ def beam_search(
 def walk_beams(search: Search, prefixes: Prefixes, beam_size: int, select: Select) -> None:
     """Beam search from `prefixes` on; what it finds is in `search.best`."""
     while len(prefixes):
-        read, totals = search.read(prefixes)
-        parents, tokens = _best_continuations(totals, read.sentence, beam_size)
-        log_prob = totals[parents, tokens]
+        read, log_probs = search.read(prefixes)
+        parents, tokens, log_prob = _best_continuations(log_probs, read.log_prob, read.sentence, beam_size)
         live = search.settle(read, parents, tokens, log_prob)
         # Dropping those that cannot win changes no result: what could come in their place is less probable still, and
         # cannot win either.
@@ -187,33 +189,37 @@ def walk_beams(search: Search, prefixes: Prefixes, beam_size: int, select: Selec
         prefixes = read.extend(parents[live], tokens[live], log_prob[live], select)
 
 
-def _best_continuations(totals: np.ndarray, sentence: np.ndarray, beam_size: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each sentence the most probable continuations, most probable first, as (row, token).
+def _best_continuations(
+    log_probs: np.ndarray, before: np.ndarray, sentence: np.ndarray, beam_size: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each sentence the most probable continuations, most probable first, as (row, token, log-probability).
 
     Args:
-        totals: (rows, V) log-probabilities of the continuations.
+        log_probs: (rows, V) log-probabilities of the next token.
+        before: (rows,) of what is there already.
         sentence: (rows,) ascending: the rows of a sentence are neighbours.
         beam_size: how many for each sentence, if so many are possible.
 
     Returns:
-        The rows and the tokens, (n,) each.
+        The rows, the tokens, and the log-probabilities with them, (n,) each.
     """
-    V = totals.shape[1]
     # What is among the best of a sentence is among the best of its row, so all rows are looked through at once.
-    possible = (totals >= _bounds(totals, beam_size)) & (totals > -np.inf)
-    row, token = np.divmod(np.flatnonzero(possible), V)
-    order = np.lexsort((-totals[row, token], sentence[row]))  # stable: of equal ones the earlier row, then the lower id
-    row, token = row[order], token[order]
+    bounds = np.maximum(_bounds(log_probs, beam_size), np.finfo(log_probs.dtype).min)  # above -inf
+    row, token = np.divmod(np.flatnonzero(log_probs >= bounds), log_probs.shape[1])
+    log_prob = before[row] + log_probs[row, token]
+    order = np.lexsort((-log_prob, sentence[row]))  # stable: of equal ones the earlier row, then the lower id
+    row, token, log_prob = row[order], token[order], log_prob[order]
     rank = np.arange(len(row)) - np.searchsorted(sentence[row], sentence[row])  # within the sentence, from 0
-    return row[rank < beam_size], token[rank < beam_size]
+    best = rank < beam_size
+    return row[best], token[best], log_prob[best]
 
 
-def _bounds(totals: np.ndarray, k: int) -> np.ndarray:
+def _bounds(values: np.ndarray, k: int) -> np.ndarray:
     """For each row a number that at least k of its numbers reach, and few others: (rows, 1); -inf if there are fewer.
     It is the k-th of the largest of each piece of a row: that takes one look at everything, the k-th of all several."""
-    rows, V = totals.shape
+    rows, V = values.shape
     width = max(1, min(PIECE, V // k))
     if k > V:
         return np.full((rows, 1), -np.inf)
-    largest = totals[:, : V // width * width].reshape(rows, V // width, width).max(axis=2)
+    largest = values[:, : V // width * width].reshape(rows, V // width, width).max(axis=2)
     return np.partition(largest, -k, axis=1)[:, -k, None]

@@ -23,6 +23,7 @@ from minirnn.decoding.hypotheses import (
 )
 from minirnn.decoding.sampling import Step
 from minirnn.errors import InputError
+from minirnn.standing import weights_stand
 
 EXHAUSTIVE_CHUNK = 1024  # prefixes in one call of the step
 EXACT_CHUNK = 64  # few, so that what the first of them find can cut the others
@@ -58,6 +59,7 @@ class _Continuations(NamedTuple):
         return _Continuations(self.read, self.parents[rows], self.tokens[rows], self.log_prob[rows])
 
 
+@weights_stand()
 def exhaustive_search(
     step: Step,
     state: Any,
@@ -108,6 +110,7 @@ def exhaustive_search(
     return search.results()
 
 
+@weights_stand()
 def exact_search(
     step: Step,
     state: Any,
@@ -199,9 +202,9 @@ def _walk(
 
 def _continuations(search: Search, prefixes: Prefixes, chunk: int) -> list[_Continuations]:
     """Read the prefixes, settle what is complete then, and return the rest in chunks: the most probable last."""
-    read, totals = search.read(prefixes)
-    parents, tokens = np.nonzero(totals > -np.inf)
-    every = _Continuations(read, parents, tokens, totals[parents, tokens])
+    read, log_probs = search.read(prefixes)
+    parents, tokens = np.nonzero(log_probs > -np.inf)
+    every = _Continuations(read, parents, tokens, read.log_prob[parents] + log_probs[parents, tokens])
     live = np.flatnonzero(search.settle(*every))
     ascending = live[np.argsort(every.log_prob[live], kind="stable")]
     edges = range(len(ascending), 0, -chunk)

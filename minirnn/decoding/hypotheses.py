@@ -218,7 +218,7 @@ class Search:
         """Let the model read the last tokens.
 
         Returns:
-            The prefixes with the state (and attention) after that, and log P(prefix, token) for every token (rows, V).
+            The prefixes with the state (and attention) after that, and log P(token | prefix) for every token (rows, V).
         """
         log_probs, state = next_log_probs(self.step, prefixes.last, prefixes.state)
         check_log_probs(log_probs, self.eos)
@@ -226,7 +226,7 @@ class Search:
         if self.attention is not None:
             row = latest_attention(self.attention, state)[:, None]
             weights = row if weights is None else np.concatenate([weights, row], axis=1)
-        return replace(prefixes, state=state, attention=weights), prefixes.log_prob[:, None] + log_probs
+        return replace(prefixes, state=state, attention=weights), log_probs
 
     def settle(self, read: Prefixes, parents: np.ndarray, tokens: np.ndarray, log_prob: np.ndarray) -> np.ndarray:
         """Take the complete ones among some continuations into account.

@@ -15,6 +15,7 @@ from minirnn import backend
 from minirnn.arguments import integer, number
 from minirnn.decoding.checks import as_ids, next_log_probs
 from minirnn.errors import InputError
+from minirnn.standing import weights_stand
 
 Step = Callable[[np.ndarray, Any], tuple[np.ndarray, Any]]
 Choose = Callable[[np.ndarray], np.ndarray]
@@ -89,6 +90,7 @@ def sampler(
     return choose
 
 
+@weights_stand()
 def generate(
     step: Step, prefix: Sequence[int] | np.ndarray, length: int, choose: Choose, state: Any = None, batch: int = 1
 ) -> np.ndarray:

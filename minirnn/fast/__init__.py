@@ -8,9 +8,11 @@ Everything here stands in for something plain, with the same arguments and the s
     in_place.py  the steps of LSTM and GRUs with fewer and cheaper operations                            (both)
     fused.py     the steps of other cells in fewer launches                                              (GPU)
     slices.py    the product with U, slice by slice, which OpenBLAS multiplies as it lies in memory      (CPU)
+    in_threads.py  products with W and U one step at a time, shared out among the threads                (CPU)
     loops.py     the loops along time of RNN, LSTM and GRUs, compiled by Numba                           (CPU, if asked)
                  with the steps in steps.py, in products of packed.py, made of what registers.py keeps in registers
     stepping.py  one step of these at a time, as `stepper.Stepper`                                       (CPU, if asked)
+    products.py  products of matrices in the same tiles, as `parallel.by_numpy`                          (CPU, if asked)
     cuda.py      the loops along time of RNN, LSTM and GRU, in CUDA (`cuda.cu`)                          (GPU)
     kernels.py   whether `loops.py` and `cuda.py` are used
 

@@ -19,6 +19,8 @@ from minirnn.backend import Array, array_module, gpu_library
 from minirnn.cells.cell import Cell, Weights
 from minirnn.errors import DeviceError, install
 from minirnn.fast.stepping import UNKNOWN_STEPS, CompiledStepper
+from minirnn.parallel import multiply_by
+from minirnn.standing import prepared
 
 _wanted: list[bool | None] = [None]
 
@@ -26,10 +28,11 @@ _wanted: list[bool | None] = [None]
 def use_kernels(wanted: bool | None = True) -> None:
     """Compute with compiled kernels from now on where they know the cell; or no longer.
 
-    On the CPU they know the RNN with tanh, both GRUs, and the LSTM without and with peepholes, and need Numba. On a GPU
-    they know the RNN with tanh, the LSTM without peepholes, and the GRU that resets after the product, and need nothing
-    more. The first use of a cell compiles its kernels, which takes some ten seconds on the CPU and less on a GPU; they
-    are kept on disk for the next process. Results differ from those without kernels by rounding.
+    On the CPU they know the RNN with tanh, both GRUs, the LSTM without and with peepholes, and the products of matrices
+    of all other layers, and need Numba. On a GPU they know the RNN with tanh, the LSTM without peepholes, and the GRU
+    that resets after the product, and need nothing more. The first use of a cell compiles its kernels, which takes some
+    ten seconds on the CPU and less on a GPU; they are kept on disk for the next process. Results differ from those
+    without kernels by rounding.
 
     Args:
         wanted: whether to use them; None, as it is before the first call: on a GPU, but not on the CPU.
@@ -37,13 +40,15 @@ def use_kernels(wanted: bool | None = True) -> None:
     Raises:
         DeviceError: there are no kernels to use, for the reasons that it gives.
     """
-    if wanted and _loops()[0] is None:
+    loops = _loops()[0] if wanted else None
+    if wanted and loops is None:
         try:
             gpu_library()
         except DeviceError as error:
             message = f"no kernels for the CPU: {_loops()[1]}; none for a GPU: {error}"
             raise DeviceError(message) from error
     _wanted[:] = [wanted]
+    multiply_by(importlib.import_module("minirnn.fast.products").in_tiles if loops else None)
 
 
 def wanted(device: str) -> bool:
@@ -80,5 +85,5 @@ def compiled(cell: Cell, w: Weights, rows: int) -> tuple[Any, Any]:
 def compiled_stepper(cell: Cell, weights: Mapping[str, Tensor]) -> CompiledStepper:
     """What walks step by step, for a cell for which `compiles` is true."""
     w = SimpleNamespace(**{name: tensor.data for name, tensor in weights.items()})
-    _, loop = compiled(cell, w, UNKNOWN_STEPS)
+    _, loop = prepared(lambda: compiled(cell, w, UNKNOWN_STEPS), type(cell).__name__, list(vars(w).values()))
     return CompiledStepper(loop, weights)

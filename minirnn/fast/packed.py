@@ -47,16 +47,13 @@ def lanes_of(array: Array) -> int:
 
 
 @compiled
-def room(K: int, L: int, like: Array) -> Packed:
-    """A packed matrix (K, L), to be filled, from the beginning of a line of the cache on: so no vector lies in two."""
+def room(K: int, L: int, like: Array) -> Array:
+    """Room for a packed matrix (K, L), from the beginning of a line of the cache on: so no vector lies in two."""
     lanes = lanes_of(like)
     columns = -(-L // lanes) * lanes
     numbers = np.empty(K * columns + 64 // like.itemsize, like.dtype)
     skipped = (-numbers.ctypes.data) % 64 // like.itemsize
-    numbers = numbers[skipped : skipped + K * columns]
-    if columns > L:  # the last panel is a vector wide
-        numbers[K * (columns - lanes) :] = 0
-    return Packed(numbers, K, L, 0)
+    return numbers[skipped : skipped + K * columns]
 
 
 @compiled
@@ -73,14 +70,23 @@ def pack(matrix: Array) -> Packed:
     K, L = matrix.shape
     if L % lanes_of(matrix) == 0 and L * matrix.itemsize <= NEAR:
         return Packed(matrix.reshape(K * L), K, L, L)
-    m, first = room(K, L, matrix), 0
+    return fill(room(K, L, matrix), matrix)
+
+
+@compiled
+def fill(numbers: Array, matrix: Array) -> Packed:
+    """Pack a matrix (K, L) in a room, or at the beginning of one that is larger."""
+    K, L = matrix.shape
+    m, first = Packed(numbers, K, L, 0), 0
     while first < L:
         width = width_at(m, first)
         for k in range(K):
             row, here = matrix[k, first : min(L, first + width)], first * K + k * width
-            place = m.numbers[here : here + len(row)]
+            place = numbers[here : here + width]
             for j in range(len(row)):
                 place[j] = row[j]
+            for j in range(len(row), width):
+                place[j] = 0
         first += width
     return m
 
@@ -89,16 +95,23 @@ def pack(matrix: Array) -> Packed:
 def pack_transposed(matrix: Array) -> Packed:
     """The transpose (K, L) of a matrix (L, K), to be multiplied by."""
     L, K = matrix.shape
-    m, first, lanes, flat = room(K, L, matrix), 0, lanes_of(matrix), matrix.reshape(L * K)
+    return fill_transposed(room(K, L, matrix), matrix)
+
+
+@compiled
+def fill_transposed(numbers: Array, matrix: Array) -> Packed:
+    """Pack the transpose (K, L) of a matrix (L, K), whose rows are each in one piece, in a room."""
+    L, K = matrix.shape
+    m, first, lanes, to_next = Packed(numbers, K, L, 0), 0, lanes_of(matrix), matrix.strides[0] // matrix.itemsize
     while first < L:
         width = width_at(m, first)
         for j in range(first, first + width, lanes):
             whole = K - K % lanes if j + lanes <= L else 0  # as far as squares reach
             for k in range(0, whole, lanes):
-                transpose_square(flat, j * K + k, K, m.numbers, first * K + k * width + j - first, width)
+                transpose_square(matrix, j * to_next + k, to_next, numbers, first * K + k * width + j - first, width)
             for k in range(whole, K):
                 for i in range(j, j + lanes):
-                    m.numbers[first * K + k * width + i - first] = matrix[i, k] if i < L else 0
+                    numbers[first * K + k * width + i - first] = matrix[i, k] if i < L else 0
         first += width
     return m
 

@@ -47,7 +47,7 @@ def _keeps() -> bool:
 
 
 _compile = njit(cache=_keeps(), nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
-_TOGETHER = ("registers.py", "packed.py", "steps.py", "loops.py")
+_TOGETHER = ("registers.py", "packed.py", "steps.py", "loops.py", "products.py")
 
 
 @functools.cache

@@ -21,7 +21,9 @@ from minirnn.cells.checks import check_lengths, check_shapes
 from minirnn.cells.neighbours import NeighbourCell
 from minirnn.cells.padding import PaddingMask
 from minirnn.fast import cuda, fused, in_place, kernels, slices
-from minirnn.parallel import cut, in_parallel, worthwhile
+from minirnn.fast.in_threads import InThreads, in_threads
+from minirnn.parallel import FEWEST_MULTIPLICATIONS as FEWEST_OF_A_PRODUCT
+from minirnn.parallel import cut, in_parallel, one_thread_each, worthwhile
 
 FEWEST_COLUMNS = 8
 """Sequences below which another thread is not worth having: products with fewer columns are slow."""
@@ -188,6 +190,21 @@ class Stepper(stepper.Stepper):
 
     def __init__(self, cell: Cell, weights: Mapping[str, Tensor]):
         super().__init__(steps_for(cell, weights["W"].data, 1, 1)[0], weights)
+        self.w = in_threads(self.w)
+
+    def __call__(self, x: Tensor, state: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        with one_thread_each():
+            return super().__call__(x, state)
+
+    def gradients(self, steps: Sequence[tuple]) -> dict[str, Array]:
+        """As there; on the CPU each thread adds up some of the steps."""
+        if not isinstance(self.w.U, InThreads):
+            return super().gradients(steps)
+        rows = sum(len(x) for _, x, *_ in steps)
+        threads = worthwhile(rows * (self.w.W.size + self.w.U.size), FEWEST_OF_A_PRODUCT)
+        parts = [steps[part] for part in cut(len(steps), min(threads, len(steps)))]
+        found = in_parallel(super().gradients, parts, threads)
+        return {name: functools.reduce(operator.iadd, (part[name] for part in found)) for name in found[0]}
 
 
 def stand_in(cell: Cell, w: Weights, x: Array, parts: int, keep: bool) -> tuple[Any, ...]:

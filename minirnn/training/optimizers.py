@@ -6,7 +6,7 @@ rate). A parameter without a gradient is left alone, and so is a frozen one, who
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +16,7 @@ from minirnn.autograd.tensor import Tensor
 from minirnn.backend import Array, array_module, device_of, like, to_host
 from minirnn.errors import InputError
 from minirnn.keywords import explains_keywords
+from minirnn.parallel import cut, in_parallel, worthwhile
 from minirnn.training.clipping import clip_grad_norm, distinct
 
 __all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "Optimizer", "RMSProp", "clip_grad_norm"]
@@ -31,8 +32,12 @@ def _require(fine: bool, message: str) -> None:
 NO_OPTIONS = {"_learning_rate", "num_steps", "slots"}
 """Attributes of an optimiser that are not printed among the options it was made with."""
 
-PIECE = 1 << 15
+PIECE = 1 << 17
 """Elements of a large parameter that are updated together."""
+
+
+FEWEST_PARAMETERS = 1 << 17
+"""Parameters for each square of the number of threads, below which another thread is not worth having."""
 
 
 def _pieces(*arrays: Array) -> Iterator[tuple[Array, ...]]:
@@ -106,16 +111,30 @@ class Optimizer:
     def step(self) -> None:
         """Change every parameter that has a gradient and is not frozen."""
         self.num_steps += 1
-        for name, p in self.parameters.items():
-            if p.grad is None or not p.requires_grad:
-                continue
-            for piece, g, *running in _pieces(p.data, p.grad, *self.running[name].values()):
-                if self.weight_decay and self.decoupled:
-                    piece *= 1 - self.learning_rate * self.weight_decay
-                elif self.weight_decay:
-                    g = g + self.weight_decay * piece
-                self.update(piece, g, **dict(zip(self.slots, running, strict=True)))
+        trained = {name: p for name, p in self.parameters.items() if p.grad is not None and p.requires_grad}
+        pieces = [
+            piece
+            for name, p in trained.items()
+            for piece in _pieces(p.data, p.grad, *self.running[name].values())  # type: ignore[arg-type]
+        ]
+        threads = self._threads(sum(p.size for p in trained.values() if device_of(p.data) == "cpu"))
+        in_parallel(lambda part: self._update_all(pieces[part]), cut(len(pieces), threads), threads)
+        for p in trained.values():
             p.mark_changed()  # what was computed with the old values can no longer be walked back
+
+    def _threads(self, numbers: int) -> int:
+        """How many threads pay for so many numbers of parameters. One, where `update` was written elsewhere: nobody
+        knows whether it changes nothing but its arguments."""
+        own = type(self).update.__module__ == __name__
+        return worthwhile(numbers, FEWEST_PARAMETERS) if own else 1
+
+    def _update_all(self, pieces: Sequence[tuple[Array, ...]]) -> None:
+        for p, g, *running in pieces:
+            if self.weight_decay and self.decoupled:
+                p *= 1 - self.learning_rate * self.weight_decay
+            elif self.weight_decay:
+                g = g + self.weight_decay * p
+            self.update(p, g, **dict(zip(self.slots, running, strict=True)))
 
     def update(self, p: Array, g: Array, **running: Array) -> None:
         """Change one parameter `p`, or a piece of it, and its running arrays, all in place."""

@@ -119,7 +119,7 @@ def sentence_step(model: EncoderDecoder, forbidden: Sequence[int] = NEVER) -> St
 
     def step(tokens: np.ndarray, state: DecoderState) -> tuple[np.ndarray, DecoderState]:
         log_probs, state = model.step(tokens, state)
-        if np.isnan(log_probs).any():
+        if np.isnan(log_probs.max()):
             raise InputError("the model gives no probabilities: its training went wrong")
         log_probs[:, list(forbidden)] = -np.inf
         return log_probs, state

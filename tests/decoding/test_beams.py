@@ -171,15 +171,16 @@ def test_the_penalties_number_by_number():
 def test_the_best_of_more_and_of_fewer(rng):
     values = np.array([[3.0, -np.inf, 3.0], [1.0, 3.0, -np.inf]])
     for k, expected in ((1, [0]), (2, [0, 2]), (3, [0, 2, 4]), (4, [0, 2, 4, 3]), (6, [0, 2, 4, 3])):
-        rows, tokens = _best_continuations(values, np.zeros(2, int), k)
+        rows, tokens, _ = _best_continuations(values, np.zeros(2), np.zeros(2, int), k)
         assert (3 * rows + tokens).tolist() == expected
     many = np.round(rng.standard_normal((12, 40)), 1)  # with many equal ones
-    sentence = np.sort(rng.integers(0, 4, 12))
+    sentence, before = np.sort(rng.integers(0, 4, 12)), np.round(rng.standard_normal(12), 1)
     for k in (1, 7, 40, 200, 600):
-        rows, tokens = _best_continuations(many, sentence, k)
+        rows, tokens, log_prob = _best_continuations(many, before, sentence, k)
+        assert log_prob == pytest.approx(before[rows] + many[rows, tokens])
         found = [(int(r), int(t)) for r, t in zip(rows, tokens, strict=True)]
         expected = []
         for one in np.unique(sentence):
             every = [(int(r), t) for r in np.flatnonzero(sentence == one) for t in range(40)]
-            expected += sorted(every, key=lambda place: -many[place])[:k]
+            expected += sorted(every, key=lambda place: -(before[place[0]] + many[place]))[:k]
         assert found == expected

@@ -413,7 +413,7 @@ def test_coverage_counts_real_positions_and_no_surplus():
 @given(values=st.lists(st.sampled_from([-3.0, -1.0, -0.5, -np.inf]), min_size=1), k=st.integers(1, 12))
 def test_the_best_continuations_are_a_stable_sort(values, k):
     possible = [i for i, value in enumerate(values) if value > -np.inf]
-    _, tokens = _best_continuations(np.array([values]), np.zeros(1, int), k)
+    _, tokens, _ = _best_continuations(np.array([values]), np.zeros(1), np.zeros(1, int), k)
     assert tokens.tolist() == sorted(possible, key=lambda i: -values[i])[:k]
 
 

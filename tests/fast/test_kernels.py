@@ -27,13 +27,14 @@ from minirnn import (
     gradcheck,
     make_cell,
     no_grad,
+    parallel,
     unroll,
     use_kernels,
 )
 from minirnn.cells import bptt
 from minirnn.cells.stepper import Stepper
 from minirnn.cli.main import main
-from minirnn.fast import kernels
+from minirnn.fast import kernels, stepping
 
 CELLS = ("rnn", "gru", "gru-after", "lstm", "lstm-peephole")
 OFTEN = ("gru", "lstm")
@@ -131,8 +132,11 @@ def test_what_is_not_finite_stays_where_it_belongs(name):
     assert np.isfinite(output[0]).all()
 
 
+@pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("name", slow_but(OFTEN))
-def test_step_by_step(name, rng):
+def test_step_by_step(name, threads, rng, monkeypatch):
+    monkeypatch.setattr(stepping, "worthwhile", lambda *_: threads)
+    monkeypatch.setattr(parallel, "num_threads", lambda: threads)
     cell, x, weights, state = random_case(name, 4, 5, 3, 6, seed=2)
     found = []
     for compiled in (False, True):

@@ -11,8 +11,21 @@ from fast_cases import in_parts
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minirnn import CELL_NAMES, InputError, Recurrent, Tensor, backend, num_threads, parallel, set_num_threads, unroll
-from minirnn.cells import bptt
+from minirnn import (
+    CELL_NAMES,
+    InputError,
+    Recurrent,
+    Tensor,
+    backend,
+    cross_entropy,
+    grad,
+    log_softmax,
+    num_threads,
+    parallel,
+    set_num_threads,
+    unroll,
+)
+from minirnn.cells import bptt, stepper
 from minirnn.fast import slices, walk
 from minirnn.fast.slices import Slices
 
@@ -171,6 +184,88 @@ def test_a_product_in_parts_is_the_product(monkeypatch):
             np.testing.assert_allclose(found, a @ b, rtol=1e-12, atol=1e-10)
     assert shares == [3] * 9
     assert parallel.product(a.astype(np.float32), b.astype(np.float32)).dtype == np.float32
+
+
+def test_stacks_and_vectors_are_multiplied_as_by_numpy(monkeypatch):
+    rng, shares = np.random.default_rng(0), []
+    in_parallel = parallel.in_parallel
+    monkeypatch.setattr(parallel, "in_parallel", lambda f, items: shares.append(len(items)) or in_parallel(f, items))
+    monkeypatch.setattr(parallel, "num_threads", lambda: 3)
+    monkeypatch.setattr(parallel, "FEWEST_MULTIPLICATIONS", 1)
+    for left, right, parts in [
+        ((5, 4, 6), (5, 6, 3), 3),
+        ((2, 4, 6), (2, 6, 3), 2),
+        ((0, 4, 6), (0, 6, 3), None),
+        ((1, 4, 6), (5, 6, 3), None),
+        ((5, 4, 6), (6, 3), None),
+        ((4, 6), (5, 6, 3), None),
+        ((2, 5, 4, 6), (5, 6, 3), None),
+        ((5, 4, 6), (6,), None),
+        ((6,), (6, 3), None),
+        ((6,), (6,), None),
+    ]:
+        a, b = rng.standard_normal(left), rng.standard_normal(right)
+        np.testing.assert_allclose(parallel.product(a, b), a @ b, rtol=1e-12)
+        assert shares == ([] if parts is None else [parts])
+        shares.clear()
+    with pytest.raises(ValueError, match="mismatch"):
+        parallel.product(rng.standard_normal((5, 4, 6)), rng.standard_normal((5, 4, 6)))
+
+
+def test_rows_are_shared_out(monkeypatch):
+    monkeypatch.setattr(parallel, "num_threads", lambda: 3)
+    monkeypatch.setattr(parallel, "FEWEST_NUMBERS", 1)
+    seen, a = [], np.arange(14.0).reshape(7, 2)
+
+    def add(a, b):
+        seen.append(len(a))
+        a += b
+
+    parallel.in_rows(add, a, 2 * np.arange(14.0).reshape(7, 2))
+    np.testing.assert_array_equal(a, 3 * np.arange(14.0).reshape(7, 2))
+    assert sorted(seen) == [2, 2, 3]
+    for n in (0, 1):
+        parallel.in_rows(add, a[:n], a[:n])
+    assert seen[3:] == [0, 1]
+
+
+@pytest.mark.parametrize("axis", [-1, 1, 0])
+def test_losses_in_parts_are_those_of_the_whole(axis, monkeypatch):
+    logits, ids = np.random.default_rng(0).standard_normal((7, 5)), np.array([0, 4, -1, 2, 2, 1, 3])
+
+    def outcome():
+        x = Tensor(logits, requires_grad=True)
+        losses = cross_entropy(x, ids, ignore_index=-1, label_smoothing=0.1, reduction="none")
+        y = log_softmax(x, axis=axis)
+        ((losses * np.arange(7.0)).sum() + (y * logits).sum()).backward()
+        return [losses.data, y.data, x.grad]
+
+    whole = outcome()
+    monkeypatch.setattr(parallel, "num_threads", lambda: 3)
+    monkeypatch.setattr(parallel, "FEWEST_NUMBERS", 1)
+    for expected, found in zip(whole, outcome(), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("name", CELL_NAMES)
+def test_steps_whose_products_are_shared_out_give_the_same(name):
+    cell, x, weights, state = random_case(name, 4, 5, 3, 6, seed=2)
+
+    def outcome(kind):
+        tensors = [Tensor(t.data, requires_grad=True) for t in (x, *weights.values(), *state)]
+        own = dict(zip(weights, tensors[1:], strict=False))
+        step, at, loss = kind(cell, own), tuple(tensors[1 + len(own) :]), 0.0
+        for x_t in tensors[0]:
+            at = step(x_t, at)
+            loss = loss + sum((s * s).sum() for s in at)
+        return [s.data for s in at] + grad(loss, tensors)
+
+    expected = outcome(stepper.Stepper)
+    with in_parts(3), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parallel, "FEWEST_MULTIPLICATIONS", 1)
+        found = outcome(walk.Stepper)
+    for one, other in zip(expected, found, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-10, atol=1e-10)
 
 
 def test_who_computes_a_part_does_not_change_it(monkeypatch):

@@ -1,9 +1,12 @@
 """The rules of the optimisers, step by step, against the same formulas in numpy."""
 
+import threading
+
 import numpy as np
 import pytest
 
-from minirnn import SGD, Adam, AdamW, Parameter, RMSProp
+from minirnn import SGD, Adam, AdamW, Parameter, RMSProp, parallel
+from minirnn.training import optimizers
 from minirnn.training.optimizers import OPTIMIZERS, PIECE
 
 P, GRADIENTS = np.array([1.0, -2.0, 3.0]), np.array([[0.5, -1.0, 2.0], [-0.25, 0.5, 4.0], [1.5, 0.0, -1.0]])
@@ -169,3 +172,40 @@ def test_gradients_are_forgotten_on_request():
     p.grad = GRADIENTS[0]
     SGD([p], 0.1).zero_grad()
     assert p.grad is None
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_threads_change_no_bit(name, rng, monkeypatch):
+    shapes = [(3,), (PIECE + 5,), (2, PIECE), ()]
+    start, gradients = ([rng.standard_normal(s).astype(np.float32) for s in shapes] for _ in range(2))
+
+    def trained(threads):
+        monkeypatch.setattr(optimizers, "worthwhile", lambda *_: threads)
+        monkeypatch.setattr(parallel, "num_threads", lambda: threads)
+        parameters = [Parameter(a.copy()) for a in start]
+        optimizer = OPTIMIZERS[name](parameters, 0.1, weight_decay=0.01)
+        for _ in range(3):
+            for p, g in zip(parameters, gradients, strict=True):
+                p.grad = g.copy()
+            optimizer.step()
+        return [p.data for p in parameters]
+
+    for one, other in zip(trained(1), trained(3), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_an_update_of_ones_own_is_called_by_one_thread(rng, monkeypatch):
+    """It may keep something that two threads would spoil."""
+    monkeypatch.setattr(optimizers, "worthwhile", lambda *_: 3)
+    monkeypatch.setattr(parallel, "num_threads", lambda: 3)
+    threads = set()
+
+    class Own(Adam):
+        def update(self, p, g, **running):
+            threads.add(threading.get_ident())
+            super().update(p, g, **running)
+
+    p = Parameter(rng.standard_normal(5 * PIECE))
+    p.grad = p.data.copy()
+    Own([p]).step()
+    assert threads == {threading.get_ident()}
