@@ -26,10 +26,13 @@ from minirnn.fast import steps
 from minirnn.fast.packed import add_product, pack, pack_transposed, two_sums_of_products
 from minirnn.fast.registers import compiled
 from minirnn.fast.steps import C_PREV, GRU_S, C, step, step_back
-from minirnn.parallel import cut, in_parallel
+from minirnn.parallel import cut, in_parallel, worthwhile
 
 AT_ONCE = 64
 """Rows of W x_t + b that are computed before the steps that need them: few enough to be in the cache then."""
+
+FEWEST_PACKED = 1 << 16
+"""Numbers of the weights, for each square of the number of threads, below which one thread packs them all."""
 
 FEWEST_ROWS = 6
 """Rows that a matrix is multiplied by in all, below which it is not worth packing."""
@@ -211,13 +214,10 @@ class Loop:
         return self._weights(pack)
 
     def _weights(self, prepare: Callable[[Array], Any]) -> Any:
-        w, kind = self.w, self.known.weights
-        if "U_n" not in kind._fields:
-            return kind(prepare(w.W), prepare(w.U), *(getattr(w, name) for name in kind._fields[2:]))
-        gates = 2 * w.U.shape[1]
-        return kind(
-            prepare(w.W), prepare(w.U[:gates]), prepare(w.U[gates:]), *(getattr(w, name) for name in kind._fields[3:])
-        )
+        w, kind, gates = self.w, self.known.weights, 2 * self.w.U.shape[1]
+        matrices = [w.W, w.U[:gates], w.U[gates:]] if "U_n" in kind._fields else [w.W, w.U]
+        prepared = in_parallel(prepare, matrices, worthwhile(w.W.size + w.U.size, FEWEST_PACKED))
+        return kind(*prepared, *(getattr(w, name) for name in kind._fields[len(prepared) :]))
 
     def forward(self, x: Array, state: State, real: Array, keep: bool) -> tuple[Array, State, Array]:
         """All steps forward.

@@ -15,18 +15,19 @@ from numba import types
 from numba.extending import overload
 
 from minirnn.backend import Array
-from minirnn.fast.registers import ROWS, VECTOR_BYTES, VECTORS, compiled, stay_apart, tile, transpose_square
+from minirnn.fast.registers import ROWS, VECTOR_BYTES, VECTORS, compiled, copy, stay_apart, tile, transpose_square
 
 DEEPEST, MOST_ROWS = 1024, 48
 """Of what is multiplied before the next panel's turn: of more, the cache would have lost the first when the last is
 reached. The depth is along K."""
 
-NEAR = 1024
+NEAR = 1024 if VECTORS * VECTOR_BYTES >= 256 else 0
 """Bytes from row to row up to which it does not matter that what a tile reads is not in one piece. Rows further apart
-push one another out of the cache."""
+push one another out of the cache; and so do rows of which a tile reads one line only, at any distance."""
 
 wide_1, wide_2, wide_3, wide_4, wide_5, wide_6 = (tile(VECTORS, rows) for rows in range(1, ROWS + 1))
 thin_1, thin_2, thin_3, thin_4, thin_5, thin_6 = (tile(1, rows) for rows in range(1, ROWS + 1))
+copy_wide, copy_thin = copy(VECTORS), copy(1)
 
 
 class Packed(NamedTuple):
@@ -44,6 +45,12 @@ class Packed(NamedTuple):
 def lanes_of(array: Array) -> int:
     """How many of its numbers a vector has."""
     return VECTOR_BYTES // array.itemsize
+
+
+@compiled
+def address(array: Array) -> np.intp:
+    """Where its first number is."""
+    return np.intp(array.ctypes.data)
 
 
 @compiled
@@ -75,18 +82,20 @@ def pack(matrix: Array) -> Packed:
 
 @compiled
 def fill(numbers: Array, matrix: Array) -> Packed:
-    """Pack a matrix (K, L) in a room, or at the beginning of one that is larger."""
+    """Pack a matrix (K, L), whose rows are each in one piece, in a room, or at the beginning of one that is larger."""
     K, L = matrix.shape
-    m, first = Packed(numbers, K, L, 0), 0
+    m, first, lanes, each = Packed(numbers, K, L, 0), 0, lanes_of(matrix), matrix.itemsize
     while first < L:
         width = width_at(m, first)
-        for k in range(K):
-            row, here = matrix[k, first : min(L, first + width)], first * K + k * width
-            place = numbers[here : here + width]
-            for j in range(len(row)):
-                place[j] = row[j]
-            for j in range(len(row), width):
-                place[j] = 0
+        source, target = address(matrix) + first * each, address(numbers) + first * K * each
+        if L - first < width:
+            for k in range(K):
+                for j in range(width):
+                    numbers[first * K + k * width + j] = matrix[k, first + j] if first + j < L else 0
+        elif width > lanes:
+            copy_wide(matrix.dtype.type(0), source, matrix.strides[0], target, K)
+        else:
+            copy_thin(matrix.dtype.type(0), source, matrix.strides[0], target, K)
         first += width
     return m
 
@@ -159,7 +168,7 @@ def two_sums_of_products(
     """out (N, L) += dᵀ m for N columns of d (K, …) from column `at` on, the sum over K of outer products; and the same
     of another matrix, for N columns from `at_other` on. If `fresh`, nothing is in `out` and `out_other` yet."""
     stay_apart()
-    together = np.empty((DEEPEST, MOST_ROWS), d.dtype)
+    together = np.empty((MOST_ROWS, DEEPEST + lanes_of(d)), d.dtype)
     if fresh and m.K == 0:  # the sum of nothing
         out[:], out_other[:] = 0, 0
     for k in range(0, m.K, DEEPEST):
@@ -167,19 +176,25 @@ def two_sums_of_products(
         for n in range(0, len(out), MOST_ROWS):
             width = min(len(out), n + MOST_ROWS) - n
             copy_columns(d, k, deep, at + n, width, together)
-            add_block(together.T, 0, width, 0, m, k, deep, out, n, 0, fresh and k == 0)
+            add_block(together, 0, width, 0, m, k, deep, out, n, 0, fresh and k == 0)
             if at_other != at:
                 copy_columns(d, k, deep, at_other + n, width, together)
-            add_block(together.T, 0, width, 0, other, k, deep, out_other, n, 0, fresh and k == 0)
+            add_block(together, 0, width, 0, other, k, deep, out_other, n, 0, fresh and k == 0)
 
 
 @compiled
 def copy_columns(d: Array, k: int, deep: int, at: int, width: int, together: Array) -> None:
-    """Bring the rows k … deep of some columns together: a tile reads down the columns, where they lie far apart."""
-    for i in range(k, deep):
-        row, copy = d[i, at : at + width], together[i - k]
-        for j in range(width):
-            copy[j] = row[j]
+    """Bring the rows k … deep of some columns together, as rows: a tile reads down the columns, where they lie far
+    apart. (The rows of `together` are a little longer than they need be. At a distance of 4096 bytes they would push
+    one another out of the cache.)"""
+    lanes, to_next, long = lanes_of(d), d.strides[0] // d.itemsize, together.shape[1]
+    whole, down = width - width % lanes, (deep - k) - (deep - k) % lanes  # as far as squares reach
+    for i in range(0, down, lanes):
+        for j in range(0, whole, lanes):
+            transpose_square(d, (k + i) * to_next + at + j, to_next, together, j * long + i, long)
+    for i in range(deep - k):
+        for j in range(whole if i < down else 0, width):
+            together[j, i] = d[k + i, at + j]
 
 
 @compiled
@@ -190,19 +205,22 @@ def add_block(
     `shift` rows further down; if `fresh`, not added but written there."""
     stay_apart()
     lanes, first, groups = lanes_of(h), 0, -(-(end - n) // ROWS)
-    spare = np.empty((ROWS, lanes), h.dtype)
+    spare, each = np.empty((ROWS, lanes), h.dtype), h.itemsize
+    (h_row, h_k), out_row, in_spare = h.strides, out.strides[0], address(spare)
+    in_h, in_m, in_out = address(h) + at * h_k, address(m.numbers), address(out) + shift * out_row + to * each
     while first < m.L:
         width = width_at(m, first)
         stride = m.stride or width
-        start = k * stride + (first if m.stride else first * m.K)
+        start = in_m + each * (k * stride + (first if m.stride else first * m.K))
         for group in range(groups):
             row, last = n + (end - n) * group // groups, n + (end - n) * (group + 1) // groups
-            size = last - row
-            if m.L - first >= width:
-                wide = width > lanes
-                add_tile(h, row, size, at, m.numbers, start, stride, wide, deep - k, out, shift, to + first, fresh)
-            else:
-                add_tile(h, row, size, at, m.numbers, start, stride, False, deep - k, spare, -row, 0, True)
+            whole = m.L - first >= width
+            place, to_next = (in_out + row * out_row + first * each, out_row) if whole else (in_spare, lanes * each)
+            add_tile(
+                h.dtype.type(0), width > lanes, last - row, in_h + row * h_row, h_row, h_k, start, stride * each,
+                deep - k, place, to_next, fresh or not whole,
+            )  # fmt: skip
+            if not whole:
                 for i in range(row, last):
                     for j in range(m.L - first):
                         old = 0 if fresh else out[shift + i, to + first + j]
@@ -212,32 +230,32 @@ def add_block(
 
 @compiled
 def add_tile(
-    h: Array, row: int, rows: int, at: int, numbers: Array, start: int, stride: int, wide: bool, deep: int, out: Array,
-    shift: int, to: int, fresh: bool,
+    like: float, wide: bool, rows: int, h: int, h_row: int, h_k: int, m: int, m_k: int, deep: int, out: int,
+    out_row: int, fresh: bool,
 ) -> None:  # fmt: skip
     """One of up to 6 rows, `VECTORS` vectors wide or one."""
     if wide:
         if rows == 6:
-            wide_6(h, row, at, numbers, start, stride, deep, out, shift, to, fresh)
+            wide_6(like, h, h_row, h_k, m, m_k, deep, out, out_row, fresh)
         elif rows == 5:
-            wide_5(h, row, at, numbers, start, stride, deep, out, shift, to, fresh)
+            wide_5(like, h, h_row, h_k, m, m_k, deep, out, out_row, fresh)
         elif rows == 4:
-            wide_4(h, row, at, numbers, start, stride, deep, out, shift, to, fresh)
+            wide_4(like, h, h_row, h_k, m, m_k, deep, out, out_row, fresh)
         elif rows == 3:
-            wide_3(h, row, at, numbers, start, stride, deep, out, shift, to, fresh)
+            wide_3(like, h, h_row, h_k, m, m_k, deep, out, out_row, fresh)
         elif rows == 2:
-            wide_2(h, row, at, numbers, start, stride, deep, out, shift, to, fresh)
+            wide_2(like, h, h_row, h_k, m, m_k, deep, out, out_row, fresh)
         else:
-            wide_1(h, row, at, numbers, start, stride, deep, out, shift, to, fresh)
+            wide_1(like, h, h_row, h_k, m, m_k, deep, out, out_row, fresh)
     elif rows == 6:
-        thin_6(h, row, at, numbers, start, stride, deep, out, shift, to, fresh)
+        thin_6(like, h, h_row, h_k, m, m_k, deep, out, out_row, fresh)
     elif rows == 5:
-        thin_5(h, row, at, numbers, start, stride, deep, out, shift, to, fresh)
+        thin_5(like, h, h_row, h_k, m, m_k, deep, out, out_row, fresh)
     elif rows == 4:
-        thin_4(h, row, at, numbers, start, stride, deep, out, shift, to, fresh)
+        thin_4(like, h, h_row, h_k, m, m_k, deep, out, out_row, fresh)
     elif rows == 3:
-        thin_3(h, row, at, numbers, start, stride, deep, out, shift, to, fresh)
+        thin_3(like, h, h_row, h_k, m, m_k, deep, out, out_row, fresh)
     elif rows == 2:
-        thin_2(h, row, at, numbers, start, stride, deep, out, shift, to, fresh)
+        thin_2(like, h, h_row, h_k, m, m_k, deep, out, out_row, fresh)
     else:
-        thin_1(h, row, at, numbers, start, stride, deep, out, shift, to, fresh)
+        thin_1(like, h, h_row, h_k, m, m_k, deep, out, out_row, fresh)

@@ -25,6 +25,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import njit, types
+from numba.core import cgutils
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
@@ -118,46 +119,24 @@ def tile(vectors: int, rows: int) -> Any:
 
     @intrinsic
     def add_tile(
-        typingctx: Any,
-        h: Any,
-        row: Any,
-        at: Any,
-        numbers: Any,
-        start: Any,
-        stride: Any,
-        K: Any,
-        out: Any,
-        shift: Any,
-        to: Any,
+        typingctx: Any, like: Any, h: Any, h_row: Any, h_k: Any, m: Any, m_k: Any, K: Any, out: Any, out_row: Any,
         fresh: Any,
-    ) -> Any:
-        """out[row + shift + n, to + l] += Σ_k h[row + n, at + k] numbers[start + k · stride + l], for so many n as
-        there are rows, and l up to the width of the vectors; if `fresh`, = and not +=. No slices are taken: each takes
-        as long as some products."""
+    ) -> Any:  # fmt: skip
+        """out[n, l] += Σ_k h[n, k] m[k, l], for so many n as there are rows, and l up to the width of the vectors; if
+        `fresh`, = and not +=. Each of h, m and out is the address of its first number, and bytes from row to row and
+        from k to k; `like` is a number of their kind. (Arrays themselves would be some thirty arguments.)"""
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            dtype = context.get_data_type(out.dtype)
-            bytes_each = context.get_abi_sizeof(dtype)
-            lanes = VECTOR_BYTES // bytes_each
-            vector, i64, byte = ir.VectorType(dtype, lanes), ir.IntType(64), ir.IntType(8).as_pointer()
-            array = {
-                name: context.make_array(kind)(context, builder, arguments[i])
-                for name, kind, i in (("h", h, 0), ("numbers", numbers, 3), ("out", out, 7))
-            }
-            row, at, start, stride, K, shift, to, is_fresh = (arguments[i] for i in (1, 2, 4, 5, 6, 8, 9, 10))
-
-            after = functools.partial(_after, builder)
+            kind, h, h_row, h_k, m, m_k, K, out, out_row, is_fresh = arguments
+            lanes = VECTOR_BYTES // context.get_abi_sizeof(kind.type)
+            vector, i64, byte = ir.VectorType(kind.type, lanes), ir.IntType(64), ir.IntType(8).as_pointer()
+            first_h, first_m, first_out = (builder.inttoptr(address, byte) for address in (h, m, out))
+            after, align = functools.partial(_after, builder), context.get_abi_sizeof(kind.type)
 
             def vectors_at(pointer: Any) -> list[Any]:
                 places = (after(pointer, (i64(v), i64(VECTOR_BYTES))) for v in range(vectors))
                 return [builder.bitcast(place, vector.as_pointer()) for place in places]
 
-            data = {name: builder.bitcast(found.data, byte) for name, found in array.items()}
-            h_row, h_k = (builder.extract_value(array["h"].strides, i) for i in range(2))
-            out_row, each = builder.extract_value(array["out"].strides, 0), i64(bytes_each)
-            first_h = after(data["h"], (row, h_row), (at, h_k))
-            first_m = after(data["numbers"], (start, each))
-            first_out = after(data["out"], (builder.add(row, shift), out_row), (to, each))
             places = [vectors_at(after(first_out, (i64(n), out_row))) for n in range(rows)]
             begin, take_up, again, body, done = (
                 builder.block,
@@ -166,7 +145,7 @@ def tile(vectors: int, rows: int) -> Any:
             builder.cbranch(is_fresh, again, take_up)
 
             builder.position_at_end(take_up)
-            before = [[builder.load(place, align=bytes_each) for place in in_row] for in_row in places]
+            before = [[builder.load(place, align=align) for place in in_row] for in_row in places]
             builder.branch(again)
 
             builder.position_at_end(again)
@@ -175,13 +154,13 @@ def tile(vectors: int, rows: int) -> Any:
             builder.cbranch(builder.icmp_signed("<", k, K), body, done)
 
             builder.position_at_end(body)
-            m_of_k = [builder.load(place, align=bytes_each) for place in vectors_at(at_m)]
+            m_of_k = [builder.load(place, align=align) for place in vectors_at(at_m)]
             more, fused = [], ("contract",)
             for n, in_row in enumerate(sums):
                 h_of_k = _everywhere(builder, after(at_h, (i64(n), h_row)), vector)
                 products = [builder.fmul(part, h_of_k, flags=fused) for part in m_of_k]
                 more.append([builder.fadd(*pair, flags=fused) for pair in zip(in_row, products, strict=True)])
-            steps = builder.add(k, i64(1)), after(at_h, (i64(1), h_k)), after(at_m, (stride, each))
+            steps = builder.add(k, i64(1)), after(at_h, (i64(1), h_k)), after(at_m, (i64(1), m_k))
             builder.branch(again)
 
             for phi, first, step in zip((k, at_h, at_m), (i64(0), first_h, first_m), steps, strict=True):
@@ -197,13 +176,37 @@ def tile(vectors: int, rows: int) -> Any:
             builder.position_at_end(done)
             for in_row, values in zip(places, sums, strict=True):
                 for place, value in zip(in_row, values, strict=True):
-                    builder.store(value, place, align=bytes_each)
+                    builder.store(value, place, align=align)
             return context.get_dummy_value()
 
-        count = types.intp
-        return types.void(h, *[count] * 2, numbers, *[count] * 3, out, *[count] * 2, types.boolean), generate
+        return types.void(like, *[types.intp] * 8, types.boolean), generate
 
     return add_tile
+
+
+def copy(vectors: int) -> Any:
+    """Rows of so many vectors from one place to another."""
+
+    @intrinsic
+    def copy_rows(typingctx: Any, like: Any, source: Any, source_row: Any, target: Any, rows: Any) -> Any:
+        """Copy some rows from an address, with so many bytes from row to row, to another, where they lie one after the
+        other; `like` is a number of their kind."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            kind, source, source_row, target, rows = arguments
+            align = context.get_abi_sizeof(kind.type)
+            row = ir.VectorType(kind.type, vectors * VECTOR_BYTES // align)
+            with cgutils.for_range(builder, rows) as loop:
+                place, to = (
+                    builder.inttoptr(builder.add(first, builder.mul(loop.index, step)), row.as_pointer())
+                    for first, step in ((source, source_row), (target, ir.IntType(64)(vectors * VECTOR_BYTES)))
+                )
+                builder.store(builder.load(place, align=align), to, align=align)
+            return context.get_dummy_value()
+
+        return types.void(like, *[types.intp] * 4), generate
+
+    return copy_rows
 
 
 @intrinsic

@@ -58,6 +58,8 @@ def unroll_together(walks: Sequence[tuple[Any, ...]]) -> list[tuple[Tensor, tupl
     each thread of the CPU takes one direction, or a part of the batch, through all of it by itself.
     """
     walkers = [_Walker(len(walks), *walk) for walk in walks]
+    for walker in walkers:
+        walker.prepare("forward_weights")
     outcomes = [walker.arrive(found) for walker, found in zip(walkers, by_part(_Walker.forward, walkers), strict=True)]
 
     def backward(*gradients: Array | None) -> list[Array | None]:
@@ -66,6 +68,7 @@ def unroll_together(walks: Sequence[tuple[Any, ...]]) -> list[tuple[Tensor, tupl
         needed = [w for w in walkers if w.keep and any(d is not None for d in d_outcome[w])]
         for walker in needed:
             walker.dx = walker.room(walker.x.shape) if walker.x.requires_grad else None
+            walker.prepare("backward_weights")
         found = iter(by_part(lambda walker, i: walker.backward(i, *d_outcome[walker]), needed))
         return [d for w in walkers for d in (w.gradients(next(found)) if w in needed else [None] * len(w.inputs))]
 
@@ -123,6 +126,10 @@ class _Walker:
     def room(self, shape: tuple[int, ...]) -> Array | None:
         """Where the parts of the batch come together, each put there by who has computed it; None for one part."""
         return array_module(self.x.data).empty(shape, dtype=self.x.dtype) if len(self.parts) > 1 else None
+
+    def prepare(self, weights: str) -> None:
+        """Let a compiled loop prepare its weights, before the threads ask for them and wait for one another."""
+        getattr(self.steps[0], weights, None)
 
     def forward(self, i: int) -> tuple[Array, State, Trace]:
         """Part i of the batch as far as its last step: the output, the final state, and what the way back needs."""
