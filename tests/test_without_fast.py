@@ -20,10 +20,11 @@ PLAIN = {
     ],
     "minirnn/layers/recurrent.py": [
         (
-            "from minirnn.fast import Stepper, unroll_together",
+            "from minirnn.fast import Stepper, layers_pay, unroll_layers, unroll_together",
             "from minirnn.cells.bptt import unroll\nfrom minirnn.cells.stepper import Stepper",
         ),
         ("unroll_together(walks)", "(unroll(*walk) for walk in walks)"),
+        ("in_one and layers_pay(self.cell, x, self.num_layers, self.hidden_size)", "False"),
     ],
     "minirnn/models/grid_drawing.py": [
         (

@@ -11,6 +11,7 @@ Everything here stands in for something plain, with the same arguments and the s
     in_threads.py  products with W and U one step at a time, shared out among the threads                (CPU)
     loops.py     the loops along time of RNN, LSTM and GRUs, compiled by Numba                           (CPU, if asked)
                  with the steps in steps.py, in products of packed.py, made of what registers.py keeps in registers
+    wavefront.py the layers of a deep network side by side, where the batch is small                     (CPU, if asked)
     stepping.py  one step of these at a time, as `stepper.Stepper`                                       (CPU, if asked)
     products.py  products of matrices in the same tiles, as `parallel.by_numpy`                          (CPU, if asked)
     cuda.py      the loops along time of RNN, LSTM and GRU, in CUDA (`cuda.cu`)                          (GPU)
@@ -19,7 +20,8 @@ Everything here stands in for something plain, with the same arguments and the s
 `cells/` imports nothing from here. Six files elsewhere do; without this folder their lines would be:
 
     minirnn/__init__.py           from minirnn.cells.bptt import unroll          (and no `use_kernels`)
-    minirnn/layers/recurrent.py   from minirnn.cells.bptt import unroll          (for each of the walks by itself)
+    minirnn/layers/recurrent.py   from minirnn.cells.bptt import unroll          (for each of the walks by itself,
+                                                                                  and no `layers_pay`)
                                   from minirnn.cells.stepper import Stepper
     minirnn/models/grid_drawing.py
                                   from minirnn.cells.diagonals import along_diagonals        (likewise)
@@ -31,5 +33,14 @@ Everything here stands in for something plain, with the same arguments and the s
 from minirnn.fast.diagonals import along_diagonals_together
 from minirnn.fast.kernels import use_kernels
 from minirnn.fast.walk import Stepper, unroll, unroll_together
+from minirnn.fast.wavefront import layers_pay, unroll_layers
 
-__all__ = ["Stepper", "along_diagonals_together", "unroll", "unroll_together", "use_kernels"]
+__all__ = [
+    "Stepper",
+    "along_diagonals_together",
+    "layers_pay",
+    "unroll",
+    "unroll_layers",
+    "unroll_together",
+    "use_kernels",
+]

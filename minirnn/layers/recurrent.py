@@ -15,7 +15,7 @@ from minirnn.autograd.tensor import Parameter, Tensor
 from minirnn.backend import Lengths, array_module, to_host
 from minirnn.cells import Cell, make_cell
 from minirnn.errors import InputError
-from minirnn.fast import Stepper, unroll_together
+from minirnn.fast import Stepper, layers_pay, unroll_layers, unroll_together
 from minirnn.layers.basic import Dropout, constant, orthogonal, uniform
 from minirnn.layers.first_memory import check_first_memory, set_first_memory
 from minirnn.layers.module import Module
@@ -148,7 +148,13 @@ class Recurrent(Module):
         initial = self._states_by_cell(x, state)
         self._set_drawing()
         final: list[tuple[Tensor, ...]] = []
-        for layer in range(self.num_layers):
+        layers = range(self.num_layers)
+        in_one = self.num_directions == 1 and not self.reverse and not (self.training and self.dropout.p)
+        if in_one and layers_pay(self.cell, x, self.num_layers, self.hidden_size):
+            walked = [(self.weights_of(_suffix(layer, 0)), next(initial)) for layer in layers]
+            x, final = unroll_layers(self.cell, x, walked, lengths)
+            layers = range(0)
+        for layer in layers:
             if layer > 0:
                 x = self.dropout(x)
             walks = []
