@@ -10,6 +10,7 @@ import pytest
 
 import minirnn
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 ROOMS = [name for _, name, is_room in pkgutil.iter_modules(minirnn.__path__, "minirnn.") if is_room]
 WITHOUT_PAGES = {"minirnn.cli", "minirnn.pages"}

@@ -35,6 +35,7 @@ def run_shell(commands):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)
 def test_a_guide_runs_from_top_to_bottom(guide, tmp_path, monkeypatch, capsys):
     text = guide.read_text(encoding="utf-8")

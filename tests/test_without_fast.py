@@ -40,7 +40,7 @@ PLAIN = {
     ],
     "minirnn/cli/main.py": [
         ("from minirnn import __version__, use_kernels", "from minirnn import __version__"),
-        ("            use_kernels(options.kernels)\n", ""),
+        ("            use_kernels(options.kernels, compiling=_compiling)\n", ""),
     ],
 }
 """The imports that `minirnn/fast/__init__.py` lists, with what takes their place."""

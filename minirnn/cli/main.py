@@ -95,7 +95,7 @@ def _run(arguments: Sequence[str] | None) -> NoReturn:
             _heed_sigterm()
             with silent(launched()[0] > 0):  # what is wrong with a command is said once, also under `mpiexec`
                 options = build_parser().parse_args(arguments)
-            use_kernels(options.kernels)
+            use_kernels(options.kernels, compiling=_compiling)
             set_num_threads(options.threads)
             # What is not finite is found and named by the training loop.
             with one_thread_each(), np.errstate(all="ignore"), warnings.catch_warnings():
@@ -124,6 +124,12 @@ def _note(message: Warning | str, category: type[Warning], filename: str, lineno
     own = issubclass(category, MinirnnWarning)
     text = f"note: {message}" if own else warnings.formatwarning(message, category, filename, lineno).rstrip()
     print(text, file=sys.stderr)
+
+
+def _compiling() -> None:
+    """Kernels are compiled at their first use."""
+    text = "compiling kernels, which takes some ten seconds for each cell; they are kept on disk for the next time"
+    print(f"note: {text}", file=sys.stderr)
 
 
 def _heed_sigterm() -> None:

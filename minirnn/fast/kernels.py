@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,9 +23,10 @@ from minirnn.parallel import multiply_by
 from minirnn.standing import prepared
 
 _wanted: list[bool | None] = [None]
+_to_tell: list[Callable[[], object]] = []
 
 
-def use_kernels(wanted: bool | None = True) -> None:
+def use_kernels(wanted: bool | None = True, *, compiling: Callable[[], object] | None = None) -> None:
     """Compute with compiled kernels from now on where they know the cell; or no longer.
 
     On the CPU they know the RNN with tanh, both GRUs, the LSTM without and with peepholes, and the products of matrices
@@ -36,10 +37,13 @@ def use_kernels(wanted: bool | None = True) -> None:
 
     Args:
         wanted: whether to use them; None, as it is before the first call: on a GPU, but not on the CPU.
+        compiling: called when the first of those for the CPU has to be compiled, because it is not on disk yet.
 
     Raises:
         DeviceError: there are no kernels to use, for the reasons that it gives.
     """
+    if compiling is not None:
+        _to_tell[:] = [compiling]
     loops = _loops()[0] if wanted else None
     if wanted and loops is None:
         try:
@@ -60,7 +64,9 @@ def wanted(device: str) -> bool:
 def _loops() -> tuple[Any, str]:
     """The module `loops`; or None, and why it cannot be used."""
     try:
-        return importlib.import_module("minirnn.fast.loops"), ""
+        loops = importlib.import_module("minirnn.fast.loops")
+        importlib.import_module("minirnn.fast.registers").at_first_compilation(lambda: [tell() for tell in _to_tell])
+        return loops, ""
     except ImportError as error:
         return None, f"{error} ({install('kernels')})"
     except RuntimeError as error:  # Numba finds no folder to keep what it compiles

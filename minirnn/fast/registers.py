@@ -20,12 +20,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from llvmlite import ir
 from numba import njit, types
-from numba.core import cgutils
+from numba.core import cgutils, event
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
@@ -45,6 +46,26 @@ def _keeps() -> bool:
         )
         return False
     return True
+
+
+class _FirstCompilation(event.Listener):
+    """Calls a function when something is compiled for the first time; what is on disk is not compiled."""
+
+    def __init__(self, call: Callable[[], object]):
+        self.call = call
+
+    def on_start(self, event_: Any) -> None:
+        """Numba begins to compile."""
+        event.unregister("numba:compile", self)
+        self.call()
+
+    def on_end(self, event_: Any) -> None:
+        """Numba has compiled."""
+
+
+def at_first_compilation(call: Callable[[], object]) -> None:
+    """Call this once, as soon as there is something to compile."""
+    event.register("numba:compile", _FirstCompilation(call))
 
 
 _compile = njit(cache=_keeps(), nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})

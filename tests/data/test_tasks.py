@@ -100,6 +100,7 @@ def test_training_tests_on_unseen_questions(trained, capsys):
     assert set(capsys.readouterr().out.strip()) <= set("0123456789 ")
 
 
+@pytest.mark.slow
 def test_a_resumed_task_ends_as_one_that_was_not_interrupted(tmp_path):
     options = ("train", "task", "--task", "reverse", *SMALL)
     run(*options, "--epochs", 2, "--out", tmp_path / "whole")

@@ -365,6 +365,17 @@ def test_what_is_kept_on_disk_is_that_of_all_files_together(monkeypatch, tmp_pat
     registers._digest.cache_clear()
 
 
+def test_the_first_compilation_is_told_and_no_other():
+    numba, calls = importlib.import_module("numba"), []
+    use_kernels(None, compiling=lambda: calls.append("told"))
+    registers.at_first_compilation(lambda: [tell() for tell in kernels._to_tell])
+    for n in (1, 2):
+        use_kernels(None)
+        assert numba.njit(lambda x: x + 1)(n) == n + 1
+        assert calls == ["told"]
+    kernels._to_tell.clear()
+
+
 def test_from_the_command_line(monkeypatch):
     made = []
     monkeypatch.setattr(loops, "Loop", lambda *arguments, kind=loops.Loop: made.append(kind) or kind(*arguments))

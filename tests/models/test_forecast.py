@@ -88,6 +88,7 @@ def test_bad_series_are_named(tmp_path):
         k_steps_ahead(WindowForecaster(3, rng=0), np.zeros(2, np.float32), 1)
 
 
+@pytest.mark.slow
 def test_errors_pile_up_with_the_distance(tmp_path, capsys):
     assert run("train", "forecast", "--quiet", "--out", tmp_path / "run") == 0
     out = capsys.readouterr().out

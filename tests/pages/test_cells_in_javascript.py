@@ -66,6 +66,7 @@ def check_same(python, javascript):
     assert len(mine) == len(javascript["events"])
 
 
+@pytest.mark.slow
 def test_every_cell_has_the_same_events(tmp_path):
     runs = {(name, B): both_ways(make_cell(name), B) for name in CELL_NAMES for B in (1, 2)}
     cases = [(translation.source, "through_time", args, True) for _, _, translation, args in runs.values()]

@@ -64,6 +64,7 @@ def test_every_cell_has_a_page_that_opens_without_a_network_and_computes_what_th
     assert [url for url in shown.asked_for() if not url.startswith(("file:", "data:"))] == []
 
 
+@pytest.mark.slow
 def test_the_keyboard_leads_through_every_line_to_the_end(open_page):
     lesson = recurrent("lstm", "abc")
     shown = open_page(lesson)
@@ -85,6 +86,7 @@ def test_the_keyboard_leads_through_every_line_to_the_end(open_page):
     assert shown.complaints() == []
 
 
+@pytest.mark.slow
 def test_steps_go_from_one_time_to_the_next_there_and_back(open_page):
     shown = open_page(recurrent("gru"))
     there = [0]
@@ -103,6 +105,7 @@ def test_steps_go_from_one_time_to_the_next_there_and_back(open_page):
     assert shown.text(".stack").endswith("read_out_back")
 
 
+@pytest.mark.slow
 def test_the_address_holds_the_place(open_page):
     shown = open_page(recurrent("rnn"))
     shown.ask("location.hash = '#line=57'")
@@ -156,6 +159,7 @@ def test_a_name_lights_up_the_same_quantity_in_equation_source_variables_and_pic
     assert lit == [["c", "1"]]  # c of the step before
 
 
+@pytest.mark.slow
 def test_the_quiz_takes_the_right_number_and_no_other(open_page):
     shown = open_page(recurrent("lstm", "abc"))
     for line in shown.ask("state.events.filter((e) => (e.fn.named[e.line] || []).length).map((e) => e.at)")[::9]:
