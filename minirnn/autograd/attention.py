@@ -11,7 +11,7 @@ from minirnn.autograd.pending import Pending
 from minirnn.autograd.recording import record, record_many
 from minirnn.autograd.tensor import Tensor, require_tensor
 from minirnn.backend import Array, array_module
-from minirnn.parallel import product
+from minirnn.parallel import in_rows, product
 
 
 def additive_scores(query: Tensor, keys: Tensor, w: Tensor) -> Tensor:
@@ -27,20 +27,29 @@ def additive_scores(query: Tensor, keys: Tensor, w: Tensor) -> Tensor:
     """
     require_tensor(query, keys, w)
     ops.values(query, keys, w)  # refuses a mix of float32 and float64
-    xp = array_module(keys.data)
-    t = xp.tanh(keys.data + query.data[:, None, :])
-    vector = w.data
+    xp, q, k, vector = array_module(keys.data), query.data, keys.data, w.data
+    t, e = xp.empty(k.shape, dtype=k.dtype), xp.empty(k.shape[:2], dtype=k.dtype)
+
+    def scores(t: Array, e: Array, k: Array, q: Array) -> None:
+        xp.tanh(xp.add(k, q[:, None, :], out=t), out=t)
+        e[:] = product(t, vector)
 
     def backward(de: Array | None) -> list[Array | None]:
         # With a = q + k and t = tanh(a): da = de w (1 - t²), dk = da, and dq is the sum of da over all keys it has met.
         assert de is not None
-        da = t * t
-        xp.subtract(1, da, out=da)
-        da *= vector
-        da *= de[..., None]
-        return [da.sum(axis=1), da, product(t.reshape(-1, t.shape[-1]).T, de.reshape(-1))]
+        da, dq = xp.empty_like(t), xp.empty_like(q)
 
-    return record_many((product(t, vector),), [query, keys, w], backward)[0]
+        def derivatives(da: Array, dq: Array, t: Array, de: Array) -> None:
+            xp.subtract(1, xp.multiply(t, t, out=da), out=da)
+            da *= vector
+            da *= de[..., None]
+            da.sum(axis=1, out=dq)
+
+        in_rows(derivatives, da, dq, t, de)
+        return [dq, da, product(t.reshape(-1, t.shape[-1]).T, de.reshape(-1))]
+
+    in_rows(scores, t, e, k, q)
+    return record_many((e,), [query, keys, w], backward)[0]
 
 
 def dot_scores(query: Tensor, keys: Tensor) -> Tensor:

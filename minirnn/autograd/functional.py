@@ -30,7 +30,7 @@ from minirnn.autograd.sequences import check_ids, embedding, one_hot, pack, sum_
 from minirnn.autograd.tensor import Tensor, require_tensor
 from minirnn.backend import Array, array_module, like
 from minirnn.errors import InputError
-from minirnn.parallel import product
+from minirnn.parallel import in_rows, product
 
 __all__ = [
     "additive_scores",
@@ -78,9 +78,11 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             f"the weight {weight.shape}"
         )
     rows, W = x.data.reshape(-1, x.shape[-1]), weight.data
-    y = product(rows, W.T, is_weight=True).reshape(*x.shape[:-1], len(W))
+    y = product(rows, W.T, is_weight=True)
     if bias is not None:
-        y += bias.data
+        b = bias.data
+        in_rows(lambda y: array_module(y).add(y, b, out=y), y)
+    y = y.reshape(*x.shape[:-1], len(W))
 
     def as_rows(dy: Array) -> Array:
         return dy.reshape(-1, len(W))

@@ -15,8 +15,10 @@ from minirnn.fast.packed import (
     MOST_ROWS,
     Packed,
     add_block,
+    copy_columns,
     fill,
     fill_transposed,
+    lanes_of,
     pack_transposed,
     room,
 )
@@ -28,8 +30,8 @@ WIDE = 512
 """Columns of a block."""
 
 FEWEST_ROWS, FEWEST_IN_ROWS = 16, 64
-"""Rows of `a` that b multiplies, below which it is not worth packing where it lies in columns, and where it lies in
-rows: then a BLAS leaves it as it is."""
+"""Rows that b multiplies, below which it is not worth packing where it lies in columns, and where it lies in rows: then
+a BLAS leaves it as it is."""
 
 
 @compiled
@@ -62,6 +64,20 @@ def multiply_packed(a: Array, m: Packed, start: int, stop: int, out: Array) -> N
 
 
 @compiled
+def multiply_columns(d: Array, b: Array, start: int, stop: int, out: Array) -> None:
+    """The rows `start` to `stop` of out (N, L) = dᵀ b for d (K, N) and b (K, L), a sum of outer products."""
+    K, L = b.shape
+    block = room(min(K, DEEPEST), L, b)
+    together = np.empty((MOST_ROWS, DEEPEST + lanes_of(d)), d.dtype)
+    for k in range(0, K, DEEPEST):
+        m = fill(block, b[k : k + DEEPEST])
+        for n in range(start, stop, MOST_ROWS):
+            width = min(stop, n + MOST_ROWS) - n
+            copy_columns(d, k, k + m.K, n, width, together)
+            add_block(together, 0, width, 0, m, 0, m.K, out, n, 0, k == 0)
+
+
+@compiled
 def room_of_a_block(K: int, L: int, like: Array) -> Array:
     """Room for any block of a matrix (K, L)."""
     return room(min(K, DEEPEST), min(L, WIDE), like)
@@ -79,29 +95,34 @@ def write_block(a: Array, at: int, m: Packed, k: int, deep: int, out: Array, to:
 def in_tiles(a: Array, b: Array, parts: int, is_weight: bool) -> Array:
     """`parallel.by_numpy`, sooner."""
     panel = VECTORS * VECTOR_BYTES // a.itemsize  # columns
-    if not fits(a, b) or b.shape[1] < parts * panel:
+    if not alike(a, b):
         return by_numpy(a, b, parts, is_weight)
-    L, transposed = b.shape[1], b.strides[1] != b.itemsize
-    out = np.empty((len(a), L), a.dtype)
-    columns = [slice(part.start * panel, min(part.stop * panel, L)) for part in cut(-(-L // panel), parts)]
-    if is_weight and transposed and they_stand():
-        m = prepared(lambda: pack_transposed(b.T), "packed", [b])
-        in_parallel(lambda part: multiply_packed(a, m, part.start, part.stop, out), columns)
-    elif transposed:
-        in_parallel(lambda part: multiply_transposed(a, b.T, part.start, part.stop, out), columns)
-    else:
-        in_parallel(lambda part: multiply(a, b, part.start, part.stop, out), columns)
-    return out
+    (N, K), L = a.shape, b.shape[1]
+    in_rows = b.strides[1] == b.itemsize
+    if a.flags.carray and (FEWEST_IN_ROWS if in_rows else FEWEST_ROWS) <= N and parts * panel <= L:
+        columns = [slice(part.start * panel, min(part.stop * panel, L)) for part in cut(-(-L // panel), parts)]
+        out = np.empty((N, L), a.dtype)
+        if is_weight and not in_rows and they_stand():
+            m = prepared(lambda: pack_transposed(b.T), "packed", [b])
+            in_parallel(lambda part: multiply_packed(a, m, part.start, part.stop, out), columns)
+        elif in_rows:
+            in_parallel(lambda part: multiply(a, b, part.start, part.stop, out), columns)
+        else:
+            in_parallel(lambda part: multiply_transposed(a, b.T, part.start, part.stop, out), columns)
+        return out
+    if a.T.flags.carray and in_rows and K >= FEWEST_IN_ROWS and parts * MOST_ROWS <= N and panel <= L:
+        out = np.empty((N, L), a.dtype)
+        in_parallel(lambda part: multiply_columns(a.T, b, part.start, part.stop, out), cut(N, parts))
+        return out
+    return by_numpy(a, b, parts, is_weight)
 
 
-def fits(a: Array, b: Array) -> bool:
-    """Whether a b can be computed here: `a` in one piece, b in rows or columns, of numbers of one kind, and enough."""
+def alike(a: Array, b: Array) -> bool:
+    """Whether they are of numbers of one kind, fit together, and b lies in rows or in columns."""
     return (
         a.dtype == b.dtype
         and a.dtype.char in "fd"
         and a.shape[1] == len(b) > 0
-        and len(a) >= (FEWEST_IN_ROWS if b.strides[1] == b.itemsize else FEWEST_ROWS)
-        and a.flags.carray
         and b.flags.aligned
         and b.itemsize in b.strides
         and min(b.strides) > 0

@@ -78,10 +78,14 @@ def _clip_on_cpu(gradients: list[np.ndarray], max_norm: float) -> Array:
     """The squares of a float32 overflow from 1.8e19 on and vanish below 1e-19, and the norm would be inf or 0. So where
     the largest element is extreme all are divided by it first; or rather by the power of two next to it, which rounds
     nothing."""
-    largest = max(max(float(g.max()), -float(g.min())) for g in gradients)
-    ordinary = SAFE[0] <= largest <= SAFE[1] or not 0 < largest < math.inf
-    unit = 1.0 if ordinary else math.ldexp(1.0, math.frexp(largest)[1] - 1)
-    norm = np.sqrt(sum(np.vdot(g, g) for g in (gradients if ordinary else [g / unit for g in gradients])))
+    with np.errstate(over="ignore"):
+        norm, unit, ordinary = np.sqrt(sum(np.vdot(g, g) for g in gradients)), 1.0, True
+    if not SAFE[0] <= norm <= SAFE[1]:
+        largest = max(max(float(g.max()), -float(g.min())) for g in gradients)
+        ordinary = SAFE[0] <= largest <= SAFE[1] or not 0 < largest < math.inf
+    if not ordinary:
+        unit = math.ldexp(1.0, math.frexp(largest)[1] - 1)
+        norm = np.sqrt(sum(np.vdot(g, g) for g in [g / unit for g in gradients]))
     if max_norm / unit < float(norm) < math.inf:
         for g in gradients:
             if not ordinary:
