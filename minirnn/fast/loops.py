@@ -166,23 +166,27 @@ def rows_of_gru_after(
 
 class Compiled(NamedTuple):
     """What is to be known of a cell: its weights, how many arrays (B, H) a step keeps, and the two functions that make
-    the gradients of the weights. What the first makes ends with those of the weights named."""
+    the gradients of the weights. What the first makes ends with those of the weights named; and it may look at what
+    steps have kept."""
 
     weights: Any
     kept: int
     share: Any
     rows: Any
     names: tuple[str, ...] = ("b",)
+    looks: bool = False
 
 
 KNOWN: dict[type[Cell], Compiled] = {
     RNNCell: Compiled(steps.RNNWeights, 1, share_of_one_product, rows_of_one_product),
-    GRUCell: Compiled(steps.GRUWeights, steps.BEFORE, share_of_gru, rows_of_gru),
+    GRUCell: Compiled(steps.GRUWeights, steps.BEFORE, share_of_gru, rows_of_gru, looks=True),
     GRUResetAfterCell: Compiled(
         steps.GRUResetAfterWeights, steps.AFTER, share_of_gru_after, rows_of_gru_after, ("b", "b_u")
     ),
     LSTMCell: Compiled(steps.LSTMWeights, 6, share_of_one_product, rows_of_one_product),
-    LSTMVariantCell: Compiled(steps.PeepholeLSTMWeights, 8, share_of_peephole_lstm, rows_of_one_product, ("b", "p")),
+    LSTMVariantCell: Compiled(
+        steps.PeepholeLSTMWeights, 8, share_of_peephole_lstm, rows_of_one_product, ("b", "p"), True
+    ),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,8 +55,12 @@ class CompiledStepper:
 
     def _shares(self, steps: list[Left]) -> list[Any]:
         """One share for all steps of parts of one size."""
-        sizes = itertools.groupby(steps, lambda left: len(left.x))
-        return [self.loop.share(*map(np.concatenate, zip(*alike, strict=True))) for _, alike in sizes]
+        shares = []
+        for _, alike in itertools.groupby(steps, lambda left: len(left.x)):
+            *sequences, kept = zip(*alike, strict=True)
+            some = np.concatenate(kept) if self.loop.known.looks else kept[0]
+            shares.append(self.loop.share(*map(np.concatenate, sequences), some))
+        return shares
 
     def __call__(self, x: Tensor, state: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """One step, from x (B, I) and the state's tensors (B, H) to the next."""
@@ -79,14 +83,17 @@ class CompiledStepper:
 
         def backward(*d_new: Array | None) -> list[Any]:
             loop.backward_weights  # noqa: B018
-            dxs, left, d_prevs = zip(
-                *in_parallel(lambda i: step_back(i, d_new), range(len(parts)), threads), strict=True
-            )
+            dxs, left, d_prevs = zip(*each(lambda i: step_back(i, d_new), range(len(parts))), strict=True)
             dx = joined(dxs) if x.requires_grad else None
             return [dx, Pending(list(left), lambda steps: steps, (), self), *map(joined, zip(*d_prevs, strict=True))]
 
-        found = in_parallel(step, parts, threads)
+        found = each(step, parts)
         return record_many(tuple(map(joined, zip(*(new for new, _ in found), strict=True))), inputs, backward)
+
+
+def each(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    """`in_parallel`, and for one item no detour: that is a tenth of a step of one small sequence."""
+    return [function(items[0])] if len(items) == 1 else in_parallel(function, items, len(items))
 
 
 def joined(parts: Sequence[Array]) -> Array:
