@@ -627,7 +627,7 @@ MISTAKES = {
         adam_first_step_has_the_length_of_the_learning_rate,
     ),
     "frozen parameters are trained": (
-        optimizers.Optimizer.step, " or not p.requires_grad", "", frozen_parameters_stay,
+        optimizers.Optimizer.step, " and p.requires_grad", "", frozen_parameters_stay,
     ),
     "frozen parameters are clipped": (clipping.clip_grad_norm, " and p.requires_grad", "", frozen_parameters_stay),
     "clipping each parameter by itself": (

@@ -14,7 +14,7 @@ SMALL = ["train", "lm", "--hidden", "4", "--epochs", "1", "--quiet"]
 def test_a_run_goes_on_with_the_kernels_that_it_began_with(asked, kept, tmp_path, monkeypatch, data_text):
     used = []
     for module in (main, training):  # there may be none on this machine
-        monkeypatch.setattr(module, "use_kernels", used.append)
+        monkeypatch.setattr(module, "use_kernels", lambda wanted, **_: used.append(wanted))
     folder = tmp_path / "r"
     kernels = lambda: json.loads((folder / "run.json").read_text())["kernels"]
     assert run(*asked, *SMALL, "--data", data_text, "--out", folder) == 0
