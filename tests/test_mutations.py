@@ -431,7 +431,7 @@ MISTAKES = {
         lambda: gradients_are_right("softmax"),
     ),
     "ignored targets weigh on the gradient": (
-        functional.cross_entropy, "scale = weight * dy", "scale = dy + 0 * weight", lambda: gradients_are_right("cross_entropy"),
+        functional.cross_entropy, "(weight * dy).reshape", "(dy + 0 * weight).reshape", lambda: gradients_are_right("cross_entropy"),
     ),
     "label smoothing in the loss alone": (
         functional.cross_entropy, "dz -= scale * (eps / V)", "pass", lambda: gradients_are_right("cross_entropy"),
@@ -475,7 +475,7 @@ MISTAKES = {
         pending.Pending.__add__, "self.parts + other.parts", "other.parts", lambda: gradients_are_right("linear (shared)"),
     ),
     "additive score: no tanh'": (
-        functional.additive_scores, "xp.subtract(1, da, out=da)", "da = da * 0 + 1", lambda: gradients_are_right("additive"),
+        functional.additive_scores, "xp.subtract(1, xp.multiply(t, t, out=da), out=da)", "da[:] = 1", lambda: gradients_are_right("additive"),
     ),
     "context: values and weights exchanged": (
         functional.weighted_sum, "_pending_outer(alpha, dc)", "_pending_outer(alpha * 0 + 1, dc)", lambda: gradients_are_right("weighted"),
@@ -498,7 +498,7 @@ MISTAKES = {
         functional.dot_scores, "_pending_outer(de, q)", "_pending_outer(de * 0, q)", lambda: gradients_are_right("translation attention (dot"),
     ),
     "scores have no gradient to the query": (
-        functional.additive_scores, "[da.sum(axis=1)", "[da.sum(axis=1) * 0", lambda: gradients_are_right("translation attention (additive"),
+        functional.additive_scores, "[dq, da,", "[dq * 0, da,", lambda: gradients_are_right("translation attention (additive"),
     ),
     "padding is given weight without softmax": (
         attention.Attention.forward, "ops.where(memory.mask, scores, 0.0)", "scores",
