@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from minirnn import parallel
+from minirnn import parallel, use_kernels
 from minirnn.cells import bptt
 from minirnn.fast import in_place, slices, walk
 
@@ -35,6 +35,16 @@ def assert_stands_in(step, cell, weights, x, state, tolerance=1e-13):
         assert (one.extra_blocks, one.adds_bias) == (cell.extra_blocks, cell.adds_bias)
     for expected, got in zip(*results, strict=True):
         np.testing.assert_allclose(got, expected, rtol=0, atol=tolerance * max(1, np.abs(expected).max()))
+
+
+@contextmanager
+def in_use(wanted=True):
+    """Kernels, or none."""
+    use_kernels(wanted)
+    try:
+        yield
+    finally:
+        use_kernels(None)
 
 
 @contextmanager

@@ -24,16 +24,17 @@ from minirnn.standing import prepared
 
 _wanted: list[bool | None] = [None]
 _to_tell: list[Callable[[], object]] = []
+"""What to call when something has to be compiled."""
 
 
 def use_kernels(wanted: bool | None = True, *, compiling: Callable[[], object] | None = None) -> None:
     """Compute with compiled kernels from now on where they know the cell; or no longer.
 
-    On the CPU they know the RNN with tanh, both GRUs, the LSTM without and with peepholes, and the products of matrices
-    of all other layers, and need Numba. On a GPU they know the RNN with tanh, the LSTM without peepholes, and the GRU
-    that resets after the product, and need nothing more. The first use of a cell compiles its kernels, which takes some
-    ten seconds on the CPU and less on a GPU; they are kept on disk for the next process. Results differ from those
-    without kernels by rounding.
+    On the CPU they know the RNN with tanh, both GRUs, the LSTM without and with peepholes, and large products of
+    matrices elsewhere, as in an output layer, and need Numba. On a GPU they know the RNN with tanh, the LSTM without
+    peepholes, and the GRU that resets after the product, and need nothing more. The first use of a cell compiles its
+    kernels, which takes some ten seconds on the CPU and less on a GPU; they are kept on disk for the next process.
+    Results differ from those without kernels by rounding.
 
     Args:
         wanted: whether to use them; None, as it is before the first call: on a GPU, but not on the CPU.

@@ -147,14 +147,21 @@ class Recurrent(Module):
         """
         initial = self._states_by_cell(x, state)
         self._set_drawing()
-        final: list[tuple[Tensor, ...]] = []
-        layers = range(self.num_layers)
         in_one = self.num_directions == 1 and not self.reverse and not (self.training and self.dropout.p)
         if in_one and layers_pay(self.cell, x, self.num_layers, self.hidden_size):
-            walked = [(self.weights_of(_suffix(layer, 0)), next(initial)) for layer in layers]
-            x, final = unroll_layers(self.cell, x, walked, lengths)
-            layers = range(0)
-        for layer in layers:
+            layers = [(self.weights_of(suffix), next(initial)) for _, suffix in self._suffixes()]
+            x, final = unroll_layers(self.cell, x, layers, lengths)
+        else:
+            x, final = self._one_after_the_other(x, initial, lengths)
+        stacked = tuple(ops.stack(arrays) for arrays in zip(*final, strict=True))
+        return x, stacked if self.cell.num_states > 1 else stacked[0]
+
+    def _one_after_the_other(
+        self, x: Tensor, initial: Iterator[tuple[Tensor, ...]], lengths: Lengths | None
+    ) -> tuple[Tensor, list[tuple[Tensor, ...]]]:
+        """The output of the last layer, and the final state of each layer and direction."""
+        final: list[tuple[Tensor, ...]] = []
+        for layer in range(self.num_layers):
             if layer > 0:
                 x = self.dropout(x)
             walks = []
@@ -164,8 +171,7 @@ class Recurrent(Module):
             outputs, states_after = zip(*unroll_together(walks), strict=True)
             final += states_after
             x = outputs[0] if len(outputs) == 1 else ops.concatenate(outputs, axis=-1)
-        stacked = tuple(ops.stack(arrays) for arrays in zip(*final, strict=True))
-        return x, stacked if self.cell.num_states > 1 else stacked[0]
+        return x, final
 
     def extra_repr(self) -> str:
         """The cell, the sizes, and the options that are not as by default."""

@@ -4,14 +4,13 @@ import importlib.util
 import inspect
 import sys
 import warnings
-from contextlib import contextmanager
 from types import SimpleNamespace
 
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 from cases import random_case
-from fast_cases import in_parts
+from fast_cases import in_parts, in_use
 from hypothesis import given, settings
 
 from minirnn import (
@@ -42,15 +41,6 @@ if importlib.util.find_spec("numba"):
     from minirnn.fast import loops, packed, registers, steps
 else:
     pytest.skip("no numba to compile kernels with", allow_module_level=True)
-
-
-@contextmanager
-def in_use():
-    use_kernels()
-    try:
-        yield
-    finally:
-        use_kernels(None)
 
 
 def slow_but(often):

@@ -1,12 +1,12 @@
 """Products of matrices in tiles, in the place of NumPy's; and what is kept of weights while they stand still."""
 
 import importlib.util
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from fast_cases import in_use
 
-from minirnn import AttentionDecoder, EncoderDecoder, Linear, RecurrentEncoder, Tensor, parallel, use_kernels
+from minirnn import AttentionDecoder, EncoderDecoder, Linear, RecurrentEncoder, Tensor, parallel
 from minirnn.decoding import beam_search, decode, generate, greedy
 from minirnn.standing import prepared, they_stand, weights_stand
 
@@ -14,15 +14,6 @@ if importlib.util.find_spec("numba"):
     from minirnn.fast import kernels, packed, products
 else:
     pytest.skip("no numba to compile products with", allow_module_level=True)
-
-
-@contextmanager
-def in_use():
-    use_kernels()
-    try:
-        yield
-    finally:
-        use_kernels(None)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.slow)])
@@ -129,12 +120,9 @@ def test_a_linear_layer_and_its_gradients(rng):
     for compiled in (False, True):
         layer.zero_grad()
         inputs = Tensor(x, requires_grad=True)
-        use_kernels(compiled)
-        try:
+        with in_use(compiled):
             y = layer(inputs)
             (y * y).sum().backward()
-        finally:
-            use_kernels(None)
         found.append([y.data, inputs.grad, layer.weight.grad, layer.bias.grad])
     for expected, got in zip(*found, strict=True):
         np.testing.assert_allclose(got, expected, atol=1e-9)

@@ -1,12 +1,12 @@
 """The layers of a deep network side by side, against one after the other."""
 
 import importlib.util
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from fast_cases import in_use
 
-from minirnn import InputError, Recurrent, Tensor, no_grad, parallel, use_kernels
+from minirnn import InputError, Recurrent, Tensor, no_grad, parallel
 from minirnn.fast import wavefront
 from minirnn.layers import recurrent
 
@@ -14,15 +14,6 @@ if not importlib.util.find_spec("numba"):
     pytest.skip("no numba to compile kernels with", allow_module_level=True)
 
 CELLS = ["lstm", "gru", *(pytest.param(c, marks=pytest.mark.slow) for c in ("rnn", "gru-after", "lstm-peephole"))]
-
-
-@contextmanager
-def in_use(wanted=True):
-    use_kernels(wanted)
-    try:
-        yield
-    finally:
-        use_kernels(None)
 
 
 @pytest.fixture
