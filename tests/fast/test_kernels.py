@@ -357,6 +357,7 @@ def test_what_is_kept_on_disk_is_that_of_all_files_together(monkeypatch, tmp_pat
 
 def test_the_first_compilation_is_told_and_no_other():
     numba, calls = importlib.import_module("numba"), []
+    numba.njit(lambda x: x)(1)  # the first of this process, where all kernels were on disk
     use_kernels(None, compiling=lambda: calls.append("told"))
     registers.at_first_compilation(lambda: [tell() for tell in kernels._to_tell])
     for n in (1, 2):
